@@ -1,0 +1,1 @@
+"""Shared by all services; holds no business rules."""

@@ -1,0 +1,91 @@
+"""The kinds of error that the whole system knows: HTTP maps a kind to a status, streaming maps it to a message's fate."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """What an error means for the caller, independent of any transport."""
+
+    INVALID = "invalid"  # the input breaks its contract: 422, or a dead letter
+    UNAUTHENTICATED = "unauthenticated"
+    FORBIDDEN = "forbidden"
+    NOT_FOUND = "not_found"
+    CONFLICT = "conflict"  # the state says no: 409, or an outcome that is recorded
+    TOO_LARGE = "too_large"
+    TOO_MANY = "too_many"
+    UNAVAILABLE = "unavailable"  # try again later: 503, or the same offset after a back-off
+
+
+class UsualError(Exception):
+    """Root of the errors that we raise on purpose.
+
+    `slug` is stable and machine-readable, `detail` is for a person and holds no personal data,
+    `context` holds further members for the answer or the log.
+    """
+
+    kind: Kind = Kind.INVALID
+    slug: str = "invalid"
+
+    def __init__(self, detail: str, *, slug: str | None = None, context: Mapping[str, object] | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        if slug is not None:
+            self.slug = slug
+        self.context: Mapping[str, object] = dict(context or {})
+
+
+class InvalidInput(UsualError):
+    """A request that its contract does not allow."""
+
+    kind = Kind.INVALID
+    slug = "invalid-input"
+
+
+class InvalidMessage(UsualError):
+    """A message that can never be handled: it goes to the dead letters in the transaction that moves its offset."""
+
+    kind = Kind.INVALID
+    slug = "invalid-message"
+
+
+class Unauthenticated(UsualError):
+    """No credential, or one that is unknown, revoked or out of date."""
+
+    kind = Kind.UNAUTHENTICATED
+    slug = "unauthenticated"
+
+
+class Forbidden(UsualError):
+    """A known caller without the scope, or of another store."""
+
+    kind = Kind.FORBIDDEN
+    slug = "forbidden"
+
+
+class NotFound(UsualError):
+    """What was asked for does not exist, or not for this caller."""
+
+    kind = Kind.NOT_FOUND
+    slug = "not-found"
+
+
+class Conflict(UsualError):
+    """The present state does not allow it."""
+
+    kind = Kind.CONFLICT
+    slug = "conflict"
+
+
+class TooLarge(UsualError):
+    """More bytes or items than the limit."""
+
+    kind = Kind.TOO_LARGE
+    slug = "too-large"
+
+
+class RetryableError(UsualError):
+    """A dependency is down, slow or gave no answer: the same work may be tried again, unchanged."""
+
+    kind = Kind.UNAVAILABLE
+    slug = "unavailable"

@@ -1,0 +1,1 @@
+"""Each folder is one deployable; none imports another."""

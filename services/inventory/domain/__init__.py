@@ -1,0 +1,1 @@
+"""Pure rules of this service: no I/O, no clock, no environment."""
