@@ -1,0 +1,36 @@
+"""Every event and topic of the system, and nowhere else: pure data that any layer may import."""
+
+from libs.common.contracts.envelope import Event, StructuredEvent, format_moment, parse_moment
+from libs.common.contracts.registry import (
+    CONTRACTS,
+    TYPES,
+    UnknownType,
+    UnsupportedVersion,
+    contract_of,
+    decode,
+    describe,
+    new_event,
+    partition_key_of,
+)
+from libs.common.contracts.topics import TOPIC_OF_TYPE, TOPICS, Topic
+from libs.common.contracts.values import Contract
+
+__all__ = [
+    "CONTRACTS",
+    "TOPICS",
+    "TOPIC_OF_TYPE",
+    "TYPES",
+    "Contract",
+    "Event",
+    "StructuredEvent",
+    "Topic",
+    "UnknownType",
+    "UnsupportedVersion",
+    "contract_of",
+    "decode",
+    "describe",
+    "format_moment",
+    "new_event",
+    "parse_moment",
+    "partition_key_of",
+]

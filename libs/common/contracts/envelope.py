@@ -1,0 +1,97 @@
+"""The CloudEvents 1.0 envelope: structured JSON on HTTP, binary mode (`ce_` headers) on Kafka."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, StringConstraints
+
+from libs.common.contracts.values import Contract
+
+Headers = Sequence[tuple[str, bytes]]
+SCHEMA_BASE = "urn:the-usual:schema:"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One fact with its envelope. `(source, id)` names it for ever: a repeat with the same pair has no further effect."""
+
+    id: str
+    source: str
+    type: str
+    occurred_at: datetime
+    partition_key: str
+    data: Contract
+    received_at: datetime | None = None
+    """When the front door accepted it; carried through so that freshness can be measured."""
+    subject: str | None = None
+    traceparent: str | None = None
+
+    @property
+    def event_id(self) -> str:
+        """The pair that makes it unique, as one string: what inboxes remember."""
+        return f"{self.source}#{self.id}"
+
+    def accepted(self, at: datetime) -> Self:
+        """The same event, stamped with the time at which the door accepted it."""
+        return replace(self, received_at=at)
+
+    def headers(self) -> list[tuple[str, bytes]]:
+        """Its attributes as Kafka headers in CloudEvents' binary mode."""
+        pairs: list[tuple[str, str | None]] = [
+            ("ce_specversion", "1.0"),
+            ("ce_id", self.id),
+            ("ce_source", self.source),
+            ("ce_type", self.type),
+            ("ce_time", format_moment(self.occurred_at)),
+            ("ce_dataschema", SCHEMA_BASE + self.type),
+            ("ce_partitionkey", self.partition_key),
+            ("ce_subject", self.subject),
+            ("ce_receivedat", format_moment(self.received_at) if self.received_at else None),
+            ("traceparent", self.traceparent),
+            ("content-type", "application/json"),
+        ]
+        return [(name, text.encode()) for name, text in pairs if text is not None]
+
+    def body(self) -> bytes:
+        """Its data as JSON: the Kafka value."""
+        return self.data.model_dump_json(exclude_none=True).encode()
+
+
+Attribute = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")]
+
+
+class StructuredEvent(BaseModel):
+    """A CloudEvent in structured mode, as it comes over HTTP; `data` is checked against its type's contract later.
+
+    `time` is when it happened; without one it happened when it was received.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    specversion: Literal["1.0"]
+    id: Attribute
+    source: Attribute
+    type: Attribute
+    time: AwareDatetime | None = None
+    subject: Attribute | None = None
+    datacontenttype: Literal["application/json"] = "application/json"
+    dataschema: Attribute | None = None
+    traceparent: Attribute | None = None
+    data: Mapping[str, Any]
+
+
+def format_moment(at: datetime) -> str:
+    """`at` in UTC as RFC 3339 with microseconds; raises ValueError when it has no zone."""
+    if at.tzinfo is None:
+        raise ValueError("a moment needs a time zone")
+    return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def parse_moment(text: str) -> datetime:
+    """The aware UTC time that an RFC 3339 text names; raises ValueError when it names none."""
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError("a moment needs a time zone")
+    return at.astimezone(UTC)

@@ -1,0 +1,79 @@
+"""What profile tells the others: snapshots, identity changes, models."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from libs.common.contracts.values import Cents, Contract, Currency, Identifier, Key, Moment, Part
+
+
+class ConsentInForce(Part):
+    """One purpose on one channel as it stands."""
+
+    purpose: Key
+    channel: Key
+    granted: bool
+
+
+class CustomerValue(Part):
+    """What a customer is expected to be worth; staff see it wherever they see the customer."""
+
+    currency: Currency
+    expected_year_cents: Cents
+    chance_of_return_30_days_ratio: Annotated[float, Field(ge=0, le=1)]
+    tier: Literal["gold", "silver", "bronze", "new"]
+
+
+class ProfileSnapshot(Contract):
+    """`usual.profile.snapshot.v1`: the newest view of one customer; a higher `version` replaces, a tombstone removes.
+
+    `ranking_state` is the compact state of libs/ranking (its own format version inside), so that offers can score
+    this customer with the basket in hand without asking anybody.
+    """
+
+    customer_id: Key
+    version: Annotated[int, Field(ge=1)]
+    identifiers: tuple[Identifier, ...]
+    as_of: Moment
+    """The newest event time folded into this view."""
+    accepted_at: Moment
+    """When the door accepted the newest event in this view: the start of the freshness clock."""
+    consents: tuple[ConsentInForce, ...] = ()
+    segments: tuple[Key, ...] = ()
+    value: CustomerValue | None = None
+    open_complaint: bool = False
+    ranking_state: Mapping[str, Any] = Field(default_factory=dict)
+
+    @property
+    def partition_key(self) -> str:
+        """The customer."""
+        return self.customer_id
+
+
+class IdentityChanged(Contract):
+    """`usual.profile.identity.v1`: this customer id now stands for the person known by another one."""
+
+    customer_id: Key
+    version: Annotated[int, Field(ge=1)]
+    now_customer_id: Key
+
+    @property
+    def partition_key(self) -> str:
+        """The id that changed."""
+        return self.customer_id
+
+
+class ModelPublished(Contract):
+    """`usual.profile.model.v1`: an immutable, numbered population model."""
+
+    model_name: Key
+    number: Annotated[int, Field(ge=1)]
+    model_id: Key
+    trained_until: Moment
+    body: Mapping[str, Any]
+
+    @property
+    def partition_key(self) -> str:
+        """The model's name: the newest stays on the compacted topic."""
+        return self.model_name

@@ -1,0 +1,142 @@
+"""Every event type and its contract: the one place that turns bytes into events. Adding an event type starts here."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Protocol, cast
+
+from pydantic import ValidationError
+
+from libs.common.contracts import catalog, consent, feedback, inventory, offers, play, pos, profile, stock, web
+from libs.common.contracts.envelope import Event, Headers, parse_moment
+from libs.common.contracts.values import Contract
+from libs.common.errors import InvalidMessage
+
+CONTRACTS: Mapping[str, type[Contract]] = {
+    "usual.pos.sale.v1": pos.Sale,
+    "usual.pos.return.v1": pos.Return,
+    "usual.pos.void.v1": pos.Void,
+    "usual.web.page_viewed.v1": web.PageViewed,
+    "usual.web.searched.v1": web.Searched,
+    "usual.web.product_viewed.v1": web.ProductViewed,
+    "usual.web.added_to_cart.v1": web.AddedToCart,
+    "usual.web.ordered.v1": web.Ordered,
+    "usual.feedback.survey_answered.v1": feedback.SurveyAnswered,
+    "usual.stock.counted.v1": stock.StockCounted,
+    "usual.stock.delivered.v1": stock.StockDelivered,
+    "usual.stock.moved.v1": stock.StockMoved,
+    "usual.catalog.item.v1": catalog.CatalogItem,
+    "usual.catalog.store.v1": catalog.CatalogStore,
+    "usual.catalog.lane.v1": catalog.CatalogLane,
+    "usual.consent.changed.v1": consent.ConsentChanged,
+    "usual.identity.linked.v1": consent.IdentityLinked,
+    "usual.play.tick.v1": play.PlayTicked,
+    "usual.profile.snapshot.v1": profile.ProfileSnapshot,
+    "usual.profile.identity.v1": profile.IdentityChanged,
+    "usual.profile.model.v1": profile.ModelPublished,
+    "usual.offers.voucher_issued.v1": offers.VoucherIssued,
+    "usual.offers.voucher_redeemed.v1": offers.VoucherRedeemed,
+    "usual.offers.voucher_rolled_back.v1": offers.VoucherRolledBack,
+    "usual.offers.voucher_expired.v1": offers.VoucherExpired,
+    "usual.offers.decision.v1": offers.Decided,
+    "usual.inventory.demand.v1": inventory.DemandMoved,
+    "usual.inventory.reorder.v1": inventory.Reorder,
+    "usual.inventory.reroute.v1": inventory.Reroute,
+    "usual.inventory.acknowledgement.v1": inventory.Acknowledged,
+    "usual.inventory.availability.v1": inventory.Availability,
+}
+
+TYPES: Mapping[type[Contract], str] = {model: name for name, model in CONTRACTS.items()}
+_MAJORS = {name.rpartition(".")[0] for name in CONTRACTS}
+
+
+class Keyed(Protocol):
+    """A contract knows the key that its topic is partitioned by."""
+
+    @property
+    def partition_key(self) -> str:
+        """The key."""
+        ...
+
+
+class UnknownType(InvalidMessage):
+    """An event type that we have never heard of; consumers skip and count it."""
+
+    slug = "unknown-type"
+
+
+class UnsupportedVersion(InvalidMessage):
+    """A known type in a major version that this release does not read."""
+
+    slug = "unsupported-version"
+
+
+def contract_of(event_type: str) -> type[Contract]:
+    """The contract of `event_type`; raises UnsupportedVersion or UnknownType."""
+    model = CONTRACTS.get(event_type)
+    if model is not None:
+        return model
+    if event_type.rpartition(".")[0] in _MAJORS:
+        raise UnsupportedVersion(f"this release does not read {event_type}")
+    raise UnknownType(f"unknown event type {event_type!r}")
+
+
+def partition_key_of(data: Contract) -> str:
+    """The key by which events with this body are partitioned."""
+    return cast("Keyed", data).partition_key
+
+
+def new_event(
+    data: Contract, *, event_id: str, source: str, occurred_at: datetime, received_at: datetime | None = None
+) -> Event:
+    """An event around `data`, its type and key taken from the contract; for what a service publishes itself."""
+    return Event(
+        id=event_id,
+        source=source,
+        type=TYPES[type(data)],
+        occurred_at=occurred_at,
+        partition_key=partition_key_of(data),
+        data=data,
+        received_at=received_at,
+    )
+
+
+def describe(error: ValidationError) -> str:
+    """What is wrong, by JSON pointer and rule, without the values (they may be personal)."""
+    return "; ".join(
+        f"/{'/'.join(str(step) for step in problem['loc'])}: {problem['msg']}"
+        for problem in error.errors(include_input=False, include_url=False)[:10]
+    )
+
+
+def decode(headers: Headers | Iterable[tuple[str, bytes]], value: bytes | None) -> Event:
+    """The event in one Kafka record. Raises InvalidMessage (or one of its kinds) with a stable slug when it is none."""
+    try:
+        attributes = {name: text.decode() for name, text in headers}
+    except UnicodeDecodeError as error:
+        raise InvalidMessage("headers are not UTF-8", slug="invalid-headers") from error
+    missing = [name for name in ("ce_id", "ce_source", "ce_type", "ce_time") if not attributes.get(name)]
+    if missing:
+        raise InvalidMessage(f"missing CloudEvents headers: {', '.join(missing)}", slug="invalid-headers")
+    model = contract_of(attributes["ce_type"])
+    if value is None:
+        raise InvalidMessage("no body", slug="missing-body")
+    try:
+        data = model.model_validate_json(value)
+        occurred_at = parse_moment(attributes["ce_time"])
+        received = attributes.get("ce_receivedat")
+        received_at = parse_moment(received) if received else None
+    except ValidationError as error:
+        raise InvalidMessage(describe(error), slug="contract-violation") from error
+    except (ValueError, RecursionError) as error:
+        raise InvalidMessage(str(error), slug="invalid-headers") from error
+    return Event(
+        id=attributes["ce_id"],
+        source=attributes["ce_source"],
+        type=attributes["ce_type"],
+        occurred_at=occurred_at,
+        partition_key=attributes.get("ce_partitionkey") or partition_key_of(data),
+        data=data,
+        received_at=received_at,
+        subject=attributes.get("ce_subject"),
+        traceparent=attributes.get("traceparent"),
+    )

@@ -1,0 +1,182 @@
+"""Every topic, declared once: key, partitions, retention, compaction, dead letters, owner, and what travels on it.
+
+The broker's topics, the AsyncAPI document and the Kubernetes resources come from here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+RAW_RETENTION = timedelta(days=28)
+COMMAND_RETENTION = timedelta(days=90)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topic:
+    """One topic. `retention` None with `compacted`: the newest value per key stays."""
+
+    name: str
+    owner: str
+    key: str
+    types: tuple[str, ...]
+    description: str
+    partitions: int = 12
+    compacted: bool = False
+    retention: timedelta | None = RAW_RETENTION
+    dead_letters: bool = True
+
+    @property
+    def dead_letter_name(self) -> str:
+        """The topic for what its consumers cannot read."""
+        return f"{self.name}.dead-letters"
+
+
+def _topic(name: str, key: str, types: tuple[str, ...], description: str, **settings: object) -> Topic:
+    return Topic(name=name, owner=name.partition(".")[0], key=key, types=types, description=description, **settings)  # type: ignore[arg-type]  # keywords of Topic, checked by the dataclass
+
+
+INGEST_POS = _topic(
+    "ingest.pos.v1",
+    "customer identifier, else receipt id",
+    ("usual.pos.sale.v1", "usual.pos.return.v1", "usual.pos.void.v1"),
+    "Receipts: one writer per facet.",
+)
+INGEST_WEB = _topic(
+    "ingest.web.v1",
+    "visitor",
+    (
+        "usual.web.page_viewed.v1",
+        "usual.web.searched.v1",
+        "usual.web.product_viewed.v1",
+        "usual.web.added_to_cart.v1",
+        "usual.web.ordered.v1",
+    ),
+    "Contacts on the website and in apps.",
+)
+INGEST_FEEDBACK = _topic(
+    "ingest.feedback.v1",
+    "customer identifier",
+    ("usual.feedback.survey_answered.v1",),
+    "What customers say.",
+)
+INGEST_CONSENT = _topic(
+    "ingest.consent.v1",
+    "customer identifier, for links the smaller one",
+    ("usual.consent.changed.v1", "usual.identity.linked.v1"),
+    "What a person allows, and which handles are one person.",
+)
+INGEST_STOCK = _topic(
+    "ingest.stock.v1",
+    "item",
+    ("usual.stock.counted.v1", "usual.stock.delivered.v1", "usual.stock.moved.v1"),
+    "Counts, deliveries and movements.",
+)
+INGEST_CATALOG = _topic(
+    "ingest.catalog.v1",
+    "item, store or lane id",
+    ("usual.catalog.item.v1", "usual.catalog.store.v1", "usual.catalog.lane.v1"),
+    "Master data, newest per key.",
+    compacted=True,
+    retention=None,
+    partitions=4,
+)
+INGEST_PLAY = _topic(
+    "ingest.play.v1",
+    "constant",
+    ("usual.play.tick.v1",),
+    "Event time of a deployment that plays a data set.",
+    partitions=1,
+)
+PROFILE_SNAPSHOTS = _topic(
+    "profile.snapshots.v1",
+    "customer id",
+    ("usual.profile.snapshot.v1",),
+    "Newest view of each customer.",
+    compacted=True,
+    retention=None,
+)
+PROFILE_IDENTITY = _topic(
+    "profile.identity.v1",
+    "customer id",
+    ("usual.profile.identity.v1",),
+    "Old customer ids and what they became.",
+    compacted=True,
+    retention=None,
+)
+PROFILE_MODELS = _topic(
+    "profile.models.v1",
+    "model name",
+    ("usual.profile.model.v1",),
+    "Immutable, numbered population models.",
+    compacted=True,
+    retention=None,
+    partitions=1,
+)
+OFFERS_VOUCHERS = _topic(
+    "offers.vouchers.v1",
+    "customer id, else receipt id",
+    (
+        "usual.offers.voucher_issued.v1",
+        "usual.offers.voucher_redeemed.v1",
+        "usual.offers.voucher_rolled_back.v1",
+        "usual.offers.voucher_expired.v1",
+    ),
+    "A voucher's life, in order; never its code.",
+    retention=COMMAND_RETENTION,
+)
+OFFERS_DECISIONS = _topic(
+    "offers.decisions.v1",
+    "customer id, else receipt id",
+    ("usual.offers.decision.v1",),
+    "Every decision with its alternatives and their propensities.",
+    retention=COMMAND_RETENTION,
+)
+INVENTORY_DEMAND = _topic(
+    "inventory.demand.v1",
+    "item",
+    ("usual.inventory.demand.v1",),
+    "Internal repartition of sales by item: one worker sees an item in all stores.",
+)
+INVENTORY_COMMANDS = _topic(
+    "inventory.commands.v1",
+    "item",
+    ("usual.inventory.reorder.v1", "usual.inventory.reroute.v1"),
+    "Reorder and reroute, versions of a command in order.",
+    retention=COMMAND_RETENTION,
+)
+INVENTORY_ACKNOWLEDGEMENTS = _topic(
+    "inventory.acknowledgements.v1",
+    "item",
+    ("usual.inventory.acknowledgement.v1",),
+    "What inventory systems answer.",
+    retention=COMMAND_RETENTION,
+)
+INVENTORY_AVAILABILITY = _topic(
+    "inventory.availability.v1",
+    "store and item",
+    ("usual.inventory.availability.v1",),
+    "Whether an item will be there for a voucher.",
+    compacted=True,
+    retention=None,
+)
+
+TOPICS: tuple[Topic, ...] = (
+    INGEST_POS,
+    INGEST_WEB,
+    INGEST_FEEDBACK,
+    INGEST_CONSENT,
+    INGEST_STOCK,
+    INGEST_CATALOG,
+    INGEST_PLAY,
+    PROFILE_SNAPSHOTS,
+    PROFILE_IDENTITY,
+    PROFILE_MODELS,
+    OFFERS_VOUCHERS,
+    OFFERS_DECISIONS,
+    INVENTORY_DEMAND,
+    INVENTORY_COMMANDS,
+    INVENTORY_ACKNOWLEDGEMENTS,
+    INVENTORY_AVAILABILITY,
+)
+
+TOPIC_OF_TYPE: Mapping[str, Topic] = {event_type: topic for topic in TOPICS for event_type in topic.types}

@@ -1,0 +1,1 @@
+"""What every HTTP door has alike: errors as problem+json, health, metrics, credentials, a clean end."""

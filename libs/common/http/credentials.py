@@ -1,0 +1,125 @@
+"""API keys: `tk_<id>_<secret>`, known by their SHA-256 only, read from a file that may change while we run.
+
+A key's 256 random bits need no slow hash; the digests are compared in constant time. The file is a mounted secret, the
+same for all services, so that no door needs a database or another service to know its callers.
+"""
+
+import hashlib
+import hmac
+import json
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from fastapi import Request
+from pydantic import AwareDatetime, BaseModel, ConfigDict, TypeAdapter
+
+from libs.common.clock import Clock
+from libs.common.errors import Forbidden, Unauthenticated
+
+_PARTS_OF_A_KEY = 3
+_CHECK_FILE_EVERY_SECONDS = 2.0
+
+
+class Credential(BaseModel):
+    """Who a caller is and what it may do. `store_id` binds a till to its store; `*` is any store."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    key_id: str
+    secret_sha256: str
+    scopes: frozenset[str]
+    store_id: str = "*"
+    not_after: AwareDatetime | None = None
+
+    def allows(self, scope: str) -> bool:
+        """Whether it carries `scope`."""
+        return scope in self.scopes
+
+    def may_act_for(self, store_id: str) -> bool:
+        """Whether it may speak for this store."""
+        return self.store_id in {"*", store_id}
+
+
+_FILE = TypeAdapter(list[Credential])
+
+
+def new_key(
+    key_id: str, scopes: frozenset[str], store_id: str = "*", not_after: datetime | None = None
+) -> tuple[str, Credential]:
+    """A fresh key, to be shown once, and the credential to be stored in its place."""
+    secret = secrets.token_hex(32)
+    digest = hashlib.sha256(secret.encode()).hexdigest()
+    return f"tk_{key_id}_{secret}", Credential(
+        key_id=key_id, secret_sha256=digest, scopes=scopes, store_id=store_id, not_after=not_after
+    )
+
+
+def write_credentials(path: Path, credentials: list[Credential]) -> None:
+    """Replace the file as a whole, readable by its owner only."""
+    staged = path.with_suffix(".new")
+    staged.touch(mode=0o600)
+    staged.write_bytes(_FILE.dump_json(credentials, indent=1))
+    staged.replace(path)
+
+
+@dataclass(slots=True)
+class Credentials:
+    """The keys in force; the file is read again when it has changed, at most every two seconds."""
+
+    path: Path
+    clock: Clock
+    _by_id: dict[str, Credential] | None = None
+    _read_version: int = -1
+    _looked_at_seconds: float = float("-inf")
+
+    def authenticate(self, key: str | None) -> Credential:
+        """The caller behind `key`; raises Unauthenticated without saying which part was wrong."""
+        parts = (key or "").split("_", 2)
+        known = self._in_force().get(parts[1]) if len(parts) == _PARTS_OF_A_KEY and parts[0] == "tk" else None
+        digest = hashlib.sha256(parts[-1].encode()).hexdigest()
+        matches = hmac.compare_digest(digest, known.secret_sha256 if known else "0" * 64)
+        if known is None or not matches:
+            raise Unauthenticated("a valid API key is needed")
+        if known.not_after is not None and known.not_after <= self.clock.now():
+            raise Unauthenticated("this API key is out of date", slug="expired-key")
+        return known
+
+    def _in_force(self) -> dict[str, Credential]:
+        elapsed = self.clock.monotonic_seconds()
+        if self._by_id is None or elapsed - self._looked_at_seconds > _CHECK_FILE_EVERY_SECONDS:
+            self._looked_at_seconds = elapsed
+            version = self.path.stat().st_mtime_ns
+            if version != self._read_version:
+                self._by_id = {
+                    known.key_id: known for known in _FILE.validate_python(json.loads(self.path.read_bytes()))
+                }
+                self._read_version = version
+        return self._by_id or {}
+
+
+def key_in(request: Request) -> str | None:
+    """The key that a request carries: `X-Api-Key`, or `Authorization: Bearer`."""
+    given = request.headers.get("x-api-key")
+    if given:
+        return given
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token if scheme.lower() == "bearer" else None
+
+
+def require(scope: str) -> Callable[[Request], Credential]:
+    """A FastAPI dependency, `Annotated[Credential, Depends(require("events:write"))]`: the caller, who must carry `scope`.
+
+    The app's state must hold `credentials`. Raises Unauthenticated or Forbidden.
+    """
+
+    def caller(request: Request) -> Credential:
+        credentials: Credentials = request.app.state.credentials
+        known = credentials.authenticate(key_in(request))
+        if not known.allows(scope):
+            raise Forbidden(f"this key lacks the scope {scope}", slug="missing-scope")
+        return known
+
+    return caller
