@@ -1,0 +1,200 @@
+"""A customer's compact ranking state and the moment of a question: profile derives it from a facet, the snapshot carries it to offers."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+Integers: TypeAlias = npt.NDArray[np.int64]
+
+FORMAT_VERSION = 1
+DAY_SECONDS = 86_400
+ITEMS_KEPT = 400
+FADING_DAYS = 120.0
+
+MomentKind: TypeAlias = Literal["arrival", "till"]
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When and where the question is asked.
+
+    `arrival`: a trip begins now, in this store. `till`: a trip ends now (it is in the state, or in hand) and the
+    next one is asked for, of which nothing is known.
+    """
+
+    at_seconds: int
+    store_id: str
+    kind: MomentKind
+    utc_offset_minutes: int = 0
+
+
+class PastVisit(NamedTuple):
+    """One trip with its distinct rankable items."""
+
+    at_seconds: int
+    utc_offset_minutes: int
+    store_id: str
+    items: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CustomerRankingState:
+    """The latest trips in ascending time, as arrays; bounded to ITEMS_KEPT items (the strongest) and the visits that the facet keeps.
+
+    `items` ascend; `categories` and `types` are aligned with them. A line is (number of its visit, number of its item), in the
+    order of visits, then items. `visit_sizes` counts the items of a visit before the bound.
+    """
+
+    items: tuple[str, ...]
+    categories: tuple[str, ...]
+    types: tuple[str, ...]
+    stores: tuple[str, ...]
+    visit_at_seconds: Integers
+    visit_utc_offset_minutes: Integers
+    visit_stores: Integers
+    visit_sizes: Integers
+    line_visits: Integers
+    line_items: Integers
+
+    @property
+    def visits(self) -> int:
+        """How many trips the state knows."""
+        return len(self.visit_at_seconds)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, CustomerRankingState) and self.encode() == other.encode()
+
+    def __hash__(self) -> int:
+        return hash(self.encode())
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON value of strings and integers."""
+        arrays = {name: getattr(self, name).tolist() for name in _ARRAYS}
+        return {"format": FORMAT_VERSION, **{name: list(getattr(self, name)) for name in _NAMES}, **arrays}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "CustomerRankingState":
+        """The state that gave this value; raises ValueError for another format."""
+        if value.get("format") != FORMAT_VERSION:
+            raise ValueError("a ranking state of an unknown format")
+        fields: dict[str, Any] = {name: tuple(value[name]) for name in _NAMES}
+        return cls(**fields, **{name: np.array(value[name], np.int64) for name in _ARRAYS})
+
+    def encode(self) -> bytes:
+        """The same as `to_json`, as MessagePack with labels written once and times as differences."""
+        categories, category_numbers = _numbered(self.categories)
+        types, type_numbers = _numbered(self.types)
+        times = np.diff(self.visit_at_seconds, prepend=0).tolist()
+        ends = np.searchsorted(self.line_visits, np.arange(1, self.visits)).tolist()
+        lines = [part.tolist() for part in np.split(self.line_items, ends)] if self.visits else []
+        offsets, stores, sizes = (
+            array.tolist() for array in (self.visit_utc_offset_minutes, self.visit_stores, self.visit_sizes)
+        )
+        labels = [categories, category_numbers, types, type_numbers]
+        return msgspec.msgpack.encode(
+            [FORMAT_VERSION, self.items, labels, self.stores, times, offsets, stores, sizes, lines]
+        )
+
+    @classmethod
+    def decode(cls, content: bytes) -> "CustomerRankingState":
+        """The state whose `encode` gave these bytes; raises ValueError for another format."""
+        body = msgspec.msgpack.decode(content)
+        if body[0] != FORMAT_VERSION:
+            raise ValueError("a ranking state of an unknown format")
+        (
+            _,
+            items,
+            (categories, category_numbers, types, type_numbers),
+            stores,
+            times,
+            offsets,
+            store_numbers,
+            sizes,
+            lines,
+        ) = body
+        return cls(
+            items=tuple(items),
+            categories=tuple(categories[number] for number in category_numbers),
+            types=tuple(types[number] for number in type_numbers),
+            stores=tuple(stores),
+            visit_at_seconds=np.cumsum(np.array(times, np.int64)),
+            visit_utc_offset_minutes=np.array(offsets, np.int64),
+            visit_stores=np.array(store_numbers, np.int64),
+            visit_sizes=np.array(sizes, np.int64),
+            line_visits=np.repeat(np.arange(len(lines)), [len(part) for part in lines]).astype(np.int64),
+            line_items=np.array([number for part in lines for number in part], np.int64),
+        )
+
+    def with_visit(
+        self, moment: Moment, items: Iterable[str], labels: Mapping[str, tuple[str, str]]
+    ) -> "CustomerRankingState":
+        """The state after one more trip at `moment`; `labels` gives (category, type) of items that the state does not know."""
+        known = dict(zip(self.items, zip(self.categories, self.types, strict=True), strict=True))
+        visit = PastVisit(moment.at_seconds, moment.utc_offset_minutes, moment.store_id, tuple(sorted(set(items))))
+        state = state_of([*self.past_visits(), visit], {**labels, **known})
+        return replace(state, visit_sizes=np.append(self.visit_sizes, len(visit.items)))
+
+    def past_visits(self) -> list[PastVisit]:
+        """The trips as values; items beyond the bound are left out."""
+        ends = np.searchsorted(self.line_visits, np.arange(self.visits + 1)).tolist()
+        numbers = self.line_items.tolist()
+        columns = (self.visit_at_seconds.tolist(), self.visit_utc_offset_minutes.tolist(), self.visit_stores.tolist())
+        return [
+            PastVisit(at, offset, self.stores[store], tuple(self.items[number] for number in numbers[first:last]))
+            for at, offset, store, first, last in zip(*columns, ends, ends[1:], strict=False)
+        ]
+
+
+_NAMES = ("items", "categories", "types", "stores")
+_ARRAYS = (
+    "visit_at_seconds", "visit_utc_offset_minutes", "visit_stores", "visit_sizes", "line_visits", "line_items",
+)  # fmt: skip
+
+
+def state_of(visits: Sequence[PastVisit], labels: Mapping[str, tuple[str, str]]) -> CustomerRankingState:
+    """The state of these trips, given in ascending time; an item without a label gets two empty ones."""
+    items = sorted({item for visit in visits for item in visit.items})
+    stores = sorted({visit.store_id for visit in visits})
+    item_number = {item: number for number, item in enumerate(items)}
+    store_number = {store: number for number, store in enumerate(stores)}
+    sizes = np.array([len(visit.items) for visit in visits], np.int64)
+    line_items = np.array([item_number[item] for visit in visits for item in visit.items], np.int64)
+    line_visits = np.repeat(np.arange(len(visits)), sizes).astype(np.int64)
+    at_seconds = np.array([visit.at_seconds for visit in visits], np.int64)
+    if len(items) > ITEMS_KEPT:
+        kept = _strongest(len(items), line_items, at_seconds[line_visits])
+        number_of = np.full(len(items), -1, np.int64)
+        number_of[kept] = np.arange(ITEMS_KEPT)
+        items = [items[number] for number in kept.tolist()]
+        stays = number_of[line_items] >= 0
+        line_items, line_visits = number_of[line_items[stays]], line_visits[stays]
+    pairs = [labels.get(item, ("", "")) for item in items]
+    return CustomerRankingState(
+        items=tuple(items),
+        categories=tuple(category for category, _ in pairs),
+        types=tuple(item_type for _, item_type in pairs),
+        stores=tuple(stores),
+        visit_at_seconds=at_seconds,
+        visit_utc_offset_minutes=np.array([visit.utc_offset_minutes for visit in visits], np.int64),
+        visit_stores=np.array([store_number[visit.store_id] for visit in visits], np.int64),
+        visit_sizes=sizes,
+        line_visits=line_visits,
+        line_items=line_items,
+    )
+
+
+def _strongest(items: int, line_items: Integers, line_at_seconds: Integers) -> Integers:
+    """The ITEMS_KEPT numbers with the greatest faded count, ascending; of equals the lower ones."""
+    age_days = (line_at_seconds[-1] - line_at_seconds) / DAY_SECONDS
+    strength = np.bincount(line_items, np.exp(-age_days / FADING_DAYS) + 0.01, minlength=items)
+    return np.sort(np.argsort(-strength, kind="stable")[:ITEMS_KEPT])
+
+
+def _numbered(names: tuple[str, ...]) -> tuple[list[str], list[int]]:
+    distinct = sorted(set(names))
+    number = {name: index for index, name in enumerate(distinct)}
+    return distinct, [number[name] for name in names]

@@ -1,0 +1,100 @@
+"""Contacts of a customer as neutral values: what a facet is told, whatever contract it came in; handlers map events to them."""
+
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Literal, TypeAlias
+
+WebAction: TypeAlias = Literal["page", "search", "product", "cart", "order"]
+
+
+@dataclass(frozen=True, slots=True)
+class PurchaseLine:
+    """One line of a receipt: quantity in thousandths of its unit, money in minor units of the chain's currency.
+
+    `amount_cents` is what was paid, `discount_cents` what was taken off. A line that can carry no voucher (fuel, till
+    codes, gift cards) has `rankable=False`: it counts as spend, never as a need.
+    """
+
+    item_id: str
+    category: str
+    type: str
+    quantity_milli: int
+    amount_cents: int
+    discount_cents: int = 0
+    rankable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Purchase:
+    """A receipt that was paid; `utc_offset_minutes` is the store's zone at that time, so that the local hour can be derived."""
+
+    event_id: str
+    receipt_id: str
+    occurred_at_seconds: int
+    store_id: str
+    lines: tuple[PurchaseLine, ...]
+    channel: str = "till"
+    utc_offset_minutes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnedLine:
+    """One line brought back; amounts are positive."""
+
+    item_id: str
+    quantity_milli: int
+    refund_cents: int
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    """Goods brought back, or a receipt voided after it was counted."""
+
+    event_id: str
+    occurred_at_seconds: int
+    lines: tuple[ReturnedLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WebView:
+    """Something done on the website or in an app; `item_id` is empty when no item is meant."""
+
+    event_id: str
+    occurred_at_seconds: int
+    action: WebAction
+    item_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SurveyAnswer:
+    """A number that the customer gave to a question (stars, 0 to 10, complaint = 0, ...)."""
+
+    event_id: str
+    occurred_at_seconds: int
+    question: str
+    score: int
+
+
+@dataclass(frozen=True, slots=True)
+class VoucherIssued:
+    """A voucher was printed or shown for the customer."""
+
+    event_id: str
+    occurred_at_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class VoucherRedeemed:
+    """A voucher was used; `discount_cents` is what was really given."""
+
+    event_id: str
+    occurred_at_seconds: int
+    discount_cents: int
+
+
+Contact: TypeAlias = Purchase | Return | WebView | SurveyAnswer | VoucherIssued | VoucherRedeemed
+
+
+def tie_of(event_id: str) -> int:
+    """The 63-bit number that orders events of the same second, the same on every machine."""
+    return int.from_bytes(blake2b(event_id.encode(), digest_size=8).digest(), "big") >> 1
