@@ -26,12 +26,13 @@ from libs.common.errors import InvalidMessage
 from libs.common.money import Money, allocate_cents
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+LINE = {"line_no": 1, "item_id": "milk", "quantity": "1.5", "unit": "kg", "amount_cents": 199}
 SALE = {
     "receipt_id": "r1",
     "store_id": "s1",
     "currency": "USD",
     "customer": {"kind": "loyalty_card", "value": "7"},
-    "lines": [{"line_no": 1, "item_id": "milk", "quantity": "1.5", "unit": "kg", "amount_cents": 199}],
+    "lines": [LINE],
     "total_cents": 199,
 }
 
@@ -138,12 +139,12 @@ def test_a_transfer_in_never_takes_stock_away() -> None:
     [("96385074", "00000096385074"), ("036000291452", "00036000291452"), ("4006381333931", "04006381333931")],
 )
 def test_a_gtin_is_normalised_to_fourteen_digits(given: str, normalised: str) -> None:
-    line = {**SALE["lines"][0], "gtin": given}  # type: ignore[dict-item]  # the sample's lines are dicts
+    line = {**LINE, "gtin": given}
     assert Sale.model_validate({**SALE, "lines": [line]}).lines[0].gtin == normalised
 
 
 def test_a_gtin_with_a_wrong_check_digit_is_refused() -> None:
-    line = {**SALE["lines"][0], "gtin": "4006381333932"}  # type: ignore[dict-item]  # the sample's lines are dicts
+    line = {**LINE, "gtin": "4006381333932"}
     with pytest.raises(ValueError, match="check digit"):
         Sale.model_validate({**SALE, "lines": [line]})
 
