@@ -1,0 +1,66 @@
+"""The loop that both relays share: work while there is work, idle briefly, wait out outages, stop between batches."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from libs.common.clock import Clock
+from libs.common.errors import RetryableError
+from libs.common.persistence.backoff import Backoff
+from libs.common.persistence.messages import Sender
+from libs.common.persistence.metrics import RelayMetrics
+from libs.common.persistence.transaction import Transactions
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelayRuntime:
+    """What the relays of one process share, and their pace: how many rows at a time, and how often they look."""
+
+    transactions: Transactions
+    sender: Sender
+    clock: Clock
+    metrics: RelayMetrics
+    backoff: Backoff
+    batch_rows: int = 500
+    idle_seconds: float = 0.05
+    measure_seconds: float = 2.0
+
+
+class RelayLoop:
+    """Calls `cycle` (which returns how much it did) until stopped."""
+
+    def __init__(
+        self, cycle: Callable[[], Awaitable[int]], *, name: str, backoff: Backoff, idle_seconds: float
+    ) -> None:
+        self._cycle = cycle
+        self._name = name
+        self._backoff = backoff
+        self._idle_seconds = idle_seconds
+        self._stopped = asyncio.Event()
+
+    async def run(self) -> None:
+        """Run until `stop`. A RetryableError waits and goes on; anything else raises."""
+        failures = 0
+        while not self._stopped.is_set():
+            try:
+                done = await self._cycle()
+            except RetryableError as error:
+                failures += 1
+                _log.warning("relay %s waits: %s", self._name, error.slug, extra={"detail": error.detail})
+                await self._rest(self._backoff.delay_seconds(failures))
+                continue
+            failures = 0
+            if not done:
+                await self._rest(self._idle_seconds)
+
+    def stop(self) -> None:
+        """Let `run` end after the present cycle."""
+        self._stopped.set()
+
+    async def _rest(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopped.wait(), seconds)

@@ -1,0 +1,106 @@
+"""The one place that commits. Handlers, stores and relays write inside a Transaction that somebody began here."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from asyncpg import InterfaceError as DriverInterfaceError
+from asyncpg import PostgresError
+from sqlalchemy.exc import DBAPIError, InterfaceError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from libs.common.errors import InvalidMessage, RetryableError
+
+_CONFLICTS = frozenset({"40001", "40P01"})
+_TIMEOUTS = frozenset({"57014", "55P03"})
+_UNAVAILABLE_CLASSES = frozenset({"08", "53", "57", "58"})
+_UNAVAILABLE = frozenset({"25006", "25P03", "25P04"})
+_REFUSED_VALUES = frozenset({"22000", "22001", "22003", "22007", "22008", "22021", "22P02", "22P03", "22P05"})
+
+
+class InvalidValue(InvalidMessage):
+    """A value that the database cannot hold (a NUL character, a number out of range): no repeat will change that."""
+
+    slug = "value-refused"
+
+
+class Transaction:
+    """One open PostgreSQL transaction.
+
+    State in memory that mirrors rows is changed in `on_commit`, never before: until then the rows may still go back.
+    """
+
+    def __init__(self, connection: AsyncConnection, schema: str) -> None:
+        self.connection = connection
+        self.schema = schema
+        self._after_commit: list[Callable[[], None]] = []
+
+    def on_commit(self, effect: Callable[[], None]) -> None:
+        """Run `effect` after the commit and only then; it must not raise."""
+        self._after_commit.append(effect)
+
+    def committed(self) -> None:
+        """Run what waited for the commit; called by Transactions alone."""
+        for effect in self._after_commit:
+            effect()
+
+
+class Transactions:
+    """Begins, commits and rolls back the transactions of one service's schema."""
+
+    def __init__(self, engine: AsyncEngine, schema: str) -> None:
+        self.engine = engine
+        self.schema = schema
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[Transaction]:
+        """A transaction that commits when the block ends and rolls back when it raises.
+
+        Raises RetryableError when the database is away, slow, or chose another transaction: nothing was committed,
+        except that a connection lost during the commit leaves it unknown. So what is tried again must be safe to
+        repeat (an offset's compare-and-set, an inbox, a unique key). Raises InvalidValue for a value that no column takes.
+        """
+        try:
+            async with self.engine.begin() as connection:
+                transaction = Transaction(connection, self.schema)
+                yield transaction
+        except (SQLAlchemyError, PostgresError, DriverInterfaceError, OSError) as error:
+            translated = _translate(error)
+            if translated is None:
+                raise
+            raise translated from error
+        transaction.committed()
+
+
+def _translate(error: Exception) -> RetryableError | InvalidValue | None:
+    """What a database error means for the work, or None for a bug."""
+    if isinstance(error, PoolTimeoutError):
+        return RetryableError("no free database connection", slug="database-pool-exhausted")
+    if not isinstance(error, DBAPIError):
+        # While connecting, the driver's errors and the system's (refused, timed out) come unwrapped.
+        unwrapped = isinstance(error, (OSError, PostgresError, DriverInterfaceError))
+        return (
+            RetryableError(f"database unreachable: {type(error).__name__}", slug="database-unavailable")
+            if unwrapped
+            else None
+        )
+    return _translate_statement(error)
+
+
+def _translate_statement(error: DBAPIError) -> RetryableError | InvalidValue | None:
+    """What the failure of a statement or a commit means, by SQLSTATE."""
+    state = str(getattr(error.orig, "sqlstate", None) or "")
+    if state in _CONFLICTS:
+        return RetryableError("chosen to give way to another transaction", slug="database-conflict")
+    if state in _TIMEOUTS:
+        return RetryableError("a statement or lock took too long", slug="database-timeout")
+    if state in _REFUSED_VALUES:
+        return InvalidValue(f"the database refused a value (SQLSTATE {state})")
+    if error.connection_invalidated or state in _UNAVAILABLE or state[:2] in _UNAVAILABLE_CLASSES or _is_lost(error):
+        return RetryableError(f"database connection lost (SQLSTATE {state or 'none'})", slug="database-unavailable")
+    return None
+
+
+def _is_lost(error: DBAPIError) -> bool:
+    """Whether the driver lost its connection without a SQLSTATE to say so."""
+    return isinstance(error, InterfaceError) and "closed" in str(error.orig).lower()

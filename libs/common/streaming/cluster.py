@@ -1,0 +1,136 @@
+"""What the broker says of itself and its logs; used by consumers, relays, watchdogs and drain checks."""
+
+import asyncio
+import contextlib
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Self
+
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import KafkaError, for_code
+from aiokafka.protocol.metadata import MetadataRequest
+from aiokafka.protocol.offset import OffsetRequest
+
+from libs.common.streaming.batch import TopicPartition
+from libs.common.streaming.errors import BrokerUnavailable
+from libs.common.streaming.settings import StreamSettings
+from libs.common.streaming.source import LogRange
+
+_EARLIEST, _LATEST = -2, -1
+_READ_UNCOMMITTED = 0
+
+
+class Cluster:
+    """Metadata and log ranges, each call under a deadline. Connects at the first call; after a failure it connects anew.
+
+    Every method raises BrokerUnavailable when there is no answer in time.
+    """
+
+    def __init__(self, settings: StreamSettings) -> None:
+        self._settings = settings
+        self._client: Any = None
+        self._lock = asyncio.Lock()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Drop the connection."""
+        client, self._client = self._client, None
+        if client is not None:
+            with contextlib.suppress(Exception, asyncio.CancelledError):
+                await asyncio.wait_for(client.close(), self._settings.stop_deadline_seconds)
+
+    async def incarnation(self) -> str:
+        """The cluster id: it changes when the log is another one (the embedded broker's lives in memory)."""
+        async with self._connected() as client:
+            # An empty list asks for no topic at all: a few bytes, so it may be asked with every batch.
+            answer = await client.send(client.get_random_node(), MetadataRequest([], allow_auto_topic_creation=False))
+        return str(answer.cluster_id)
+
+    async def partitions(self, topics: Iterable[str]) -> Sequence[TopicPartition]:
+        """All partitions of `topics` that exist."""
+        leaders = await self._leaders(sorted(set(topics)))
+        return sorted(leaders, key=lambda partition: (partition.topic, partition.partition))
+
+    async def log_ranges(self, partitions: Iterable[TopicPartition]) -> Mapping[TopicPartition, LogRange]:
+        """First and next offset of each log."""
+        wanted = set(partitions)
+        if not wanted:
+            return {}
+        leaders = await self._leaders(sorted({partition.topic for partition in wanted}))
+        if missing := wanted - leaders.keys():
+            raise BrokerUnavailable(f"no leader for {len(missing)} of {len(wanted)} partitions")
+        by_node: dict[int, list[TopicPartition]] = defaultdict(list)
+        for partition in wanted:
+            by_node[leaders[partition]].append(partition)
+        starts: dict[TopicPartition, int] = {}
+        ends: dict[TopicPartition, int] = {}
+        async with self._connected() as client:
+            for node, led in by_node.items():
+                starts |= await _list_offsets(client, node, led, _EARLIEST)
+                ends |= await _list_offsets(client, node, led, _LATEST)
+        return {partition: LogRange(starts[partition], ends[partition]) for partition in wanted}
+
+    async def end_offsets(self, topics: Iterable[str]) -> Mapping[tuple[str, int], int]:
+        """The next offset of every partition of `topics`, by (topic, partition)."""
+        ranges = await self.log_ranges(await self.partitions(topics))
+        return {(partition.topic, partition.partition): found.end for partition, found in ranges.items()}
+
+    async def _leaders(self, topics: Sequence[str]) -> dict[TopicPartition, int]:
+        async with self._connected() as client:
+            request = MetadataRequest(list(topics), allow_auto_topic_creation=False)
+            answer = (await client.send(client.get_random_node(), request)).to_object()
+        return {
+            TopicPartition(topic["topic"], part["partition"]): part["leader"]
+            for topic in answer["topics"]
+            if topic["topic"] in topics and not topic["error_code"]
+            for part in topic["partitions"]
+            if part["leader"] >= 0
+        }
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[Any]:
+        """A client under the deadline; whatever fails closes it, so that the next call starts from the bootstrap address."""
+        try:
+            async with asyncio.timeout(self._settings.call_deadline_seconds):
+                async with self._lock:
+                    if self._client is None:
+                        self._client = await self._connect()
+                yield self._client
+        except (KafkaError, OSError) as error:  # OSError holds TimeoutError
+            await self.close()
+            raise BrokerUnavailable(f"no answer from the broker: {type(error).__name__}") from error
+
+    async def _connect(self) -> Any:
+        client = AIOKafkaClient(
+            bootstrap_servers=self._settings.bootstrap,
+            client_id=f"{self._settings.client_id}-metadata",
+            request_timeout_ms=int(self._settings.call_deadline_seconds * 1000),
+        )
+        try:
+            await client.bootstrap()
+        except BaseException:
+            await client.close()
+            raise
+        return client
+
+
+async def _list_offsets(
+    client: Any, node: int, partitions: Sequence[TopicPartition], moment: int
+) -> dict[TopicPartition, int]:
+    by_topic: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    for partition in partitions:
+        by_topic[partition.topic].append((partition.partition, moment))
+    answer = await client.send(node, OffsetRequest(-1, _READ_UNCOMMITTED, list(by_topic.items())))
+    found: dict[TopicPartition, int] = {}
+    for topic, parts in answer.topics:
+        for part, error_code, _timestamp, offset in parts:
+            if error_code:
+                raise for_code(error_code)
+            found[TopicPartition(topic, part)] = offset
+    return found
