@@ -1,0 +1,67 @@
+"""Fixtures of all tests: one PostgreSQL and one broker of each kind per session, and a guard around unit tests."""
+
+import os
+import socket
+from collections.abc import Generator, Iterator
+
+import pytest
+
+from libs.laptop.apache_kafka import missing
+from libs.laptop.embedded_postgres import EmbeddedPostgres
+from tests.support.brokers import EMBEDDED, KAFKA, Broker, running_broker
+from tests.support.postgres import Database, fresh_database, running_postgres
+
+LEFT_OUT = pytest.StashKey[str]()
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    """The session's PostgreSQL server."""
+    with running_postgres(tmp_path_factory.mktemp("postgres")) as server:
+        yield server
+
+
+@pytest.fixture
+def database(postgres: EmbeddedPostgres) -> Iterator[Database]:
+    """A fresh database for one test."""
+    with fresh_database(postgres) as fresh:
+        yield fresh
+
+
+@pytest.fixture(scope="session", params=[EMBEDDED, pytest.param(KAFKA, marks=pytest.mark.kafka)])
+def broker(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """The session's broker; a test that asks for it runs once on each kind."""
+    with running_broker(request.param, tmp_path_factory.mktemp(request.param)) as started:
+        yield started
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what needs a real Kafka where the machine can't run one; in CI let it fail instead."""
+    kafka = [item for item in items if item.get_closest_marker("kafka")]
+    in_ci = os.environ.get("CI") == "true"  # noqa: TID251 - the test run's own environment, not a service's
+    reason = missing() if kafka and not in_ci else None
+    if reason is not None:
+        config.stash[LEFT_OUT] = f"left out: real Apache Kafka ({len(kafka)} tests): {reason}"
+        config.hook.pytest_deselected(items=kafka)
+        items[:] = [item for item in items if item not in set(kafka)]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say plainly what was left out."""
+    if LEFT_OUT in config.stash:
+        terminalreporter.write_line(config.stash[LEFT_OUT], yellow=True)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    """A unit test that opens a connection fails: what it needs is a fake."""
+    if not item.path.is_relative_to(item.config.rootpath / "tests" / "unit"):
+        return (yield)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", _refuse)
+        patch.setattr(socket.socket, "connect_ex", _refuse)
+        return (yield)
+
+
+def _refuse(self: socket.socket, address: object) -> None:
+    raise AssertionError(f"a unit test must not connect to {address}")

@@ -1,0 +1,1 @@
+"""Builders, fakes and real dependencies that the tests share."""
