@@ -32,7 +32,7 @@ _ROWS = text("""
 """)
 _DELETE = text("DELETE FROM outbox WHERE id = ANY(CAST(:ids AS bigint[]))")
 _WAITING = text("""
-    SELECT (SELECT count(*) FROM (SELECT 1 FROM outbox LIMIT 100000) AS some) AS rows,
+    SELECT (SELECT count(*) FROM (SELECT 1 FROM outbox LIMIT 100000) AS head) AS waiting_rows,
            coalesce(extract(epoch FROM clock_timestamp()
                     - (SELECT created_at FROM outbox ORDER BY id LIMIT 1)), 0)::float8 AS oldest_age_seconds
 """)
@@ -64,7 +64,7 @@ async def append(tx: Transaction, messages: Sequence[OutboxMessage]) -> None:
 
 async def unsent(tx: Transaction) -> int:
     """Rows that wait (counted up to 100 000); 0 means drained."""
-    return int((await tx.connection.execute(_WAITING)).one().rows)
+    return int((await tx.connection.execute(_WAITING)).one().waiting_rows)
 
 
 class OutboxRelay:
@@ -143,7 +143,7 @@ class OutboxRelay:
             return
         self._measured_at = now
         waiting = (await tx.connection.execute(_WAITING)).one()
-        self._runtime.metrics.rows.labels(self.name).set(waiting.rows)
+        self._runtime.metrics.rows.labels(self.name).set(waiting.waiting_rows)
         self._runtime.metrics.oldest_age_seconds.labels(self.name).set(waiting.oldest_age_seconds)
 
 
