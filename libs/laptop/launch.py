@@ -1,0 +1,108 @@
+"""Which processes make up the system, what each is told by its environment, and the keys that its callers carry."""
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from libs.common.http.credentials import new_key, write_credentials
+
+PARTITIONS_CAP = 4
+SERVICES = ("ingest", "profile", "offers", "inventory")
+SCOPES: Mapping[str, frozenset[str]] = {
+    "till": frozenset({"events:write", "voucher:request", "voucher:redeem", "play"}),
+    "erp": frozenset({"events:write", "inventory:read", "inventory:ack"}),
+    "office": frozenset({"events:write", "campaigns:write", "customers:read", "inventory:read"}),
+}
+"""Who calls the system on this machine, and what each of them may do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One process of the system: `python -m services.<service> <role>`."""
+
+    service: str
+    role: str
+
+    @property
+    def name(self) -> str:
+        """Its name in lists and logs."""
+        return f"{self.service}-{self.role}"
+
+    @property
+    def argv(self) -> list[str]:
+        """What starts it."""
+        return [sys.executable, "-m", f"services.{self.service}", self.role]
+
+
+PROCESSES: tuple[Service, ...] = (
+    Service("ingest", "api"),
+    Service("profile", "api"),
+    Service("profile", "worker"),
+    Service("profile", "learner"),
+    Service("offers", "api"),
+    Service("offers", "worker"),
+    Service("inventory", "api"),
+    Service("inventory", "worker"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What all processes of one run share."""
+
+    bootstrap: str
+    idempotence: bool
+    credentials: Path
+    play: bool
+
+    def environment(self, database_url: str, port: int) -> dict[str, str]:
+        """The environment of one process: this one's, and the settings that it reads (prefix `USUAL_`)."""
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("USUAL_")}
+        return inherited | {
+            "PYTHONUNBUFFERED": "1",
+            "USUAL_DATABASE_URL": database_url,
+            "USUAL_KAFKA_BOOTSTRAP": self.bootstrap,
+            "USUAL_KAFKA_IDEMPOTENCE": _said(self.idempotence),
+            "USUAL_HTTP_HOST": "127.0.0.1",
+            "USUAL_HTTP_PORT": str(port),
+            "USUAL_CREDENTIALS_FILE": str(self.credentials),
+            "USUAL_PLAY_MODE": _said(self.play),
+            "USUAL_PARTITIONS_CAP": str(PARTITIONS_CAP),
+        }
+
+
+def _said(yes: bool) -> str:  # noqa: FBT001 - the value to be said
+    return "true" if yes else "false"
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The callers' keys, in a file that only the owner may read; their digests are what the services get."""
+
+    folder: Path
+
+    @property
+    def credentials(self) -> Path:
+        """What the services read."""
+        return self.folder / "credentials.json"
+
+    @property
+    def _secrets(self) -> Path:
+        return self.folder / "keys.json"
+
+    def make(self) -> None:
+        """Make a key for every caller, once: a second start keeps them."""
+        if self._secrets.exists() and self.credentials.exists():
+            return
+        made = {caller: new_key(caller, scopes) for caller, scopes in SCOPES.items()}
+        self._secrets.touch(mode=0o600)
+        self._secrets.write_text(json.dumps({caller: key for caller, (key, _) in made.items()}))
+        write_credentials(self.credentials, [credential for _, credential in made.values()])
+
+    def key(self, caller: str) -> str:
+        """The key of `caller` (till, erp, office); raises FileNotFoundError before `make`, KeyError for a stranger."""
+        keys: dict[str, str] = json.loads(self._secrets.read_text())
+        return keys[caller]
