@@ -82,7 +82,8 @@ class CustomerRankingState:
         if value.get("format") != FORMAT_VERSION:
             raise ValueError("a ranking state of an unknown format")
         fields: dict[str, Any] = {name: tuple(value[name]) for name in _NAMES}
-        return cls(**fields, **{name: np.array(value[name], np.int64) for name in _ARRAYS})
+        fields |= {name: np.array(value[name], np.int64) for name in _ARRAYS}
+        return cls(**fields)
 
     def encode(self) -> bytes:
         """The same as `to_json`, as MessagePack with labels written once and times as differences."""

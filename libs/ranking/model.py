@@ -1,0 +1,162 @@
+"""The re-ranker as numbers: a sum of table entries per candidate; profile learns and publishes it, profile and offers score with it.
+
+z(candidate) = sum of f_i(x_i), piecewise linear with 33 knots in each feature,
+             + sum of tables over pairs of features (16 x 16 levels, schema.CROSSES),
+             + hashed tables: type x time since the item, type x due-ness, category x hour and weekend;
+z is the log-odds that the item is in the next basket, each basket weighted by 1 / size^0.75 in learning.
+An untrained model is the prior: decayed personal frequency (120 days), then popularity (14 days).
+"""
+
+from base64 import b64decode, b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+from zlib import compress, decompress
+
+import numpy as np
+
+from libs.ranking.features import Candidates
+from libs.ranking.history import Floats
+from libs.ranking.schema import CATEGORY_SLOTS, CROSSES, FEATURES, HIGH, LEVELS, LOW, ROW, TYPE_SLOTS, Group
+from libs.ranking.state import Integers
+
+FORMAT_VERSION = 1
+KNOTS = 33
+BINS = 16
+SPREAD = LEVELS // (KNOTS - 1)  # levels between two knots
+PRIOR_SLOPES = {"faded_120": 1.0, "popular_14": 0.35}  # log-odds per unit of log feature before anything is learned
+
+SMOOTH = len(FEATURES) * LEVELS  # table entries of the piecewise linear part
+TYPE_SINCE = len(CROSSES) * LEVELS
+TYPE_DUE = TYPE_SINCE + TYPE_SLOTS * BINS
+CATEGORY_HOUR = TYPE_DUE + TYPE_SLOTS * BINS
+CELLS = CATEGORY_HOUR + CATEGORY_SLOTS * BINS
+
+
+def _pair_group(first: str, second: str) -> Group:
+    """The reason that a pair gives: its second feature's, unless that only sets the scene."""
+    group = FEATURES[ROW[second]].group
+    return FEATURES[ROW[first]].group if group in {"habit", "trip"} else group
+
+
+_GROUPS: tuple[Group, ...] = (
+    *(feature.group for feature in FEATURES),
+    *(_pair_group(first, second) for first, second in CROSSES),
+    "rhythm", "rhythm", "moment",
+)  # fmt: skip
+_GROUP_ROWS = {
+    group: np.array([row for row, mine in enumerate(_GROUPS) if mine == group]) for group in sorted(set(_GROUPS))
+}
+
+_FIRST = np.array([ROW[first] for first, _ in CROSSES])
+_SECOND = np.array([ROW[second] for _, second in CROSSES])
+_FEATURE_START = np.arange(len(FEATURES))[:, None] * LEVELS
+_CROSS_START = SMOOTH + np.arange(len(CROSSES))[:, None] * LEVELS
+_TO_NEXT = (np.arange(LEVELS) % SPREAD / SPREAD).reshape(
+    KNOTS - 1, SPREAD
+)  # how far a level lies towards its next knot
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Model:
+    """An immutable, numbered set of weights; `knots` is (features x KNOTS), `cells` the flat tables."""
+
+    name: str
+    number: int
+    knots: Floats
+    cells: Floats
+
+    @property
+    def id(self) -> str:
+        """Name, number and a digest of the weights: two models with the same id score alike."""
+        content = self.knots.astype("<f8").tobytes() + self.cells.astype("<f8").tobytes()
+        return f"{self.name}-{self.number}-{blake2b(content, digest_size=6).hexdigest()}"
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON value; weights as base64 of compressed little-endian doubles, so that nothing is rounded."""
+        weights = {"knots": _pack(self.knots), "cells": _pack(self.cells)}
+        features = [feature.name for feature in FEATURES]
+        return {"format": FORMAT_VERSION, "name": self.name, "number": self.number, "features": features, **weights}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "Model":
+        """The model that gave this value; raises ValueError for another format or other features."""
+        if value.get("format") != FORMAT_VERSION or value.get("features") != [feature.name for feature in FEATURES]:
+            raise ValueError("a ranking model of an unknown format")
+        knots = _unpack(value["knots"]).reshape(len(FEATURES), KNOTS)
+        return cls(value["name"], value["number"], knots, _unpack(value["cells"]))
+
+
+def prior_knots() -> Floats:
+    """The weights of the prior: straight lines in the log of decayed frequency and of popularity."""
+    knots = np.zeros((len(FEATURES), KNOTS))
+    for name, slope in PRIOR_SLOPES.items():
+        row = ROW[name]
+        knots[row] = slope * np.linspace(LOW[row, 0], HIGH[row, 0], KNOTS)
+    return knots
+
+
+def untrained(name: str) -> Model:
+    """Model number 0: the prior alone."""
+    return Model(name, 0, prior_knots(), np.zeros(CELLS))
+
+
+def cells_of(candidates: Candidates) -> Integers:
+    """(table entries of a candidate x candidates): where in `table_of` the parts of each score are."""
+    levels = candidates.levels
+    coarse = levels >> 4
+    pairs = coarse[_FIRST] * BINS + coarse[_SECOND]
+    weekend = levels[ROW["weekday"]] >= 5 * LEVELS // 7
+    hour = (levels[ROW["hour"]] >> 5) * 2 + weekend
+    hashed = (
+        SMOOTH + TYPE_SINCE + candidates.type_slots * BINS + coarse[ROW["since_days"]],
+        SMOOTH + TYPE_DUE + candidates.type_slots * BINS + coarse[ROW["due_days"]],
+        SMOOTH + CATEGORY_HOUR + candidates.category_slots * BINS + hour,
+    )
+    return np.concatenate([_FEATURE_START + levels, _CROSS_START + pairs, hashed])
+
+
+def table_of(knots: Floats, cells: Floats) -> Floats:
+    """The flat table that `cells_of` points into."""
+    table = np.empty(SMOOTH + CELLS)
+    refresh(table, knots, cells)
+    return table
+
+
+def refresh(table: Floats, knots: Floats, cells: Floats) -> None:
+    """Write the weights into a table."""
+    left, right = knots[:, :-1, None], knots[:, 1:, None]
+    table[:SMOOTH] = (left + (right - left) * _TO_NEXT).ravel()
+    table[SMOOTH:] = cells
+
+
+def score(table: Floats, cells: Integers) -> Floats:
+    """The log-odds of each candidate: the same for a candidate whoever else is one."""
+    return np.asarray(table[cells].sum(axis=0), np.float64)
+
+
+def lifts(table: Floats, cells: Integers, chosen: list[int]) -> list[dict[Group, float]]:
+    """How much each group of features lifts the chosen candidates above the mean of all."""
+    parts = table[cells]
+    above = parts[:, chosen] - parts.mean(axis=1, keepdims=True)
+    by_group = {group: above[rows].sum(axis=0).tolist() for group, rows in _GROUP_ROWS.items()}
+    return [{group: values[place] for group, values in by_group.items()} for place in range(len(chosen))]
+
+
+def knot_gradient(levels_gradient: Floats) -> Floats:
+    """The gradient on the knots from the one on the levels of the piecewise linear part."""
+    by_span = levels_gradient.reshape(len(FEATURES), KNOTS - 1, SPREAD)
+    towards_next = (by_span * _TO_NEXT).sum(axis=2)
+    gradient = np.zeros((len(FEATURES), KNOTS))
+    gradient[:, :-1] = by_span.sum(axis=2) - towards_next
+    gradient[:, 1:] += towards_next
+    return gradient
+
+
+def _pack(weights: Floats) -> str:
+    return b64encode(compress(weights.astype("<f8").tobytes(), 6)).decode()
+
+
+def _unpack(text: str) -> Floats:
+    return np.frombuffer(decompress(b64decode(text)), "<f8").copy()

@@ -1,0 +1,137 @@
+"""What is known of items across all customers, as read by features: popularity, repeat rate, pooled intervals, labels.
+
+A learner (in profile) fills it; a snapshot of it travels beside the model. Rows and codes never change their meaning while it grows.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from zlib import compress, crc32, decompress
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from libs.ranking.state import Integers
+
+FORMAT_VERSION = 1
+UNKNOWN = 0  # the row of items and the code of labels that were never seen
+FADING_DAYS = (3.0, 14.0, 60.0)
+
+# columns of `stats`; the faded counts are as of `reference_at_days`
+FADED = slice(0, 3)
+BASKETS, BUYERS, GAP_LOG_SUM, GAPS, SHARE_SUM = 3, 4, 5, 6, 7
+COLUMNS = 8
+PRIOR_LOG_GAP, PRIOR_GAPS = 3.4, 5.0  # a month, weighing like five gaps
+
+
+class Labels:
+    """Names (of categories or types) with a code each, in order of first sight, and a slot that depends on the name alone."""
+
+    def __init__(self, names: Iterable[str] = ()) -> None:
+        self.names: list[str] = [""]
+        self.code_of: dict[str, int] = {"": UNKNOWN}
+        self._slots = np.zeros(64, np.int64)
+        for name in names:
+            self.add(name)
+
+    def add(self, name: str) -> int:
+        """The code of `name`, a new one if it has none."""
+        code = self.code_of.get(name)
+        if code is None:
+            code = self.code_of[name] = len(self.names)
+            self.names.append(name)
+            if code >= len(self._slots):
+                self._slots = np.resize(self._slots, 2 * len(self._slots))
+            self._slots[code] = crc32(name.encode())
+        return code
+
+    def codes(self, names: Iterable[str]) -> Integers:
+        """The codes of names; UNKNOWN for those without one."""
+        code_of = self.code_of
+        return np.array([code_of.get(name, UNKNOWN) for name in names], np.int64)
+
+    def slots(self, codes: Integers, size: int) -> Integers:
+        """Where the names with these codes live in a hashed table of `size` rows."""
+        return self._slots[codes] % size
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+@dataclass(slots=True)
+class PopulationState:
+    """One row an item (row 0: unknown items). Faded counts are kept forward: as of `reference_at_days`, read by a factor."""
+
+    item_ids: list[str] = field(default_factory=lambda: [""])
+    row_of: dict[str, int] = field(default_factory=dict)
+    stats: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros((64, COLUMNS)))
+    category_codes: Integers = field(default_factory=lambda: np.zeros(64, np.int64))
+    type_codes: Integers = field(default_factory=lambda: np.zeros(64, np.int64))
+    categories: Labels = field(default_factory=Labels)
+    types: Labels = field(default_factory=Labels)
+    popular: Integers = field(default_factory=lambda: np.zeros(0, np.int64))
+    reference_at_days: float = 0.0
+
+    def rows(self, item_ids: Iterable[str]) -> Integers:
+        """The rows of items; UNKNOWN for those never seen."""
+        row_of = self.row_of
+        return np.array([row_of.get(item_id, UNKNOWN) for item_id in item_ids], np.int64)
+
+    def fading(self, at_days: float) -> npt.NDArray[np.float64]:
+        """The factors that turn the faded columns into counts as of `at_days`."""
+        return np.exp((self.reference_at_days - at_days) / np.array(FADING_DAYS))
+
+    def log_gap(self, rows: Integers) -> npt.NDArray[np.float64]:
+        """Log of the days between two purchases of the item by one customer, drawn to a month while few are known."""
+        sums, gaps = self.stats[rows, GAP_LOG_SUM], self.stats[rows, GAPS]
+        return np.asarray((sums + PRIOR_LOG_GAP * PRIOR_GAPS) / (gaps + PRIOR_GAPS))
+
+    def labels_of(self, item_ids: Iterable[str]) -> dict[str, tuple[str, str]]:
+        """(category, type) of the items that are known here."""
+        known = ((item_id, self.row_of[item_id]) for item_id in item_ids if item_id in self.row_of)
+        categories, types = self.categories.names, self.types.names
+        return {item: (categories[self.category_codes[row]], types[self.type_codes[row]]) for item, row in known}
+
+    def encode(self, most_items: int | None = None) -> bytes:
+        """Compressed MessagePack; with `most_items` only those sold most in the last months are kept (the rest read as unknown).
+
+        Without a bound nothing is lost: floats travel as they are.
+        """
+        rows = np.arange(1, len(self.item_ids))
+        if most_items is not None and len(rows) > most_items:
+            rows = np.sort(1 + np.argsort(-self.stats[rows, FADED.stop - 1], kind="stable")[:most_items])
+        new_row = np.zeros(len(self.item_ids), np.int64)
+        new_row[rows] = np.arange(1, len(rows) + 1)
+        popular = new_row[self.popular]
+        body = [
+            FORMAT_VERSION,
+            [self.item_ids[row] for row in rows.tolist()],
+            self.stats[rows].T.astype("<f8").tobytes(),
+            self.category_codes[rows].astype("<i4").tobytes(),
+            self.type_codes[rows].astype("<i4").tobytes(),
+            self.categories.names[1:],
+            self.types.names[1:],
+            popular[popular > 0].astype("<i4").tobytes(),
+            self.reference_at_days,
+        ]
+        return compress(msgspec.msgpack.encode(body), 6)
+
+    @classmethod
+    def decode(cls, content: bytes) -> "PopulationState":
+        """The state that `encode` wrote; raises ValueError for another format."""
+        body = msgspec.msgpack.decode(decompress(content))
+        if body[0] != FORMAT_VERSION:
+            raise ValueError("a population state of an unknown format")
+        _, item_ids, stats, category_codes, type_codes, categories, types, popular, reference = body
+        columns = np.frombuffer(stats, "<f8").reshape(COLUMNS, -1)
+        return cls(
+            item_ids=["", *item_ids],
+            row_of={item_id: row for row, item_id in enumerate(item_ids, 1)},
+            stats=np.vstack([np.zeros(COLUMNS), columns.T]),
+            category_codes=np.append(0, np.frombuffer(category_codes, "<i4")).astype(np.int64),
+            type_codes=np.append(0, np.frombuffer(type_codes, "<i4")).astype(np.int64),
+            categories=Labels(categories),
+            types=Labels(types),
+            popular=np.frombuffer(popular, "<i4").astype(np.int64),
+            reference_at_days=reference,
+        )
