@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 from libs.laptop.broker_probe import ask
-from libs.laptop.children import Child, free_port, run_to_end, spawn
+from libs.laptop.child import Child, free_port, run_to_end, spawn
 
 POM = Path(__file__).parents[2] / "deploy" / "kafka" / "pom.xml"
 CACHE = Path.home() / ".cache" / "the-usual"

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from libs.laptop.broker_probe import ask
-from libs.laptop.children import Child, free_port, spawn
+from libs.laptop.child import Child, free_port, spawn
 
 
 class EmbeddedBroker:

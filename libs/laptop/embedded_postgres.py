@@ -17,7 +17,7 @@ from pathlib import Path
 
 import asyncpg
 
-from libs.laptop.children import Child, ChildFailed, free_port, run_to_end, spawn
+from libs.laptop.child import Child, ChildFailed, free_port, run_to_end, spawn
 
 SERVICES = ("ingest", "profile", "offers", "inventory")
 DATABASE = "usual"

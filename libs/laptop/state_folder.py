@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from libs.laptop.children import Child, Identity
+from libs.laptop.child import Child, Identity
 
 DEFAULT = Path("var/usual")
 

@@ -11,7 +11,7 @@ import asyncpg
 import psutil
 import pytest
 
-from libs.laptop.children import ChildFailed
+from libs.laptop.child import ChildFailed
 from libs.laptop.embedded_postgres import SERVICES, EmbeddedPostgres, role_of
 from tests.support.postgres import Database
 
