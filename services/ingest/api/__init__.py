@@ -1,0 +1,1 @@
+"""HTTP to handlers and back: events, quarantine, schemas; no rules, no SQL."""

@@ -1,0 +1,41 @@
+"""The door as an HTTP application: the common app, the door's routers, and its parts' life."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from libs.common.http.service_app import create_service_app
+from services.ingest.api.body import Limits
+from services.ingest.api.events import events_router
+from services.ingest.api.quarantine import quarantine_router
+from services.ingest.api.schemas import schemas_router
+from services.ingest.bootstrap import Ingest, running
+
+
+def create_app(ingest: Ingest) -> FastAPI:
+    """The application around assembled parts; they connect when it starts and close when it ends."""
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        async with running(ingest):
+            yield
+
+    app = create_service_app(
+        "The Usual: ingest",
+        description="The front door: events in, each with an answer.",
+        health=ingest.health,
+        metrics=ingest.registry,
+        lifespan=lifespan,
+    )
+    settings = ingest.settings
+    limits = Limits(
+        greatest_body_bytes=settings.greatest_body_bytes,
+        greatest_batch=settings.greatest_batch,
+        body_deadline_seconds=settings.body_deadline_seconds,
+    )
+    app.state.credentials = ingest.credentials
+    app.include_router(events_router(ingest.door, ingest.credentials, ingest.intake, limits))
+    app.include_router(quarantine_router(ingest.quarantine))
+    app.include_router(schemas_router())
+    return app

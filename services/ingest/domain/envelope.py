@@ -1,0 +1,97 @@
+"""The envelope of one CloudEvent as it comes in, its body still unread; called by admission."""
+
+import re
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from libs.common.contracts import format_moment
+from libs.common.errors import InvalidMessage
+
+Attribute = Annotated[str, msgspec.Meta(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+\Z")]
+_PLACE = re.compile(r" - at `\$(?P<path>[^`]*)`$")
+
+
+class Envelope(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What `libs.common.contracts.StructuredEvent` says, in a form that leaves the body's bytes as they are.
+
+    Members that it does not name are tolerated and not passed on.
+    """
+
+    specversion: Literal["1.0"]
+    id: Attribute
+    source: Attribute
+    type: Attribute
+    data: msgspec.Raw
+    time: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+    subject: Attribute | None = None
+    datacontenttype: Literal["application/json"] = "application/json"
+    dataschema: Attribute | None = None
+    traceparent: Attribute | None = None
+
+
+class _Names(msgspec.Struct):
+    id: Any = None
+    source: Any = None
+    type: Any = None
+
+
+class EventName(msgspec.Struct, frozen=True):
+    """How an event calls itself, as far as that can be read: all that a refused one may be found by."""
+
+    id: str | None = None
+    source: str | None = None
+    type: str | None = None
+
+
+_envelope = msgspec.json.Decoder(Envelope)
+_names = msgspec.json.Decoder(_Names)
+_batch = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+def split_batch(body: bytes) -> list[msgspec.Raw]:
+    """The events of a JSON array, each still unread; raises InvalidMessage when it is none."""
+    try:
+        return _batch.decode(body)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise InvalidMessage("the body is not a JSON array", slug="invalid-json") from error
+
+
+def read_envelope(raw: bytes | msgspec.Raw) -> Envelope:
+    """The envelope; raises InvalidMessage (`invalid-json`, `invalid-envelope`) with the JSON pointer in its context."""
+    try:
+        envelope = _envelope.decode(raw)
+        if envelope.time is not None:
+            format_moment(envelope.time)  # an offset can push a time out of the calendar
+    except msgspec.ValidationError as error:
+        raise InvalidMessage(
+            _PLACE.sub("", str(error)), slug="invalid-envelope", context={"pointer": _pointer(str(error))}
+        ) from error
+    except OverflowError as error:
+        raise InvalidMessage("not a time in UTC", slug="invalid-envelope", context={"pointer": "/time"}) from error
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise InvalidMessage("not JSON", slug="invalid-json", context={"pointer": ""}) from error
+    return envelope
+
+
+def read_name(raw: bytes | msgspec.Raw) -> EventName:
+    """What a refused event calls itself; parts that are missing or no attributes are None. Never raises."""
+    try:
+        names = _names.decode(raw)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return EventName()
+    return EventName(_attribute(names.id), _attribute(names.source), _attribute(names.type))
+
+
+def _attribute(found: object) -> str | None:
+    try:
+        return msgspec.convert(found, Attribute)
+    except msgspec.ValidationError:
+        return None
+
+
+def _pointer(message: str) -> str:
+    """`... - at `$.id`` as the JSON pointer `/id`."""
+    place = _PLACE.search(message)
+    return place["path"].replace(".", "/") if place else ""

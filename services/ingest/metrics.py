@@ -1,0 +1,39 @@
+"""Every figure of the front door."""
+
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from libs.common.contracts import CONTRACTS
+
+
+class IngestMetrics:
+    """Registered once per process. `type` is one that the contracts name, or `other`: callers can make no new series."""
+
+    def __init__(self, registry: CollectorRegistry, *, taken_bytes: Callable[[], float]) -> None:
+        def counter(name: str, help_text: str, *labels: str) -> Counter:
+            return Counter(f"ingest_{name}", help_text, labels, registry=registry)
+
+        self.accepted = counter("events_accepted_total", "Events that the broker acknowledged.", "type")
+        self.quarantined = counter(
+            "events_quarantined_total", "Invalid events, kept with their reason.", "type", "slug"
+        )
+        self.refused = counter("events_refused_total", "Events that were neither published nor kept.", "type", "slug")
+        self.unknown = counter("events_unknown_total", "Events whose acknowledgement did not come in time.", "type")
+        self.publish_seconds = Histogram(
+            "ingest_publish_seconds",
+            "From the first send of a request to its last acknowledgement.",
+            buckets=(0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0),
+            registry=registry,
+        )
+        self.batch_events = Histogram(
+            "ingest_batch_events", "Events in a request.", buckets=(1, 10, 50, 100, 250, 500, 1000), registry=registry
+        )
+        self.in_flight_requests = Gauge("ingest_in_flight_requests", "Requests under way.", registry=registry)
+        self.in_flight_bytes = Gauge("ingest_in_flight_bytes", "Bodies under way.", registry=registry)
+        self.in_flight_bytes.set_function(taken_bytes)
+
+
+def type_label(event_type: str | None) -> str:
+    """The type as a label's value."""
+    return event_type if event_type is not None and event_type in CONTRACTS else "other"
