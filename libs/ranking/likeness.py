@@ -80,7 +80,7 @@ def _kernel(distance: Floats, width: float) -> Floats:
 
 def _hours_apart(hours: Floats, hour: float) -> Floats:
     apart = np.abs(hours - hour)
-    return np.minimum(apart, 24 - apart)
+    return np.asarray(np.minimum(apart, 24 - apart), np.float64)
 
 
 def _day_likeness(weekdays: Integers, weekday: int) -> Floats:

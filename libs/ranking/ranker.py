@@ -106,6 +106,11 @@ def needs_of(table: Floats, candidates: Candidates, allowed: Allowed, k: int) ->
     return [Need(candidates.item_ids[i], float(scores[i]), why) for i, why in zip(best, drivers, strict=True)]
 
 
+def all_allowed(candidates: Candidates) -> Allowed:
+    """Nothing is in hand: every candidate may be named."""
+    return np.ones(len(candidates.item_ids), bool)
+
+
 def _question(
     state: CustomerRankingState, population: PopulationState, moment: Moment, basket_in_hand: Collection[str]
 ) -> tuple[Candidates, Allowed]:
@@ -114,7 +119,7 @@ def _question(
         state = state.with_visit(moment, basket_in_hand, population.labels_of(basket_in_hand))
     history = History.of(state, population)
     candidates = candidates_of(history, population, moment)
-    allowed = np.ones(len(candidates.item_ids), bool)
+    allowed = all_allowed(candidates)
     if basket_in_hand:
         interval_days = np.exp(history.log_interval_days(population.log_gap(history.rows)))
         in_hand = history.last_visit == state.visits - 1

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from functools import reduce
 
+from libs.ranking.state import PastVisit
 from services.profile.domain.contact import (
     Contact,
     Purchase,
@@ -71,6 +72,18 @@ def week_of(at_seconds: int, utc_offset_minutes: int = 0) -> int:
     return ((at_seconds + 60 * utc_offset_minutes) // DAY_SECONDS + 3) // 7
 
 
+def rankable_items(purchase: Purchase) -> tuple[str, ...]:
+    """The distinct items of a purchase that can be a need, ascending."""
+    return tuple(sorted({line.item_id for line in purchase.lines if line.rankable}))
+
+
+def visit_of(purchase: Purchase) -> PastVisit:
+    """The purchase as rankers see a trip."""
+    return PastVisit(
+        purchase.occurred_at_seconds, purchase.utc_offset_minutes, purchase.store_id, rankable_items(purchase)
+    )
+
+
 def _at(contact: Contact, facet: Facet) -> Facet:
     at = contact.occurred_at_seconds
     return Facet(
@@ -91,7 +104,7 @@ def _of_purchase(purchase: Purchase) -> Facet:
         periods[key] = PeriodTally(lines + 1, spent + line.amount_cents)
         amount += line.amount_cents
         discount += line.discount_cents
-    rankable = tuple(sorted(item_id for item_id, tally in items.items() if tally.rankable))
+    rankable = rankable_items(purchase)
     visit = Visit(purchase.store_id, purchase.utc_offset_minutes, amount, rankable)
     return Facet(
         visits={VisitKey(at, tie): visit} if rankable else {},
