@@ -13,7 +13,7 @@ import msgspec
 Status = Literal["ok", "fail", "unknown"]
 
 
-class Sent(msgspec.Struct, tag="sent", frozen=True, omit_defaults=True):
+class Sent(msgspec.Struct, tag_field="what", tag="sent", frozen=True, omit_defaults=True):
     """An event that is about to be sent, and for a sale the effects that it must have, once."""
 
     source: str
@@ -27,7 +27,7 @@ class Sent(msgspec.Struct, tag="sent", frozen=True, omit_defaults=True):
     """Pieces sold by item, of stock-keeping items only."""
 
 
-class Answered(msgspec.Struct, tag="answered", frozen=True, omit_defaults=True):
+class Answered(msgspec.Struct, tag_field="what", tag="answered", frozen=True, omit_defaults=True):
     """What the door said of an event: taken, refused for good, or nothing in time."""
 
     source: str
@@ -36,7 +36,7 @@ class Answered(msgspec.Struct, tag="answered", frozen=True, omit_defaults=True):
     slug: str | None = None
 
 
-class CheckedOut(msgspec.Struct, tag="checkout", frozen=True, omit_defaults=True):
+class CheckedOut(msgspec.Struct, tag_field="what", tag="checkout", frozen=True, omit_defaults=True):
     """The answer to a checkout."""
 
     checkout_id: str
@@ -46,7 +46,7 @@ class CheckedOut(msgspec.Struct, tag="checkout", frozen=True, omit_defaults=True
     took_ms: float = 0.0
 
 
-class Redeemed(msgspec.Struct, tag="redemption", frozen=True, omit_defaults=True):
+class Redeemed(msgspec.Struct, tag_field="what", tag="redemption", frozen=True, omit_defaults=True):
     """The answer to a redemption: `fail` is a refusal."""
 
     redemption_id: str
@@ -56,7 +56,7 @@ class Redeemed(msgspec.Struct, tag="redemption", frozen=True, omit_defaults=True
     why: str | None = None
 
 
-class Reached(msgspec.Struct, tag="reached", frozen=True, omit_defaults=True):
+class Reached(msgspec.Struct, tag_field="what", tag="reached", frozen=True, omit_defaults=True):
     """A play got this far in event time (RFC 3339): the next one goes on from here."""
 
     data_set: str

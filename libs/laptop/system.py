@@ -10,7 +10,8 @@ from libs.common.contracts import TOPICS
 from libs.common.streaming.settings import StreamSettings
 from libs.common.streaming.topics import ensure_topics
 from libs.laptop.apache_kafka import ApacheKafka
-from libs.laptop.children import Child, ChildFailed, Children, answers, free_port, spawn
+from libs.laptop.child import Child, ChildFailed, free_port, spawn
+from libs.laptop.children import Children, answers
 from libs.laptop.embedded_broker import EmbeddedBroker
 from libs.laptop.embedded_postgres import EmbeddedPostgres
 from libs.laptop.launch import PARTITIONS_CAP, PROCESSES, Keys, Service, Surroundings

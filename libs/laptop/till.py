@@ -4,39 +4,50 @@ All ids derive from the basket's, so that a repeat is known as a repeat.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from decimal import Decimal
+from typing import Any, Self
 
 from libs.common.contracts import format_moment
+from libs.laptop.dataset import Basket, Line
 
 CARD = "loyalty_card"
 TERMINAL = "1"
+RECEIPT_COLUMNS = 42
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One line as the customer pays it. `added_by` names the voucher because of which it was bought: synthetic."""
+class ReceiptLine:
+    """One line as the customer pays it; a returned line has quantity and amount below 0.
+
+    `added_by` names the voucher because of which it was bought: synthetic.
+    """
 
     line_no: int
     item_id: str
-    quantity: str
+    quantity: Decimal
     amount_cents: int
-    discount_cents: int = 0
-    voucher_id: str | None = None
+    discounts: tuple[Mapping[str, Any], ...] = ()
     added_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Basket:
-    """One basket of one customer (None: no card shown) in one store."""
+class Receipt:
+    """What one customer pays in one store."""
 
     basket_id: str
-    customer_id: str | None
+    customer_id: str
     store_id: str
     at: datetime
     currency: str
-    lines: tuple[Line, ...] = field(default=())
+    lines: tuple[ReceiptLine, ...]
+
+    @classmethod
+    def of(cls, basket: Basket, currency: str) -> Self:
+        """The receipt of a real basket."""
+        lines = tuple(_receipt_line(number, line) for number, line in enumerate(basket.lines, start=1))
+        return cls(basket.basket_id, basket.customer_id, basket.store_id, basket.occurred_at, currency, lines)
 
     @property
     def receipt_id(self) -> str:
@@ -44,39 +55,51 @@ class Basket:
         return f"receipt-{self.basket_id}"
 
     @property
-    def checkout_id(self) -> str:
-        """The id under which vouchers are asked for."""
-        return f"checkout-{self.basket_id}"
+    def identifier(self) -> dict[str, str]:
+        """The customer's card."""
+        return {"kind": CARD, "value": self.customer_id}
+
+    @property
+    def sold(self) -> tuple[ReceiptLine, ...]:
+        """The lines that leave the store."""
+        return tuple(line for line in self.lines if line.quantity > 0)
+
+    @property
+    def returned(self) -> tuple[ReceiptLine, ...]:
+        """The lines that come back."""
+        return tuple(line for line in self.lines if line.quantity < 0)
 
     @property
     def total_cents(self) -> int:
-        """What is paid."""
-        return sum(line.amount_cents for line in self.lines)
+        """What is paid for what is sold."""
+        return sum(line.amount_cents for line in self.sold)
 
-    @property
-    def identifier(self) -> dict[str, str] | None:
-        """The customer's card."""
-        return None if self.customer_id is None else {"kind": CARD, "value": self.customer_id}
-
-    def with_line(self, item_id: str, price_cents: int, voucher_id: str) -> "Basket":
-        """The same basket with one piece more, bought because of a voucher."""
+    def with_line(self, item_id: str, price_cents: int, voucher_id: str) -> "Receipt":
+        """The same receipt with one piece more, bought because of a voucher."""
         number = max((line.line_no for line in self.lines), default=0) + 1
-        added = Line(number, item_id, "1", price_cents, added_by=voucher_id)
+        added = ReceiptLine(number, item_id, Decimal(1), price_cents, added_by=voucher_id)
         return replace(self, lines=(*self.lines, added))
 
-    def discounted(self, voucher_id: str, given: Sequence[Mapping[str, Any]]) -> "Basket":
-        """The same basket with what a redemption took off its lines (`line_no`, `discount_cents`)."""
-        taken = {each["line_no"]: each["discount_cents"] for each in given}
+    def discounted(self, voucher_id: str, given: Sequence[Mapping[str, Any]]) -> "Receipt":
+        """The same receipt with what a redemption took off its lines (`line_no`, `discount_cents`)."""
+        taken = {each["line_no"]: each["discount_cents"] for each in given if each["discount_cents"]}
         return replace(self, lines=tuple(_less(line, taken.get(line.line_no, 0), voucher_id) for line in self.lines))
 
 
-def _less(line: Line, discount_cents: int, voucher_id: str) -> Line:
+def _receipt_line(number: int, line: Line) -> ReceiptLine:
+    discounts: list[dict[str, Any]] = []
+    if line.discount_cents > 0:
+        discounts.append({"amount_cents": line.discount_cents})
+    if line.coupon_discount_cents > 0:
+        discounts.append({"amount_cents": line.coupon_discount_cents, "funder": "maker"})
+    return ReceiptLine(number, line.product_id, line.quantity, line.amount_cents, tuple(discounts))
+
+
+def _less(line: ReceiptLine, discount_cents: int, voucher_id: str) -> ReceiptLine:
     if not discount_cents:
         return line
-    paid_cents = line.amount_cents - discount_cents
-    return replace(
-        line, amount_cents=paid_cents, discount_cents=line.discount_cents + discount_cents, voucher_id=voucher_id
-    )
+    discount = {"amount_cents": discount_cents, "voucher_id": voucher_id}
+    return replace(line, amount_cents=line.amount_cents - discount_cents, discounts=(*line.discounts, discount))
 
 
 def cloud_event(kind: str, event_id: str, source: str, at: datetime, content: Mapping[str, Any]) -> dict[str, Any]:
@@ -92,53 +115,56 @@ def cloud_event(kind: str, event_id: str, source: str, at: datetime, content: Ma
     }
 
 
-def sale_event(basket: Basket) -> dict[str, Any]:
+def sale_event(receipt: Receipt) -> dict[str, Any]:
     """The sale as the till reports it; lines that a shopper added because of a voucher are named as synthetic."""
-    content: dict[str, Any] = {
-        "receipt_id": basket.receipt_id,
-        "store_id": basket.store_id,
-        "terminal_id": TERMINAL,
-        "currency": basket.currency,
-        "lines": [_sale_line(line) for line in basket.lines],
-        "total_cents": basket.total_cents,
-    }
-    if basket.identifier is not None:
-        content["customer"] = basket.identifier
-    if used := {line.voucher_id for line in basket.lines if line.voucher_id}:
+    content = _receipt_content(receipt, receipt.receipt_id, receipt.sold, sign=1)
+    if used := {each["voucher_id"] for line in receipt.sold for each in line.discounts if "voucher_id" in each}:
         content["vouchers_scanned"] = sorted(used)
-    if added := [line.line_no for line in basket.lines if line.added_by]:
+    if added := [line.line_no for line in receipt.sold if line.added_by]:
         content["synthetic_lines"] = added
-    return cloud_event("usual.pos.sale.v1", f"sale-{basket.basket_id}", _source(basket), basket.at, content)
+    return cloud_event("usual.pos.sale.v1", f"sale-{receipt.basket_id}", _source(receipt), receipt.at, content)
 
 
-def checkout_request(basket: Basket, *, slots: int = 1, deadline_ms: int = 2000) -> dict[str, Any]:
+def return_event(receipt: Receipt) -> dict[str, Any]:
+    """What came back at this visit, as the till reports it."""
+    content = _receipt_content(receipt, f"return-{receipt.basket_id}", receipt.returned, sign=-1)
+    return cloud_event("usual.pos.return.v1", f"return-{receipt.basket_id}", _source(receipt), receipt.at, content)
+
+
+def _receipt_content(receipt: Receipt, receipt_id: str, lines: Sequence[ReceiptLine], *, sign: int) -> dict[str, Any]:
+    return {
+        "receipt_id": receipt_id,
+        "store_id": receipt.store_id,
+        "terminal_id": TERMINAL,
+        "customer": receipt.identifier,
+        "currency": receipt.currency,
+        "lines": [_line(line, sign) for line in lines],
+        "total_cents": sign * sum(line.amount_cents for line in lines),
+    }
+
+
+def checkout_request(receipt: Receipt, *, slots: int = 1, deadline_ms: int = 2000) -> dict[str, Any]:
     """What the till asks before it prints."""
     return {
-        "checkout_id": basket.checkout_id,
-        "receipt_id": basket.receipt_id,
-        "store_id": basket.store_id,
-        "terminal_id": TERMINAL,
-        "customer": basket.identifier,
-        "currency": basket.currency,
-        "lines": [_line(line) for line in basket.lines],
-        "total_cents": basket.total_cents,
+        **_receipt_content(receipt, receipt.receipt_id, receipt.sold, sign=1),
+        "checkout_id": f"checkout-{receipt.basket_id}",
         "slots": slots,
         "deadline_ms": deadline_ms,
-        "occurred_at": format_moment(basket.at),
-        "columns": 42,
+        "occurred_at": format_moment(receipt.at),
+        "columns": RECEIPT_COLUMNS,
     }
 
 
-def redemption_request(basket: Basket, voucher_id: str, code: str) -> dict[str, Any]:
+def redemption_request(receipt: Receipt, voucher_id: str, code: str) -> dict[str, Any]:
     """What the till asks when a voucher is handed in; the lines are those before its discount."""
     return {
-        "redemption_id": f"redemption-{basket.basket_id}-{voucher_id}",
+        "redemption_id": f"redemption-{receipt.basket_id}-{voucher_id}",
         "code": code,
-        "receipt_id": basket.receipt_id,
-        "store_id": basket.store_id,
-        "currency": basket.currency,
-        "lines": [_line(line) for line in basket.lines],
-        "occurred_at": format_moment(basket.at),
+        "receipt_id": receipt.receipt_id,
+        "store_id": receipt.store_id,
+        "currency": receipt.currency,
+        "lines": [_line(line, 1) for line in receipt.sold],
+        "occurred_at": format_moment(receipt.at),
     }
 
 
@@ -148,21 +174,15 @@ def tick_event(reached_at: datetime, source: str) -> dict[str, Any]:
     return cloud_event("usual.play.tick.v1", f"tick-{moment}", source, reached_at, {"reached_at": moment})
 
 
-def _source(basket: Basket) -> str:
-    return f"till/{basket.store_id}/{TERMINAL}"
+def _source(receipt: Receipt) -> str:
+    return f"till/{receipt.store_id}/{TERMINAL}"
 
 
-def _line(line: Line) -> dict[str, Any]:
-    return {
+def _line(line: ReceiptLine, sign: int) -> dict[str, Any]:
+    content = {
         "line_no": line.line_no,
         "item_id": line.item_id,
-        "quantity": line.quantity,
-        "amount_cents": line.amount_cents,
+        "quantity": str(sign * line.quantity),
+        "amount_cents": sign * line.amount_cents,
     }
-
-
-def _sale_line(line: Line) -> dict[str, Any]:
-    if not line.discount_cents:
-        return _line(line)
-    discount = {"amount_cents": line.discount_cents, "voucher_id": line.voucher_id}
-    return {**_line(line), "discounts": [discount]}
+    return {**content, "discounts": line.discounts} if line.discounts else content

@@ -1,0 +1,155 @@
+"""Where the system stands behind what was sent: offsets against logs, outboxes, work queues, the ERP.
+
+For plays that must not run ahead, for lockstep, and for the verifier; an observer with the superuser's eyes.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Self
+
+import asyncpg
+
+from libs.common.streaming.cluster import Cluster
+from libs.common.streaming.settings import StreamSettings
+from libs.laptop.launch import SERVICES
+
+POLL_SECONDS = 0.02
+WORK_QUEUES = ("profile.dirty_customers",)
+"""Rows that a worker has taken in and not worked off yet; beside the outboxes that every schema has."""
+ErpIdle = Callable[[Mapping[tuple[str, int], int]], Awaitable[bool]]
+"""Whether the ERP has handled everything up to these log ends and has nothing under way."""
+
+
+class NotDrained(Exception):
+    """The system did not come to rest in time; the message says what still waits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A moment: what waits where. `behind` counts records by consumer group, `waiting` rows by table."""
+
+    behind: Mapping[str, int]
+    waiting: Mapping[str, int]
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether nothing waits anywhere."""
+        return not any(self.behind.values()) and not any(self.waiting.values())
+
+    def __str__(self) -> str:
+        parts = [f"{name}: {count}" for name, count in [*self.behind.items(), *self.waiting.items()] if count]
+        return ", ".join(parts) or "at rest"
+
+
+class Observer:
+    """Looks at the databases and the broker; changes nothing."""
+
+    def __init__(self, database_url: str, settings: StreamSettings) -> None:
+        self._url = database_url.replace("+asyncpg", "")
+        self._cluster = Cluster(settings)
+        self._connection: asyncpg.Connection | None = None
+        self._incarnation = ""
+        self._query = ""
+        self._topics: set[str] = set()
+
+    async def __aenter__(self) -> Self:
+        self._connection = await asyncpg.connect(self._url, timeout=10.0)
+        self._incarnation = await self._cluster.incarnation()
+        self._query = await self._waiting_query()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._connection is not None:
+            await self._connection.close()
+        await self._cluster.close()
+
+    @property
+    def connection(self) -> asyncpg.Connection:
+        """The superuser's connection, for those who look deeper; raises RuntimeError outside `async with`."""
+        if self._connection is None:
+            raise RuntimeError("the observer has no connection yet")
+        return self._connection
+
+    @property
+    def incarnation(self) -> str:
+        """The broker's log that offsets are compared with."""
+        return self._incarnation
+
+    async def offsets(self) -> Mapping[tuple[str, str, int], int]:
+        """The next offset by (group, topic, partition), of this broker's log."""
+        return _offsets(await self.connection.fetch(self._query, self._incarnation))
+
+    async def standing(self) -> Standing:
+        """What waits now. At rest it stays at rest unless somebody sends something.
+
+        The databases are read as one snapshot, the logs after it: what is equal then was equal all along.
+        """
+        rows = await self.connection.fetch(self._query, self._incarnation)
+        offsets = _offsets(rows)
+        ends = await self._cluster.end_offsets({topic for _, topic, _ in offsets})
+        behind = dict.fromkeys((group for group, _, _ in offsets), 0)
+        for group, topic in {(group, topic) for group, topic, _ in offsets}:
+            for (name, partition), end in ends.items():
+                if name == topic:
+                    behind[group] += end - offsets.get((group, topic, partition), 0)
+        waiting = {row["what"]: row["count"] for row in rows if row["topic"] is None}
+        return Standing(behind, waiting)
+
+    async def until_at_rest(self, *, within_seconds: float = 60.0, erp_idle: ErpIdle | None = None) -> None:
+        """Return once nothing waits anywhere; raises NotDrained."""
+        deadline = time.monotonic() + within_seconds
+        while True:
+            # The ERP first: what it sent before it was idle is then seen below.
+            idle = erp_idle is None or await erp_idle(await self._erp_ends())
+            standing = await self.standing()
+            if idle and standing.at_rest:
+                return
+            if time.monotonic() > deadline:
+                raise NotDrained(f"{standing}{'' if idle else ', the ERP is at work'}")
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def until_near(self, records: int, *, within_seconds: float = 60.0) -> None:
+        """Return once no group is more than `records` behind, or the time is over: for callers that pace themselves."""
+        deadline = time.monotonic() + within_seconds
+        while max((await self.standing()).behind.values(), default=0) > records:
+            if time.monotonic() > deadline:
+                return
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def _erp_ends(self) -> Mapping[tuple[str, int], int]:
+        return await self._cluster.end_offsets(ERP_TOPICS)
+
+    async def _waiting_query(self) -> str:
+        """One statement, so one snapshot: offsets of all services, and how many rows wait in each table."""
+        tables = [f"{service}.outbox" for service in SERVICES]
+        found = await self.connection.fetch(_EXISTING, [*tables, *WORK_QUEUES])
+        counts = [f"SELECT '{row['name']}', count(*) FROM {row['name']}" for row in found]  # noqa: S608 - our own names
+        counts += [
+            f"SELECT '{row['name']}', count(*) FROM {row['name']} WHERE {row['newest']} > {row['published']}"  # noqa: S608 - names come from the catalogue
+            for row in await self.connection.fetch(_VERSIONED, list(SERVICES))
+        ]
+        offsets = [
+            f"SELECT consumer_group, next_offset, topic, partition FROM {service}.offsets WHERE incarnation = $1"  # noqa: S608 - our own names
+            for service in SERVICES
+        ]
+        waiting = [f"SELECT what, count, NULL, NULL::int FROM ({count}) AS waiting (what, count)" for count in counts]  # noqa: S608 - as above
+        return f"SELECT what, count, topic, partition FROM ({' UNION ALL '.join([*offsets, *waiting])}) AS all_of_it (what, count, topic, partition)"  # noqa: S608 - as above
+
+
+ERP_TOPICS = ("inventory.commands.v1", "ingest.play.v1")
+_EXISTING = "SELECT name FROM unnest($1::text[]) AS name WHERE to_regclass(name) IS NOT NULL"
+_VERSIONED = """
+    SELECT format('%I.%I', published.table_schema, published.table_name) AS name,
+           quote_ident(newest.column_name) AS newest, quote_ident(published.column_name) AS published
+    FROM information_schema.columns AS published
+    JOIN information_schema.columns AS newest
+      ON (newest.table_schema, newest.table_name) = (published.table_schema, published.table_name)
+     AND published.column_name = 'published_' || newest.column_name
+    WHERE published.table_schema = ANY ($1)
+"""
+
+
+def _offsets(rows: list[asyncpg.Record]) -> Mapping[tuple[str, str, int], int]:
+    return {(row["what"], row["topic"], row["partition"]): row["count"] for row in rows if row["topic"] is not None}

@@ -1,0 +1,110 @@
+"""What the simulated ERP has promised: commands, answers and deliveries, in a file that outlives it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from libs.common.contracts import Event, contract_of, format_moment, new_event, parse_moment
+from libs.common.contracts.inventory import Command
+from libs.laptop.supply import Plan, plan
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder().decode
+
+
+@dataclass(slots=True)
+class Book:
+    """All commands by id, in their newest version. Lines are only ever appended; a cut-off last line is forgotten."""
+
+    path: Path
+    seed: int
+    _plans: dict[str, Plan] = field(default_factory=dict)
+    _answered: set[tuple[str, int]] = field(default_factory=set)
+    _delivered: set[str] = field(default_factory=set)
+
+    @classmethod
+    def read(cls, path: Path, seed: int) -> "Book":
+        """The book as the last ERP left it."""
+        book = cls(path, seed)
+        for line in path.read_bytes().splitlines() if path.exists() else ():
+            try:
+                row = _decode(line)
+            except msgspec.DecodeError:
+                continue
+            book._restore(row)
+        return book
+
+    def take(self, event: Event) -> bool:
+        """Note a command; False if this version, or a later one, is known."""
+        if not self._plan(event):
+            return False
+        self._append({"type": event.type, "at": format_moment(event.occurred_at), "command": _json(event)})
+        return True
+
+    def unanswered(self) -> list[Plan]:
+        """What has not been answered yet, in the order of (command id, version)."""
+        return sorted((known for known in self._plans.values() if known.name not in self._answered), key=_name)
+
+    def due(self, until: datetime) -> list[Plan]:
+        """What must be delivered by `until`, in the order of (time, command id)."""
+        waiting = [known for known in self._open() if known.delivers_at is not None and known.delivers_at <= until]
+        return sorted(waiting, key=lambda known: (known.delivers_at, known.command.command_id))
+
+    def answered(self, plans: Sequence[Plan]) -> None:
+        """Note that these were answered."""
+        self._answered.update(known.name for known in plans)
+        self._append(*({"answered": known.name} for known in plans))
+
+    def delivered(self, plans: Sequence[Plan]) -> None:
+        """Note that these were delivered."""
+        self._delivered.update(known.command.command_id for known in plans)
+        self._append(*({"delivered": known.command.command_id} for known in plans))
+
+    def counts(self) -> dict[str, int]:
+        """How many commands there are, by what became of them."""
+        return {
+            "commands": len(self._plans),
+            "answered": len(self._answered),
+            "delivered": len(self._delivered),
+            "open": sum(1 for _ in self._open()),
+        }
+
+    def _open(self) -> Iterator[Plan]:
+        for command_id, known in self._plans.items():
+            if command_id not in self._delivered and known.delivers_at is not None:
+                yield known
+
+    def _plan(self, event: Event) -> bool:
+        made = plan(event, self.seed)
+        known = self._plans.get(made.command.command_id)
+        if known is not None and known.command.version >= made.command.version:
+            return False
+        self._plans[made.command.command_id] = made
+        return True
+
+    def _restore(self, row: dict[str, Any]) -> None:
+        if "command" in row:
+            command = contract_of(row["type"]).model_validate_json(_encode(row["command"]))
+            self._plan(new_event(command, event_id="restored", source="", occurred_at=parse_moment(row["at"])))
+        elif "answered" in row:
+            self._answered.add((row["answered"][0], row["answered"][1]))
+        elif "delivered" in row:
+            self._delivered.add(row["delivered"])
+
+    def _append(self, *rows: dict[str, Any]) -> None:
+        if rows:
+            with self.path.open("ab") as file:
+                file.write(b"".join(_encode(row) + b"\n" for row in rows))
+
+
+def _json(event: Event) -> msgspec.Raw:
+    assert isinstance(event.data, Command)  # noqa: S101 - `plan` has looked
+    return msgspec.Raw(event.body())
+
+
+def _name(known: Plan) -> tuple[str, int]:
+    return known.name
