@@ -1,0 +1,61 @@
+"""What a customer is worth: spend, its pace and trend, and what the next weeks are expected to bring; views, tills and segments read it.
+
+Amounts are integers in minor units of the chain's currency; a pace is derived from weekly sums when it is read.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from services.profile.domain.facet import Facet
+from services.profile.domain.facet_of import week_of
+
+DAY_SECONDS = 86_400
+WEEKS_A_YEAR = 52
+PACE_WEEKS = 13.0  # a week's weight in the pace falls by e in this time
+RECENT_WEEKS = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """Spend is net of refunds. `weekly_cents` is the pace of late; `trend_ratio` above 1 means faster than that in the last weeks."""
+
+    spent_cents: int
+    spent_last_year_cents: int
+    visits_last_year: int
+    weekly_cents: int
+    weekly_visits: float
+    trend_ratio: float
+    discount_ratio: float
+
+
+def value_of(facet: Facet, at_seconds: int) -> Value:
+    """The value as of a time; weeks beyond the facet's window no longer count."""
+    now = week_of(at_seconds)
+    known = {week: tally for week, tally in facet.weeks.items() if week <= now}
+    net = {week: tally.amount_cents - tally.refund_cents for week, tally in known.items()}
+    visits = {week: tally.visits for week, tally in known.items()}
+    year = [week for week in known if week > now - WEEKS_A_YEAR]
+    age = now - min(known) + 1 if known else 1
+    pace, recent = _pace(net, now, age, PACE_WEEKS), _pace(net, now, age, RECENT_WEEKS)
+    gross = sum(tally.amount_cents + tally.discount_cents for tally in known.values())
+    return Value(
+        spent_cents=sum(net.values()),
+        spent_last_year_cents=sum(net[week] for week in year),
+        visits_last_year=sum(visits[week] for week in year),
+        weekly_cents=round(pace),
+        weekly_visits=_pace(visits, now, age, PACE_WEEKS),
+        trend_ratio=recent / pace if pace > 0 else 1.0,
+        discount_ratio=sum(tally.discount_cents for tally in known.values()) / gross if gross > 0 else 0.0,
+    )
+
+
+def expected_spend_cents(value: Value, chance_of_return: float, days: int) -> int:
+    """What the next `days` bring: the pace, if the customer comes back at all in that time."""
+    return round(chance_of_return * value.weekly_cents * days / 7)
+
+
+def _pace(weekly: Mapping[int, int], now: int, age_weeks: int, fading_weeks: float) -> float:
+    """The faded mean of a week since the customer is known."""
+    total = sum(amount * math.exp((week - now) / fading_weeks) for week, amount in sorted(weekly.items()))
+    return total / sum(math.exp(-week / fading_weeks) for week in range(age_weeks))
