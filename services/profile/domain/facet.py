@@ -156,7 +156,7 @@ def _join(
     """Union of two maps, values of a common key added, cut to the `kept` greatest entries in `order`."""
     if len(a) < len(b):
         a, b = b, a
-    if not b:
+    if not b and len(a) <= kept:
         return a
     union = dict(a)
     for key, value in b.items():

@@ -1,0 +1,163 @@
+"""Laws of the facet: a commutative monoid that contacts grow in any order."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from libs.common.errors import InvalidInput
+from services.profile.domain import facet as facet_module
+from services.profile.domain.contact import (
+    Contact,
+    Purchase,
+    PurchaseLine,
+    Return,
+    ReturnedLine,
+    SurveyAnswer,
+    VoucherIssued,
+    VoucherRedeemed,
+    WebView,
+)
+from services.profile.domain.facet import EMPTY, VISITS_KEPT, Facet, fold, merge
+from services.profile.domain.facet_codec import decode, digest, encode
+from services.profile.domain.facet_of import apply, apply_all, of
+from tests.support.shopping import START_SECONDS, a_line, a_purchase
+
+ids = st.text("abcdef", min_size=1, max_size=3)
+times = st.integers(START_SECONDS, START_SECONDS + 200_000_000)
+amounts = st.integers(0, 100_000)
+lines = st.builds(
+    PurchaseLine,
+    item_id=ids, category=ids, type=ids, quantity_milli=st.integers(1, 5000), amount_cents=amounts,
+    discount_cents=amounts, rankable=st.booleans(),
+)  # fmt: skip
+purchases = st.builds(
+    Purchase,
+    event_id=st.uuids().map(str), receipt_id=ids, occurred_at_seconds=times, store_id=ids,
+    lines=st.lists(lines, min_size=1, max_size=4).map(tuple), channel=st.sampled_from(["till", "web"]),
+    utc_offset_minutes=st.sampled_from([-300, 0, 60]),
+)  # fmt: skip
+returned = st.builds(ReturnedLine, item_id=ids, quantity_milli=st.integers(1, 5000), refund_cents=amounts)
+returns = st.builds(
+    Return, event_id=ids, occurred_at_seconds=times, lines=st.lists(returned, min_size=1, max_size=3).map(tuple)
+)
+views = st.builds(
+    WebView, event_id=ids, occurred_at_seconds=times, action=st.sampled_from(["page", "product", "cart"]), item_id=ids
+)
+answers = st.builds(SurveyAnswer, event_id=ids, occurred_at_seconds=times, question=ids, score=st.integers(0, 10))
+issued = st.builds(VoucherIssued, event_id=ids, occurred_at_seconds=times)
+redeemed = st.builds(VoucherRedeemed, event_id=ids, occurred_at_seconds=times, discount_cents=amounts)
+contacts: st.SearchStrategy[Contact] = st.one_of(purchases, returns, views, answers, issued, redeemed)
+histories = st.lists(contacts, max_size=8)
+
+
+def a_facet(history: Sequence[Contact]) -> Facet:
+    return apply_all(EMPTY, history)
+
+
+@given(histories, histories)
+def test_merging_is_commutative(one: list[Contact], other: list[Contact]) -> None:
+    assert encode(merge(a_facet(one), a_facet(other))) == encode(merge(a_facet(other), a_facet(one)))
+
+
+@given(histories, histories, histories)
+def test_merging_is_associative(one: list[Contact], two: list[Contact], three: list[Contact]) -> None:
+    a, b, c = a_facet(one), a_facet(two), a_facet(three)
+    assert encode(merge(merge(a, b), c)) == encode(merge(a, merge(b, c)))
+
+
+@given(histories)
+def test_the_empty_facet_changes_nothing(history: list[Contact]) -> None:
+    facet = a_facet(history)
+    assert merge(facet, EMPTY) == facet == merge(EMPTY, facet)
+
+
+@given(histories, st.randoms(use_true_random=False))
+def test_contacts_in_any_order_give_the_same_bytes(history: list[Contact], random: Random) -> None:
+    one_by_one = EMPTY
+    for contact in history:
+        one_by_one = apply(one_by_one, contact)
+    random.shuffle(history)
+    assert encode(one_by_one) == encode(a_facet(history)) == encode(fold(map(of, history)))
+
+
+@given(histories, histories)
+def test_two_facets_merged_are_the_facet_of_both_histories(one: list[Contact], other: list[Contact]) -> None:
+    assert digest(merge(a_facet(one), a_facet(other))) == digest(a_facet(one + other))
+
+
+@given(histories)
+def test_bytes_round_trip(history: list[Contact]) -> None:
+    facet = a_facet(history)
+    assert decode(encode(facet)) == facet
+
+
+@given(purchases, histories)
+def test_applying_leaves_the_facet_it_was_given_as_it_was(purchase: Purchase, history: list[Contact]) -> None:
+    facet = a_facet(history)
+    before = encode(facet)
+    apply(facet, purchase)
+    assert encode(facet) == before
+    assert encode(EMPTY) == encode(Facet())
+
+
+@given(st.lists(purchases, max_size=12), st.randoms(use_true_random=False))
+def test_at_their_caps_visits_weeks_and_periods_are_still_exact(history: list[Purchase], random: Random) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("VISITS_KEPT", "WEEKS_KEPT", "PERIODS_KEPT", "NAMES_KEPT"):
+            patch.setattr(facet_module, name, 2)
+        forward = a_facet(history)
+        random.shuffle(history)
+        assert encode(forward) == encode(a_facet(history))
+        assert len(forward.visits) <= 2
+        assert len(forward.weeks) <= 2
+
+
+@given(st.lists(purchases, max_size=12), st.randoms(use_true_random=False))
+def test_at_the_cap_of_items_tallies_may_be_too_low_but_never_too_high(history: list[Purchase], random: Random) -> None:
+    whole = a_facet(history)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(facet_module, "ITEMS_KEPT", 2)
+        random.shuffle(history)
+        cut = EMPTY
+        for purchase in history:
+            cut = apply(cut, purchase)
+    newest = sorted(whole.items, key=lambda item: (whole.items[item].last_at_seconds, item), reverse=True)
+    assert set(cut.items) == set(newest[:2])
+    for item, tally in cut.items.items():
+        assert tally.last_at_seconds == whole.items[item].last_at_seconds
+        assert tally.baskets <= whole.items[item].baskets
+        assert tally.amount_cents <= whole.items[item].amount_cents
+
+
+def test_the_latest_visits_are_kept() -> None:
+    history = [a_purchase(f"e{number}", day=number) for number in range(VISITS_KEPT + 5)]
+    facet = a_facet(history)
+    assert len(facet.visits) == VISITS_KEPT
+    assert min(facet.visits).at_seconds == history[5].occurred_at_seconds
+    assert facet.counts["visits"] == VISITS_KEPT + 5
+    assert facet.items["milk"].baskets == VISITS_KEPT + 5
+
+
+def test_two_lines_of_one_item_are_one_basket_with_it() -> None:
+    purchase = replace(a_purchase(), lines=(a_line("milk"), a_line("milk"), a_line("fuel", rankable=False)))
+    facet = of(purchase)
+    assert facet.items["milk"].baskets == 1
+    assert facet.items["milk"].amount_cents == 398
+    [visit] = facet.visits.values()
+    assert visit.items == ("milk",)
+    assert visit.amount_cents == 597
+
+
+def test_a_receipt_without_rankable_items_is_spend_but_no_trip() -> None:
+    facet = of(replace(a_purchase(), lines=(a_line("fuel", rankable=False),)))
+    assert not facet.visits
+    assert facet.counts["visits"] == 1
+
+
+def test_bytes_of_another_format_are_refused() -> None:
+    with pytest.raises(InvalidInput):
+        decode(b"\xff" + encode(EMPTY)[1:])
