@@ -37,23 +37,36 @@ class BrokerPublisher:
 
     def __init__(self, producer: Producer) -> None:
         self._producer = producer
-        self.connected = False
+        self._connecting: asyncio.Task[None] | None = None
+        self._stopped = asyncio.Event()
+        self.reached = asyncio.Event()
 
-    async def connect(self) -> None:
-        """Try until the broker is reached."""
-        while not self.connected:
+    def start(self) -> None:
+        """Begin to connect in the background, again and again until the broker is reached."""
+        self._connecting = asyncio.create_task(self._connect())
+
+    async def stop(self) -> None:
+        """Send what is queued, under a deadline, and close."""
+        self._stopped.set()
+        if self._connecting is not None:
+            # A try that is under way ends at its deadline; cut off, it would leave its connection open.
+            await self._connecting
+        await self._producer.stop()
+
+    async def _connect(self) -> None:
+        while not (self.reached.is_set() or self._stopped.is_set()):
             try:
                 await self._producer.start()
             except BrokerUnavailable as error:
                 _log.warning("waiting for the broker", detail=error.detail)
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(asyncio.Event().wait(), _CONNECT_PAUSE_SECONDS)
+                    await asyncio.wait_for(self._stopped.wait(), _CONNECT_PAUSE_SECONDS)
             else:
-                self.connected = True
+                self.reached.set()
 
     async def publish(self, messages: Sequence[OutboxMessage]) -> Sequence[UsualError | None]:
         """Per message None when acknowledged, else why not."""
-        if not self.connected:
+        if not self.reached.is_set():
             return [BrokerUnavailable("the broker was not reached yet")] * len(messages)
         if len(messages) > 1:
             return await self._producer.send_many(messages)
@@ -78,7 +91,6 @@ class Ingest:
     health: Health
     registry: CollectorRegistry
     publisher: BrokerPublisher
-    producer: Producer
     engine: AsyncEngine
 
 
@@ -90,8 +102,7 @@ def assemble(settings: Settings, clock: Clock | None = None) -> Ingest:
     engine = make_engine(
         settings.database_url.get_secret_value(), schema=SCHEMA, application_name="ingest-api", timeouts=Timeouts.api()
     )
-    producer = Producer(settings.stream(deadline_seconds=settings.publish_deadline_seconds))
-    publisher = BrokerPublisher(producer)
+    publisher = BrokerPublisher(Producer(settings.stream(deadline_seconds=settings.publish_deadline_seconds)))
     quarantine = PostgresQuarantine(Transactions(engine, SCHEMA))
     door = FrontDoor(
         publisher=publisher,
@@ -103,7 +114,7 @@ def assemble(settings: Settings, clock: Clock | None = None) -> Ingest:
         quarantine_deadline_seconds=settings.quarantine_deadline_seconds,
     )
     health = Health()
-    health.ready["broker_reached"] = _is_connected(publisher)
+    health.ready["broker_reached"] = _has_reached(publisher)
     return Ingest(
         settings=settings,
         door=door,
@@ -113,7 +124,6 @@ def assemble(settings: Settings, clock: Clock | None = None) -> Ingest:
         health=health,
         registry=registry,
         publisher=publisher,
-        producer=producer,
         engine=engine,
     )
 
@@ -121,14 +131,11 @@ def assemble(settings: Settings, clock: Clock | None = None) -> Ingest:
 @contextlib.asynccontextmanager
 async def running(ingest: Ingest) -> AsyncIterator[None]:
     """Connect in the background; at the end send what is queued and close."""
-    connecting = asyncio.create_task(ingest.publisher.connect())
+    ingest.publisher.start()
     try:
         yield
     finally:
-        connecting.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await connecting
-        await ingest.producer.stop()
+        await ingest.publisher.stop()
         await ingest.engine.dispose()
 
 
@@ -157,8 +164,8 @@ def own_topics(partitions_cap: int) -> Iterable[Topic]:
     )
 
 
-def _is_connected(publisher: BrokerPublisher) -> Check:
+def _has_reached(publisher: BrokerPublisher) -> Check:
     async def check() -> bool:
-        return publisher.connected
+        return publisher.reached.is_set()
 
     return check

@@ -8,6 +8,7 @@ from hashlib import sha256
 from typing import Literal, Protocol
 
 import msgspec
+import structlog
 from pydantic import BaseModel, ConfigDict, Field
 
 from libs.common.clock import Clock
@@ -18,6 +19,8 @@ from libs.common.streaming.errors import SendUnknown
 from services.ingest.domain.admission import Accepted, Caller, Refused, Rules, admit
 from services.ingest.metrics import IngestMetrics, type_label
 from services.ingest.ports import EventPublisher, QuarantinedEvent, QuarantineStore
+
+_log = structlog.get_logger(__name__)
 
 
 class KeyHolder(Caller, Protocol):
@@ -118,7 +121,8 @@ class FrontDoor:
             try:
                 async with asyncio.timeout(self.quarantine_deadline_seconds):
                     await self.quarantine.keep(list({row.quarantine_id: row for row in rows.values()}.values()))
-            except (RetryableError, TimeoutError):
+            except Exception as error:  # noqa: BLE001 - whatever ails the database, valid neighbours must not pay for it
+                _log.warning("nothing was kept in quarantine", events=len(rows), error=type(error).__name__)
                 failure = RetryableError("invalid, and the quarantine is away", slug="quarantine-unavailable")
         return [self._refused(one, rows.get(id(one)), failure) for one in refused]
 
