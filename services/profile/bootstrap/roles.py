@@ -1,0 +1,110 @@
+"""The parts of the two working roles, joined to a Worker: consumers and rounds stop first, relays last."""
+
+from datetime import timedelta
+
+from libs.common.contracts.topics import (
+    INGEST_CATALOG,
+    INGEST_CONSENT,
+    INGEST_FEEDBACK,
+    INGEST_PLAY,
+    INGEST_POS,
+    INGEST_WEB,
+    OFFERS_VOUCHERS,
+)
+from libs.common.persistence import OutboxRelay, RelayMetrics, RelayRuntime, VersionRelay
+from libs.common.persistence.relay import RelayLoop
+from libs.common.streaming import Cluster, Consumer, Producer, Subscription, Worker
+from services.profile.bootstrap.parts import Parts
+from services.profile.bootstrap.relays import identity_changes, models, snapshots
+from services.profile.bootstrap.rounds import fold_round, measure_round, prune_round, timed_learning
+from services.profile.consumer import learner_handler, worker_handler
+from services.profile.handlers.memory import NeedsLearning
+from services.profile.store import PostgresProfileStore
+
+WORKER_GROUP = "profile"
+LEARNER_GROUP = "profile-learner"
+WORKER_TOPICS = (INGEST_POS, INGEST_WEB, INGEST_FEEDBACK, INGEST_CONSENT, INGEST_CATALOG, OFFERS_VOUCHERS)
+_MEASURE_SECONDS = 2.0
+_PRUNE_SECONDS = 600.0
+
+
+def worker_of(parts: Parts) -> Worker:
+    """Consumes contacts, folds dirty customers, publishes snapshots and identity changes."""
+    settings, runtime = parts.settings, parts.stream_runtime()
+    producer = Producer(runtime.settings)
+    consumer = Consumer(
+        runtime,
+        Subscription(group=WORKER_GROUP, topics=WORKER_TOPICS, deduplicate=True),
+        worker_handler(PostgresProfileStore, parts.metrics),
+    )
+    relays, incarnation = _relays(parts, producer), Cluster(runtime.settings).incarnation
+    versions = [
+        VersionRelay(relays, versioned, incarnation)
+        for versioned in (snapshots(parts.metrics, parts.clock), identity_changes())
+    ]
+    _watch(parts, consumer)
+    return Worker(
+        first=[
+            consumer,
+            RelayLoop(
+                fold_round(parts), name="folder", backoff=parts.backoff, idle_seconds=settings.fold_interval_seconds
+            ),
+            RelayLoop(measure_round(parts), name="measure", backoff=parts.backoff, idle_seconds=_MEASURE_SECONDS),
+            RelayLoop(prune_round(parts), name="prune", backoff=parts.backoff, idle_seconds=_PRUNE_SECONDS),
+        ],
+        last=[OutboxRelay(relays), *versions],
+        producer=producer,
+        engine=parts.engine,
+        on_stopping=lambda: _drain(parts),
+    )
+
+
+def learner_of(parts: Parts) -> Worker:
+    """Learns from queued baskets when event time says so, and publishes models."""
+    settings, runtime = parts.settings, parts.stream_runtime()
+    producer = Producer(runtime.settings)
+    learning = NeedsLearning(
+        interval=timedelta(seconds=settings.learning_interval_seconds),
+        chunk_baskets=settings.learning_chunk_baskets,
+        published_items=settings.published_items,
+        metrics=parts.metrics,
+        clock=parts.clock,
+    )
+    relays = _relays(parts, producer)
+    if settings.play_mode:
+        consumer = Consumer(
+            runtime,
+            Subscription(group=LEARNER_GROUP, topics=(INGEST_PLAY,), deduplicate=True),
+            learner_handler(PostgresProfileStore, learning),
+        )
+        _watch(parts, consumer)
+        teacher: Consumer | RelayLoop = consumer
+    else:
+        every = min(settings.learning_interval_seconds / 4, 60.0)
+        teacher = RelayLoop(timed_learning(parts, learning), name="learner", backoff=parts.backoff, idle_seconds=every)
+    return Worker(
+        first=[teacher],
+        last=[OutboxRelay(relays), VersionRelay(relays, models(), Cluster(runtime.settings).incarnation)],
+        producer=producer,
+        engine=parts.engine,
+        on_stopping=lambda: _drain(parts),
+    )
+
+
+def _relays(parts: Parts, producer: Producer) -> RelayRuntime:
+    return RelayRuntime(
+        transactions=parts.transactions,
+        sender=producer,
+        clock=parts.clock,
+        metrics=RelayMetrics(parts.registry),
+        backoff=parts.backoff,
+    )
+
+
+def _watch(parts: Parts, consumer: Consumer) -> None:
+    parts.health.alive["consumer"] = consumer.healthy
+    parts.health.ready["flowing"] = consumer.flowing
+
+
+def _drain(parts: Parts) -> None:
+    parts.health.draining = True

@@ -1,0 +1,1 @@
+"""Load, decide (pure), save: what each kind of event does (intake, identity), what folders, the learner and the API do."""

@@ -1,0 +1,136 @@
+"""From contracts to contacts: what a facet is told of an event, given the newest master data. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from libs.common.contracts import Event
+from libs.common.contracts.feedback import SurveyAnswered
+from libs.common.contracts.offers import VoucherIssued as VoucherIssuedEvent
+from libs.common.contracts.offers import VoucherRedeemed as VoucherRedeemedEvent
+from libs.common.contracts.pos import Sale
+from libs.common.contracts.values import DiscountKind, ReceiptLine
+from libs.common.contracts.web import AddedToCart, Ordered, PageViewed, ProductViewed, Searched, WebContact
+from services.profile.domain.contact import (
+    Contact,
+    Purchase,
+    PurchaseLine,
+    ReturnedLine,
+    SurveyAnswer,
+    VoucherIssued,
+    VoucherRedeemed,
+    WebAction,
+    WebView,
+)
+from services.profile.ports import ItemRow, StoreRow
+
+WEB_STORE_ID = "web"
+_WEB_ACTIONS: Mapping[type[WebContact], WebAction] = {
+    PageViewed: "page",
+    Searched: "search",
+    ProductViewed: "product",
+    AddedToCart: "cart",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class MasterData:
+    """What is known of the items and stores of one batch."""
+
+    items: Mapping[str, ItemRow]
+    stores: Mapping[str, StoreRow]
+
+
+def seconds_of(at: datetime) -> int:
+    """Whole seconds since the epoch, rounded down."""
+    return int(at.timestamp() // 1)
+
+
+def purchase_of(event: Event, known: MasterData) -> Purchase:
+    """The receipt or web order in `event`; an item that no catalogue told of has no labels and may be ranked."""
+    sale = event.data
+    assert isinstance(sale, Sale | Ordered)  # noqa: S101 - routed by type
+    in_store = isinstance(sale, Sale)
+    store_id = sale.store_id if isinstance(sale, Sale) else WEB_STORE_ID
+    store = known.stores.get(store_id)
+    return Purchase(
+        event_id=event.event_id,
+        receipt_id=sale.receipt_id if isinstance(sale, Sale) else sale.order_id,
+        occurred_at_seconds=seconds_of(event.occurred_at),
+        store_id=store_id,
+        lines=tuple(_line(line, known.items.get(line.item_id)) for line in sale.lines),
+        channel="till" if in_store else "web",
+        utc_offset_minutes=utc_offset_minutes(store.time_zone, event.occurred_at) if store else 0,
+    )
+
+
+def contact_of(event: Event) -> tuple[str, Contact] | None:
+    """Whose contact it is (an identifier's key) and what it was; None for an event that tells a facet nothing."""
+    at_seconds = seconds_of(event.occurred_at)
+    match event.data:
+        case ProductViewed() | AddedToCart() as view:
+            action = _WEB_ACTIONS[type(view)]
+            return view.visitor.key, WebView(event.event_id, at_seconds, action, view.item_id)
+        case PageViewed() | Searched() as view:
+            return view.visitor.key, WebView(event.event_id, at_seconds, _WEB_ACTIONS[type(view)])
+        case SurveyAnswered() as answer:
+            return answer.customer.key, SurveyAnswer(event.event_id, at_seconds, answer.question, answer.score)
+        case _:
+            return None
+
+
+def voucher_contact_of(event: Event) -> tuple[str, Contact] | None:
+    """Whose voucher it is (a customer id) and what became of it; None when it was nobody's, or returned or ran out."""
+    at_seconds = seconds_of(event.occurred_at)
+    match event.data:
+        case VoucherIssuedEvent(customer_id=str() as customer_id):
+            return customer_id, VoucherIssued(event.event_id, at_seconds)
+        case VoucherRedeemedEvent(customer_id=str() as customer_id) as redeemed:
+            return customer_id, VoucherRedeemed(event.event_id, at_seconds, redeemed.given_cents)
+        case _:
+            return None
+
+
+def returned_line_of(line: ReceiptLine) -> ReturnedLine:
+    """One line brought back, as the till wrote it."""
+    return ReturnedLine(line.item_id, _milli(line), line.amount_cents)
+
+
+def voided_lines_of(purchase: Purchase) -> tuple[ReturnedLine, ...]:
+    """All lines of a receipt that is taken back."""
+    return tuple(ReturnedLine(line.item_id, line.quantity_milli, line.amount_cents) for line in purchase.lines)
+
+
+@lru_cache(maxsize=256)
+def zone_of(name: str) -> ZoneInfo | None:
+    """The zone with this IANA name, or None."""
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return None
+
+
+def utc_offset_minutes(time_zone: str, at: datetime) -> int:
+    """How far the local clock is ahead of UTC then; 0 for an unknown zone."""
+    zone = zone_of(time_zone)
+    offset = at.astimezone(zone).utcoffset() if zone else None
+    return int(offset.total_seconds() // 60) if offset else 0
+
+
+def _line(line: ReceiptLine, item: ItemRow | None) -> PurchaseLine:
+    discounts = (given.amount_cents for given in line.discounts if given.kind is DiscountKind.DISCOUNT)
+    return PurchaseLine(
+        item_id=line.item_id,
+        category=item.category if item else "",
+        type=item.item_type if item else "",
+        quantity_milli=_milli(line),
+        amount_cents=line.amount_cents,
+        discount_cents=sum(discounts),
+        rankable=item.rankable if item else True,
+    )
+
+
+def _milli(line: ReceiptLine) -> int:
+    return int(line.quantity * 1000)

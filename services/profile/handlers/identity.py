@@ -1,0 +1,89 @@
+"""What consents and identity links do: the newest word counts, whatever order words come in; persons are made anew around a link."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from libs.common.contracts import Event
+from libs.common.contracts.consent import ConsentChanged, IdentityLinked
+from libs.common.contracts.values import Identifier
+from services.profile.domain.identity import Link, components, customer_id_of, link_of
+from services.profile.handlers.intake import later, own_customer_id
+from services.profile.ports import ConsentRow, FacetEffects, LinkRow, ProfileStore, Reassigned
+
+
+def links_itself(event: Event) -> bool:
+    """Whether `event` links an identifier with itself."""
+    return isinstance(event.data, IdentityLinked) and event.data.first.key == event.data.second.key
+
+
+async def take_consents_and_links(store: ProfileStore, events: Sequence[Event]) -> None:
+    """Apply a batch; none of its links may be of an identifier with itself."""
+    ordered = sorted(events, key=lambda event: (event.occurred_at, event.event_id))
+    linked = [event for event in ordered if isinstance(event.data, IdentityLinked)]
+    if linked:
+        await _take_links(store, linked)
+    await _take_consents(store, [event for event in ordered if isinstance(event.data, ConsentChanged)])
+
+
+async def _take_consents(store: ProfileStore, events: Sequence[Event]) -> None:
+    rows: dict[tuple[str, str, str], ConsentRow] = {}
+    met: list[tuple[Identifier, datetime | None]] = []
+    for event in events:
+        assert isinstance(event.data, ConsentChanged)  # noqa: S101 - filtered by the caller
+        word = event.data
+        met.append((word.customer, event.received_at))
+        rows[word.customer.key, word.purpose, word.channel] = ConsentRow(
+            identifier=word.customer.key,
+            purpose=word.purpose,
+            channel=word.channel,
+            granted=word.granted,
+            occurred_at=event.occurred_at,
+            event_id=event.event_id,
+            accepted_at=event.received_at,
+        )
+    await _meet(store, met)
+    await store.identity.keep_consents(rows.values())
+
+
+async def _take_links(store: ProfileStore, events: Sequence[Event]) -> None:
+    """Note the links, then find out who is who around them; whoever's person changed is told of and folded again."""
+    rows: dict[Link, LinkRow] = {}
+    met: list[tuple[Identifier, datetime | None]] = []
+    for event in events:
+        assert isinstance(event.data, IdentityLinked)  # noqa: S101 - filtered by the caller
+        pair = event.data
+        link = link_of(own_customer_id(pair.first.key), own_customer_id(pair.second.key))
+        rows[link] = LinkRow(link=link, linked=pair.linked, occurred_at=event.occurred_at, event_id=event.event_id)
+        met += [(pair.first, event.received_at), (pair.second, event.received_at)]
+    await store.identity.change_links(rows.values())
+    await _meet(store, met)
+    members = await store.identity.persons_around({end for link in rows for end in (link.first, link.second)})
+    standing = await store.identity.standing_links(members)
+    now = {member: customer_id_of(person) for person in components(members, standing) for member in person}
+    newest = events[-1]
+    await store.identity.reassign(
+        [
+            Reassigned(
+                own_customer_id=member,
+                customer_id=now[member],
+                occurred_at=newest.occurred_at,
+                accepted_at=newest.received_at,
+            )
+            for member in sorted(members)
+            if now[member] != members[member]
+        ]
+    )
+    await store.facets.mark_dirty(members)
+
+
+async def _meet(store: ProfileStore, met: Iterable[tuple[Identifier, datetime | None]]) -> None:
+    """Make sure that these identifiers have a facet, move its freshness, and mark it: even one without contacts is somebody."""
+    accepted: dict[str, datetime | None] = {}
+    for identifier, accepted_at in met:
+        accepted[identifier.key] = later(accepted.get(identifier.key), accepted_at)
+    own_ids = {identifier: own_customer_id(identifier) for identifier in accepted}
+    facets = await store.facets.lock(own_ids)
+    await store.facets.save(
+        {identifier: (facet, FacetEffects(accepted_at=accepted[identifier])) for identifier, facet in facets.items()}
+    )
+    await store.facets.mark_dirty(own_ids.values())

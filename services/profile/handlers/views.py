@@ -1,0 +1,179 @@
+"""What the API shows: the customer as facets say now, and what a model expects in the next basket."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from libs.common.contracts.profile import ProfileSnapshot
+from libs.common.errors import NotFound
+from libs.ranking.population import PopulationState
+from libs.ranking.ranker import Need, PriorRanker, Ranker
+from libs.ranking.state import CustomerRankingState, Moment, MomentKind
+from services.profile.domain.facet import NEVER_FIRST, AnswerTally, Facet, ItemTally, fold
+from services.profile.handlers.contacts import seconds_of, utc_offset_minutes
+from services.profile.handlers.folding import consents_in_force, identifier_of, newest_event_at
+from services.profile.handlers.intake import plus
+from services.profile.handlers.shapes import (
+    Answers,
+    CategorySpend,
+    CustomerView,
+    FavouriteItem,
+    NeedView,
+    NextBasket,
+    Totals,
+)
+from services.profile.ports import FacetEffects, FacetRow, ProfileStore
+
+TOP = 20
+
+
+@dataclass(frozen=True, slots=True)
+class RankingModel:
+    """A ranker with the item statistics that it reads; `number` 0 while no model was published."""
+
+    number: int
+    ranker: Ranker
+    population: PopulationState
+
+
+NO_MODEL = RankingModel(0, PriorRanker(), PopulationState())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A next-basket question; `at` None: as of the newest event of the view."""
+
+    customer_id: str
+    k: int
+    at: datetime | None
+    store_id: str | None
+    moment: MomentKind
+
+
+async def customer_view(store: ProfileStore, customer_id: str) -> CustomerView:
+    """The customer that an id (also an old one) stands for now; raises NotFound."""
+    current, rows = await _facets_of(store, customer_id)
+    consents = await store.customers.consents([row.identifier for row in rows])
+    words = [word for row in rows for word in consents.get(row.identifier, ())]
+    stored = await store.customers.snapshot(current)
+    snapshot = ProfileSnapshot.model_validate_json(stored[1]) if stored else None
+    facet = fold(row.facet for row in rows)
+    return CustomerView(
+        customer_id=current,
+        identifiers=tuple(identifier_of(row.identifier) for row in rows),
+        snapshot_version=stored[0] if stored else 0,
+        as_of=newest_event_at(facet, words),
+        first_contact_at=None if facet.first_at_seconds == NEVER_FIRST else _moment(facet.first_at_seconds),
+        totals=_totals(rows, facet),
+        consents=consents_in_force(words),
+        segments=snapshot.segments if snapshot else (),
+        favourite_items=_favourites(facet.items),
+        categories=_categories(facet),
+        answers=_answers(facet.answers),
+        counts=dict(sorted(facet.counts.items())),
+    )
+
+
+async def next_basket(store: ProfileStore, question: Question, model: RankingModel) -> NextBasket:
+    """Rank the needs of a customer from its stored view; raises NotFound for an unknown one."""
+    current, _ = await _facets_of(store, question.customer_id)
+    stored = await store.customers.snapshot(current)
+    if stored is None:
+        raise NotFound("this customer has no view yet", slug="no-view-yet")
+    snapshot = ProfileSnapshot.model_validate_json(stored[1])
+    state = CustomerRankingState.from_json(snapshot.ranking_state)
+    at = question.at or snapshot.as_of
+    moment = Moment(
+        seconds_of(at), question.store_id or _usual_store(state), question.moment, await _offset(store, question, at)
+    )
+    needs = model.ranker.rank(state, model.population, moment, question.k)
+    bought = set(state.items)
+    return NextBasket(
+        customer_id=current,
+        snapshot_version=stored[0],
+        model_id=model.ranker.model_id,
+        at=at,
+        store_id=moment.store_id or None,
+        moment=question.moment,
+        needs=tuple(_need(need, bought_before=need.item_id in bought) for need in needs),
+    )
+
+
+async def _facets_of(store: ProfileStore, customer_id: str) -> tuple[str, Sequence[FacetRow]]:
+    current = next(iter(await store.customers.current_ids([customer_id])), None)
+    rows = (await store.customers.facets([current])).get(current, ()) if current else ()
+    if current is None or not rows:
+        raise NotFound("no such customer", slug="unknown-customer")
+    return current, rows
+
+
+async def _offset(store: ProfileStore, question: Question, at: datetime) -> int:
+    """The local clock of the store that was named; UTC without one."""
+    known = await store.catalog.stores([question.store_id]) if question.store_id else {}
+    row = known.get(question.store_id or "")
+    return utc_offset_minutes(row.time_zone, at) if row else 0
+
+
+def _usual_store(state: CustomerRankingState) -> str:
+    """Where the latest trip was."""
+    return state.stores[int(state.visit_stores[-1])] if state.visits else ""
+
+
+def _need(need: Need, *, bought_before: bool) -> NeedView:
+    return NeedView(item_id=need.item_id, score=need.score, reasons=need.reasons, bought_before=bought_before)
+
+
+def _moment(at_seconds: int) -> datetime:
+    return datetime.fromtimestamp(at_seconds, UTC)
+
+
+def _totals(rows: Sequence[FacetRow], facet: Facet) -> Totals:
+    effects = FacetEffects()
+    for row in rows:
+        effects = plus(effects, row.effects)
+    return Totals(
+        receipts_count=effects.receipts_count,
+        lines_count=effects.lines_count,
+        amount_cents=effects.amount_cents,
+        returns_count=effects.returns_count,
+        refund_cents=effects.refund_cents,
+        contacts_count=effects.contacts_count,
+        vouchers_issued_count=facet.counts.get("vouchers_issued", 0),
+        vouchers_redeemed_count=facet.counts.get("vouchers_redeemed", 0),
+        voucher_discount_cents=facet.counts.get("voucher_discount_cents", 0),
+    )
+
+
+def _favourites(items: Mapping[str, ItemTally]) -> tuple[FavouriteItem, ...]:
+    bought = [(name, tally) for name, tally in items.items() if tally.baskets]
+    bought.sort(key=lambda entry: (-entry[1].baskets, -entry[1].amount_cents, entry[0]))
+    return tuple(
+        FavouriteItem(
+            item_id=name,
+            category=tally.label[2],
+            item_type=tally.label[3],
+            baskets_count=tally.baskets,
+            amount_cents=tally.amount_cents,
+            last_bought_at=_moment(tally.last_at_seconds),
+        )
+        for name, tally in bought[:TOP]
+    )
+
+
+def _categories(facet: Facet) -> tuple[CategorySpend, ...]:
+    spent: dict[str, tuple[int, int]] = {}
+    for key, tally in facet.periods.items():
+        lines, amount = spent.get(key.category, (0, 0))
+        spent[key.category] = (lines + tally.lines, amount + tally.amount_cents)
+    ranked = sorted(spent.items(), key=lambda entry: (-entry[1][1], entry[0]))
+    return tuple(
+        CategorySpend(category=category, lines_count=lines, amount_cents=amount)
+        for category, (lines, amount) in ranked[:TOP]
+    )
+
+
+def _answers(answers: Mapping[str, AnswerTally]) -> tuple[Answers, ...]:
+    return tuple(
+        Answers(question=question, answers_count=tally.answers, mean_score=tally.score_sum / tally.answers)
+        for question, tally in sorted(answers.items())
+    )

@@ -1,0 +1,23 @@
+"""The ports on SQLAlchemy Core and PostgreSQL: one file a port; every statement takes a whole batch."""
+
+from libs.common.persistence import Transaction
+from services.profile.store.catalog import PostgresCatalog
+from services.profile.store.customers import PostgresCustomers
+from services.profile.store.facets import PostgresFacets
+from services.profile.store.identity import PostgresIdentity
+from services.profile.store.learning import PostgresLearning
+from services.profile.store.receipts import PostgresReceipts
+
+__all__ = ["PostgresProfileStore"]
+
+
+class PostgresProfileStore:
+    """All ports of this service within one transaction."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self.catalog = PostgresCatalog(tx)
+        self.facets = PostgresFacets(tx)
+        self.receipts = PostgresReceipts(tx)
+        self.identity = PostgresIdentity(tx)
+        self.customers = PostgresCustomers(tx)
+        self.learning = PostgresLearning(tx)

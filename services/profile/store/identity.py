@@ -1,0 +1,117 @@
+"""Consents and the identity graph on PostgreSQL."""
+
+from collections.abc import Collection, Mapping
+
+from sqlalchemy import text
+
+from libs.common.persistence import Transaction
+from services.profile.domain.identity import Link
+from services.profile.ports import ConsentRow, LinkRow, Reassigned
+
+_KEEP_CONSENTS = text("""
+    INSERT INTO consents (identifier, purpose, channel, granted, occurred_at, event_id, accepted_at)
+    SELECT * FROM unnest(CAST(:identifiers AS text[]), CAST(:purposes AS text[]), CAST(:channels AS text[]),
+                         CAST(:granted AS boolean[]), CAST(:occurred AS timestamptz[]), CAST(:event_ids AS text[]),
+                         CAST(:accepted AS timestamptz[]))
+    ON CONFLICT (identifier, purpose, channel) DO UPDATE
+    SET granted = excluded.granted, occurred_at = excluded.occurred_at, event_id = excluded.event_id,
+        accepted_at = excluded.accepted_at
+    WHERE (consents.occurred_at, consents.event_id) < (excluded.occurred_at, excluded.event_id)
+""")
+# Links are rare, and two that change at once could each miss the other's edge: so one at a time.
+_ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtext('profile.identity'), 0)")
+_KEEP_LINKS = text("""
+    INSERT INTO links (first_customer_id, second_customer_id, linked, occurred_at, event_id)
+    SELECT * FROM unnest(CAST(:firsts AS text[]), CAST(:seconds AS text[]), CAST(:linked AS boolean[]),
+                         CAST(:occurred AS timestamptz[]), CAST(:event_ids AS text[]))
+    ON CONFLICT (first_customer_id, second_customer_id) DO UPDATE
+    SET linked = excluded.linked, occurred_at = excluded.occurred_at, event_id = excluded.event_id
+    WHERE (links.occurred_at, links.event_id) < (excluded.occurred_at, excluded.event_id)
+""")
+_PERSONS = text("""
+    SELECT own_customer_id, customer_id FROM facets
+    WHERE customer_id IN (SELECT customer_id FROM facets WHERE own_customer_id = ANY(CAST(:own_ids AS text[])))
+    ORDER BY identifier FOR UPDATE
+""")
+_STANDING = text("""
+    SELECT first_customer_id, second_customer_id FROM links
+    WHERE linked AND first_customer_id = ANY(CAST(:own_ids AS text[]))
+      AND second_customer_id = ANY(CAST(:own_ids AS text[]))
+""")
+_REASSIGN = text("""
+    WITH new AS (
+        SELECT * FROM unnest(CAST(:own_ids AS text[]), CAST(:customer_ids AS text[]), CAST(:occurred AS timestamptz[]),
+                             CAST(:accepted AS timestamptz[])) AS new (own_id, customer_id, occurred_at, accepted_at)
+    ), moved AS (
+        UPDATE facets SET customer_id = new.customer_id FROM new WHERE facets.own_customer_id = new.own_id
+    )
+    INSERT INTO identity_changes (customer_id, now_customer_id, version, occurred_at, accepted_at)
+    SELECT own_id, customer_id, 1, occurred_at, accepted_at FROM new ORDER BY own_id
+    ON CONFLICT (customer_id) DO UPDATE
+    SET now_customer_id = excluded.now_customer_id, version = identity_changes.version + 1,
+        occurred_at = excluded.occurred_at, accepted_at = excluded.accepted_at
+""")
+
+
+class PostgresIdentity:
+    """Fits IdentityStore."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self._connection = tx.connection
+
+    async def keep_consents(self, rows: Collection[ConsentRow]) -> None:
+        """As the port promises."""
+        ordered = sorted(rows, key=lambda row: (row.identifier, row.purpose, row.channel))
+        if not ordered:
+            return
+        await self._connection.execute(
+            _KEEP_CONSENTS,
+            {
+                "identifiers": [row.identifier for row in ordered],
+                "purposes": [row.purpose for row in ordered],
+                "channels": [row.channel for row in ordered],
+                "granted": [row.granted for row in ordered],
+                "occurred": [row.occurred_at for row in ordered],
+                "event_ids": [row.event_id for row in ordered],
+                "accepted": [row.accepted_at for row in ordered],
+            },
+        )
+
+    async def change_links(self, rows: Collection[LinkRow]) -> None:
+        """As the port promises."""
+        ordered = sorted(rows, key=lambda row: row.link)
+        await self._connection.execute(_ONE_AT_A_TIME)
+        await self._connection.execute(
+            _KEEP_LINKS,
+            {
+                "firsts": [row.link.first for row in ordered],
+                "seconds": [row.link.second for row in ordered],
+                "linked": [row.linked for row in ordered],
+                "occurred": [row.occurred_at for row in ordered],
+                "event_ids": [row.event_id for row in ordered],
+            },
+        )
+
+    async def persons_around(self, own_customer_ids: Collection[str]) -> Mapping[str, str]:
+        """As the port promises."""
+        rows = await self._connection.execute(_PERSONS, {"own_ids": list(own_customer_ids)})
+        return {row.own_customer_id: row.customer_id for row in rows}
+
+    async def standing_links(self, own_customer_ids: Collection[str]) -> Collection[Link]:
+        """As the port promises."""
+        rows = await self._connection.execute(_STANDING, {"own_ids": list(own_customer_ids)})
+        return [Link(row.first_customer_id, row.second_customer_id) for row in rows]
+
+    async def reassign(self, rows: Collection[Reassigned]) -> None:
+        """As the port promises."""
+        if not rows:
+            return
+        await self._connection.execute(
+            _REASSIGN,
+            {
+                "own_ids": [row.own_customer_id for row in rows],
+                "customer_ids": [row.customer_id for row in rows],
+                "occurred": [row.occurred_at for row in rows],
+                "accepted": [row.accepted_at for row in rows],
+            },
+        )

@@ -1,0 +1,139 @@
+"""The queue of baskets, the learner's memory and its models on PostgreSQL."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import text
+
+from libs.common.persistence import Transaction
+from libs.common.persistence.messages import encode_headers
+from services.profile.domain.contact import Purchase
+from services.profile.ports import LearnerState, ModelRow, QueuedBasket
+
+_ENQUEUE = text("""
+    INSERT INTO learning_queue (occurred_at, event_id, identifier, purchase)
+    SELECT * FROM unnest(CAST(:occurred AS timestamptz[]), CAST(:event_ids AS text[]), CAST(:identifiers AS text[]),
+                         CAST(:purchases AS bytea[]))
+    ON CONFLICT DO NOTHING
+""")
+_DROP = text("""
+    DELETE FROM learning_queue WHERE (occurred_at, event_id) IN (
+        SELECT * FROM unnest(CAST(:occurred AS timestamptz[]), CAST(:event_ids AS text[]))
+    )
+""")
+_TAKE = text("""
+    DELETE FROM learning_queue WHERE (occurred_at, event_id) IN (
+        SELECT occurred_at, event_id FROM learning_queue WHERE occurred_at <= :until
+        ORDER BY occurred_at, event_id LIMIT :row_limit
+    ) RETURNING occurred_at, identifier, purchase
+""")
+_ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtext('profile.learner'), 0)")
+_STATE = text("""
+    SELECT number, trained_until, baskets_count, state FROM learner_states
+    WHERE learner = :learner AND number > :above_number
+""")
+_SAVE_STATE = text("""
+    INSERT INTO learner_states (learner, number, trained_until, baskets_count, state)
+    VALUES (:learner, :number, :trained_until, :baskets_count, :state)
+    ON CONFLICT (learner) DO UPDATE
+    SET number = excluded.number, trained_until = excluded.trained_until, baskets_count = excluded.baskets_count, state = excluded.state
+""")
+_PUBLISH = text("""
+    INSERT INTO models (model_name, number, model_id, trained_until, headers, body)
+    VALUES (:model_name, :number, :model_id, :trained_until, :headers, :body)
+    ON CONFLICT (model_name) DO UPDATE
+    SET number = excluded.number, model_id = excluded.model_id, trained_until = excluded.trained_until,
+        headers = excluded.headers, body = excluded.body
+    WHERE models.number < excluded.number
+""")
+_NEWEST = text("SELECT number, body FROM models WHERE model_name = :model_name AND number > :above_number")
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Purchase)
+
+
+class PostgresLearning:
+    """Fits LearningStore."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self._connection = tx.connection
+
+    async def enqueue(self, baskets: Collection[QueuedBasket]) -> None:
+        """As the port promises."""
+        if not baskets:
+            return
+        ordered = sorted(baskets, key=lambda basket: (basket.occurred_at, basket.purchase.event_id))
+        await self._connection.execute(
+            _ENQUEUE,
+            {
+                "occurred": [basket.occurred_at for basket in ordered],
+                "event_ids": [basket.purchase.event_id for basket in ordered],
+                "identifiers": [basket.identifier for basket in ordered],
+                "purchases": [_encoder.encode(basket.purchase) for basket in ordered],
+            },
+        )
+
+    async def drop(self, keys: Collection[tuple[datetime, str]]) -> None:
+        """As the port promises."""
+        if keys:
+            await self._connection.execute(
+                _DROP, {"occurred": [at for at, _ in keys], "event_ids": [event_id for _, event_id in keys]}
+            )
+
+    async def take(self, until: datetime, limit: int) -> Sequence[QueuedBasket]:
+        """As the port promises."""
+        rows = await self._connection.execute(_TAKE, {"until": until, "row_limit": limit})
+        baskets = [
+            QueuedBasket(
+                occurred_at=row.occurred_at,
+                identifier=row.identifier,
+                purchase=_decoder.decode(row.purchase),
+            )
+            for row in rows
+        ]
+        return sorted(baskets, key=lambda basket: (basket.occurred_at, basket.purchase.event_id))
+
+    async def lock(self) -> None:
+        """As the port promises."""
+        await self._connection.execute(_ONE_AT_A_TIME)
+
+    async def state(self, learner: str, above_number: int = -1) -> LearnerState | None:
+        """As the port promises."""
+        rows = await self._connection.execute(_STATE, {"learner": learner, "above_number": above_number})
+        row = rows.one_or_none()
+        return None if row is None else LearnerState(**row._mapping)  # noqa: SLF001  # a Row's public mapping
+
+    async def save_state(self, learner: str, state: LearnerState) -> None:
+        """As the port promises."""
+        await self._connection.execute(
+            _SAVE_STATE,
+            {
+                "learner": learner,
+                "number": state.number,
+                "trained_until": state.trained_until,
+                "baskets_count": state.baskets_count,
+                "state": state.state,
+            },
+        )
+
+    async def publish(self, row: ModelRow) -> None:
+        """As the port promises."""
+        await self._connection.execute(
+            _PUBLISH,
+            {
+                "model_name": row.model_name,
+                "number": row.number,
+                "model_id": row.model_id,
+                "trained_until": row.trained_until,
+                "headers": encode_headers(row.message.headers),
+                "body": row.message.value,
+            },
+        )
+
+    async def newest_model(self, model_name: str, above_number: int) -> tuple[int, bytes] | None:
+        """As the port promises."""
+        row = (
+            await self._connection.execute(_NEWEST, {"model_name": model_name, "above_number": above_number})
+        ).one_or_none()
+        return None if row is None else (row.number, row.body)
