@@ -57,7 +57,7 @@ class Batch:
     events: Sequence[Event]
     tombstones: Sequence[str] = ()
     _records: dict[int, Record] = field(default_factory=dict)
-    _rejected: dict[int, DeadLetter] = field(default_factory=dict)
+    _rejected: dict[int, tuple[str, DeadLetter]] = field(default_factory=dict)
 
     @property
     def topic(self) -> str:
@@ -70,17 +70,18 @@ class Batch:
         `slug` is stable and counted; `reason` is for a person and holds no personal data. The handler must not
         also apply the event. Raises KeyError for an event that is not in this batch.
         """
-        self._rejected[id(event)] = self._records[id(event)].as_dead_letter(slug, reason)
+        letter = self._records[id(event)].as_dead_letter(slug, reason)
+        self._rejected[id(event)] = (event.event_id, letter)
 
     @property
     def rejected(self) -> Sequence[DeadLetter]:
         """What was rejected so far."""
-        return tuple(self._rejected.values())
+        return tuple(letter for _, letter in self._rejected.values())
 
     @property
     def rejected_ids(self) -> Sequence[str]:
         """The event ids of what was rejected."""
-        return tuple(event.event_id for event in self.events if id(event) in self._rejected)
+        return tuple(event_id for event_id, _ in self._rejected.values())
 
 
 BatchHandler = Callable[[Transaction, Batch], Awaitable[None]]

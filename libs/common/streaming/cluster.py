@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 from typing import Any, Self
 
 from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import KafkaError, for_code
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError, for_code
+from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.protocol.metadata import MetadataRequest
 from aiokafka.protocol.offset import OffsetRequest
 
@@ -19,6 +20,7 @@ from libs.common.streaming.source import LogRange
 
 _EARLIEST, _LATEST = -2, -1
 _READ_UNCOMMITTED = 0
+_BEYOND_EVERY_LOG = 2**60
 
 
 class Cluster:
@@ -31,6 +33,7 @@ class Cluster:
         self._settings = settings
         self._client: Any = None
         self._lock = asyncio.Lock()
+        self._lists_true_ends: bool | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -73,13 +76,25 @@ class Cluster:
         async with self._connected() as client:
             for node, led in by_node.items():
                 starts |= await _list_offsets(client, node, led, _EARLIEST)
-                ends |= await _list_offsets(client, node, led, _LATEST)
+                ends |= await self._ends(client, node, led)
         return {partition: LogRange(starts[partition], ends[partition]) for partition in wanted}
 
     async def end_offsets(self, topics: Iterable[str]) -> Mapping[tuple[str, int], int]:
         """The next offset of every partition of `topics`, by (topic, partition)."""
         ranges = await self.log_ranges(await self.partitions(topics))
         return {(partition.topic, partition.partition): found.end for partition, found in ranges.items()}
+
+    async def _ends(self, client: Any, node: int, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        """The logs' ends. The embedded broker lists the start of the last batch instead, but fetches tell the truth.
+
+        It gives itself away by answering a fetch from beyond its log, which Apache Kafka refuses.
+        """
+        if self._lists_true_ends is not True:
+            fetched = await _fetched_ends(client, node, partitions)
+            self._lists_true_ends = fetched is None
+            if fetched is not None:
+                return fetched
+        return await _list_offsets(client, node, partitions, _LATEST)
 
     async def _leaders(self, topics: Sequence[str]) -> dict[TopicPartition, int]:
         async with self._connected() as client:
@@ -120,13 +135,32 @@ class Cluster:
         return client
 
 
+async def _fetched_ends(
+    client: Any, node: int, partitions: Sequence[TopicPartition]
+) -> dict[TopicPartition, int] | None:
+    """The high watermarks that a fetch from beyond every log reports, or None when the broker refuses such a fetch."""
+    ends: dict[TopicPartition, int] = {}
+    wait_ms = 10
+    while missing := [partition for partition in partitions if partition not in ends]:
+        wanted = [(topic, [(part, _BEYOND_EVERY_LOG, 1) for part in parts]) for topic, parts in _by_topic(missing)]
+        answer = await client.send(node, FetchRequest(wait_ms, 0, 1, _READ_UNCOMMITTED, wanted))
+        # A busy embedded broker leaves out what it did not reach in the time that it was given.
+        wait_ms *= 2
+        for topic, parts in answer.topics:
+            for part, error_code, highwater, *_ in parts:
+                if error_code == OffsetOutOfRangeError.errno:
+                    return None
+                if error_code:
+                    raise for_code(error_code)
+                ends[TopicPartition(topic, part)] = highwater
+    return ends
+
+
 async def _list_offsets(
     client: Any, node: int, partitions: Sequence[TopicPartition], moment: int
 ) -> dict[TopicPartition, int]:
-    by_topic: dict[str, list[tuple[int, int]]] = defaultdict(list)
-    for partition in partitions:
-        by_topic[partition.topic].append((partition.partition, moment))
-    answer = await client.send(node, OffsetRequest(-1, _READ_UNCOMMITTED, list(by_topic.items())))
+    wanted = [(topic, [(part, moment) for part in parts]) for topic, parts in _by_topic(partitions)]
+    answer = await client.send(node, OffsetRequest(-1, _READ_UNCOMMITTED, wanted))
     found: dict[TopicPartition, int] = {}
     for topic, parts in answer.topics:
         for part, error_code, _timestamp, offset in parts:
@@ -134,3 +168,10 @@ async def _list_offsets(
                 raise for_code(error_code)
             found[TopicPartition(topic, part)] = offset
     return found
+
+
+def _by_topic(partitions: Sequence[TopicPartition]) -> Sequence[tuple[str, Sequence[int]]]:
+    by_topic: dict[str, list[int]] = defaultdict(list)
+    for partition in partitions:
+        by_topic[partition.topic].append(partition.partition)
+    return list(by_topic.items())

@@ -103,19 +103,19 @@ class Consumer:
                 await self._rest(self._runtime.backoff.delay_seconds(failures))
 
     async def _turn(self) -> None:
-        """Start if needed, poll, claim what is new, apply what was owned before the poll and still is."""
+        """Start if needed, claim what is new, poll, apply what was owned before the poll and still is."""
         if not self._started:
             await self._source.start(self._reassigned)
             self._started = True
+        await self._claim()
         before = dict(self._ownership.owned)
         polled = await self._poll()
-        # A batch that was fetched under another epoch is thrown away: its partition's claim seeks anew.
+        # A batch that was fetched before its claim or under another epoch is thrown away: the next claim seeks anew.
         pending = {partition: before[partition] for partition in polled if partition in before}
         try:
             if pending:
                 # Asked after the fetch: what was fetched can only come from this log or an older one, never a newer.
                 await self._follow_log()
-            await self._claim()
             for partition, owned in tuple(pending.items()):
                 if self._ownership.still(partition, owned) and not self._stopping.is_set():
                     await self._apply(partition, owned, polled[partition])

@@ -104,17 +104,19 @@ class MemorySource:
 
     async def poll(self) -> Mapping[TopicPartition, Sequence[Record]]:
         """Records from each position; like Kafka's client it answers {} when the broker is down."""
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.001)
         if self._broker.down:
             return {}
         polled: dict[TopicPartition, Sequence[Record]] = {}
         for partition, position in self.assigned.items():
             start = self._broker.starts.get(partition, 0)
             log = self._broker.logs[partition]
+            if partition in self._paused:
+                continue
             if not start <= position <= start + len(log):
                 raise PositionLost("offset out of range", [partition])
             records = log[position - start : position - start + self._batch_max_records]
-            if records and partition not in self._paused:
+            if records:
                 polled[partition] = records
                 self.assigned[partition] = records[-1].offset + 1
         return polled
