@@ -72,6 +72,7 @@ class Alternative(Part):
     """An offer that could have been made, with the chance that the policy gave it."""
 
     campaign_id: Key
+    category: Key | None = None
     propensity_ratio: Annotated[float, Field(ge=0, le=1)]
     score: float
 
