@@ -6,7 +6,7 @@ transactions (one row a receipt line)
     customer_id, store_id, basket_id, product_id
     quantity                   decimal, not 0; below 0 the line is a return (then the amounts are not above 0)
     amount_cents               integer minor units of one currency: what was paid for the line
-    timestamp                  of the line or receipt; without a zone it is UTC. A basket happens at its earliest one
+    timestamp                  of the line or receipt, as a time or ISO 8601 text; without a zone it is UTC. A basket happens at its earliest one
     discount_cents             optional, integer: taken off by the store
     coupon_discount_cents      optional, integer: taken off by coupons
 products

@@ -60,7 +60,7 @@ def _typed(name: str, column: str, values: Any) -> Any:
             refuse(name, column, values[whole != pd.to_numeric(values)], "is no whole number of minor units")
             return whole
         if column == "timestamp":
-            return pd.to_datetime(values, utc=True)
+            return pd.to_datetime(values, utc=True, format="ISO8601")
         if column in {"stock_keeping", "voucherable"}:
             return _booleans(name, column, values)
         if column == "quantity":

@@ -113,7 +113,6 @@ def _due(weighted: Weighted, pooled_log_gap: Floats) -> dict[str, Floats]:
     rhythm, visits = history.rhythm, history.state.visits
     since = weighted.clock.at - history.days[history.last_visit]
     trips = visits - history.last_visit
-    trips_between = (history.last_visit - history.first_visit + 6.0) / (history.counts + 0.5)
     weight = np.maximum(rhythm.weight, 1e-9)
     variance = rhythm.log_square_sum / weight - (rhythm.log_sum / weight) ** 2
     interval = np.exp(history.log_interval_days(pooled_log_gap))
@@ -123,7 +122,7 @@ def _due(weighted: Weighted, pooled_log_gap: Floats) -> dict[str, Floats]:
         "since_trips": trips,
         "interval_days": interval,
         "due_days": (since + SAME_DAY) / interval,
-        "due_trips": trips / trips_between,
+        "due_trips": trips / history.trips_between(),
         "irregularity": np.sqrt(np.maximum(variance, 0.0)),
         "due_newest": np.where(rhythm.newest_days > 0, due_newest, NO_GAP_YET),
     }

@@ -76,6 +76,10 @@ class History:
         """Log of the days between purchases of each item: the customer's own gaps, drawn to the pooled one while they are few."""
         return (self.rhythm.log_sum + POOLED_GAPS * pooled_log_gap) / (self.rhythm.weight + POOLED_GAPS)
 
+    def trips_between(self) -> Floats:
+        """Trips from one purchase of each item to the next; as if six trips had gone by while few are known."""
+        return (self.last_visit - self.first_visit + 6.0) / (self.counts + 0.5)
+
 
 def weekday_of(local_days: Floats) -> Integers:
     """0 for Monday to 6 for Sunday, of days since the epoch on the local clock."""

@@ -15,7 +15,7 @@ from libs.ranking.schema import Group
 from libs.ranking.state import CustomerRankingState, Moment
 
 REASONS = 3
-AGAIN_WITHIN_TRIPS = 1.5  # an item in hand is wanted again when its usual interval is at most this many trips
+AGAIN_WITHIN_TRIPS = 2.0  # an item in hand may be named again when it is bought at least every other trip
 
 Reason: TypeAlias = Group
 Allowed: TypeAlias = npt.NDArray[np.bool_]
@@ -121,9 +121,8 @@ def _question(
     candidates = candidates_of(history, population, moment)
     allowed = all_allowed(candidates)
     if basket_in_hand:
-        interval_days = np.exp(history.log_interval_days(population.log_gap(history.rows)))
         in_hand = history.last_visit == state.visits - 1
-        allowed[: candidates.owned] = ~in_hand | (interval_days <= AGAIN_WITHIN_TRIPS * history.trip_gap_days)
+        allowed[: candidates.owned] = ~in_hand | (history.trips_between() <= AGAIN_WITHIN_TRIPS)
     return candidates, allowed
 
 

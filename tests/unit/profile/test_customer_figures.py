@@ -1,0 +1,105 @@
+"""What is derived from a facet for people: rhythms, value, segments."""
+
+from dataclasses import replace
+
+import pytest
+
+from libs.ranking.population import PopulationState
+from libs.ranking.state import DAY_SECONDS
+from services.profile.domain.contact import Return, ReturnedLine
+from services.profile.domain.facet import EMPTY, Facet
+from services.profile.domain.facet_of import apply, apply_all
+from services.profile.domain.ranking_state import ranking_state
+from services.profile.domain.rhythm import item_rhythms, trip_rhythm
+from services.profile.domain.segments import SEGMENTS, Figures, Thresholds, figures_of, segments_of
+from services.profile.domain.value import expected_spend_cents, value_of
+from tests.support.shopping import START_SECONDS, a_line, a_purchase
+
+FIGURES = Figures(
+    visits=20, days_known=300.0, days_since_trip=3.0, trip_interval_days=7.0, trip_due_ratio=0.5, weekly_cents=5000,
+    trend_ratio=1.0, discount_ratio=0.1,
+)  # fmt: skip
+
+
+def a_weekly_customer(weeks: int = 10) -> Facet:
+    return apply_all(EMPTY, (a_purchase(f"e{week}", day=7 * week, items=("milk", "tea")) for week in range(weeks)))
+
+
+def test_a_weekly_trip_has_a_weekly_rhythm_and_is_due_after_a_week() -> None:
+    state = ranking_state(a_weekly_customer())
+    last = START_SECONDS + 63 * DAY_SECONDS
+    rhythm = trip_rhythm(state, last + 7 * DAY_SECONDS)
+    assert rhythm is not None
+    assert rhythm.interval_days == pytest.approx(7.0)
+    assert rhythm.due_ratio == pytest.approx(1.0)
+    assert rhythm.last_at_seconds == last
+
+
+def test_nobody_without_a_trip_has_a_rhythm() -> None:
+    assert trip_rhythm(ranking_state(EMPTY), START_SECONDS) is None
+    assert item_rhythms(ranking_state(EMPTY), PopulationState(), START_SECONDS) == []
+
+
+def test_the_most_overdue_item_comes_first_and_a_single_purchase_is_no_rhythm() -> None:
+    facet = apply_all(a_weekly_customer(), [a_purchase("x", day=70, items=("milk", "once"))])
+    rhythms = item_rhythms(ranking_state(facet), PopulationState(), START_SECONDS + 75 * DAY_SECONDS)
+    assert [rhythm.item_id for rhythm in rhythms] == ["tea", "milk"]
+    assert rhythms[0].due_ratio > rhythms[1].due_ratio
+    assert rhythms[0].due_at_seconds > rhythms[0].last_at_seconds
+
+
+def test_the_pace_of_a_steady_customer_is_what_a_week_brings() -> None:
+    value = value_of(a_weekly_customer(20), START_SECONDS + 133 * DAY_SECONDS)
+    assert value.weekly_cents == pytest.approx(398, abs=1)
+    assert value.weekly_visits == pytest.approx(1.0)
+    assert value.trend_ratio == pytest.approx(1.0)
+    assert value.spent_cents == 20 * 398
+    assert expected_spend_cents(value, 0.5, 28) == pytest.approx(796, abs=2)
+
+
+def test_the_pace_falls_while_a_customer_stays_away() -> None:
+    facet = a_weekly_customer(20)
+    then, later = (value_of(facet, START_SECONDS + day * DAY_SECONDS) for day in (133, 203))
+    assert later.weekly_cents < then.weekly_cents / 1.5
+    assert later.trend_ratio < 0.5
+
+
+def test_refunds_are_taken_off() -> None:
+    returned = Return("r", START_SECONDS, (ReturnedLine("milk", 1000, 199),))
+    value = value_of(apply(a_weekly_customer(), returned), START_SECONDS + 63 * DAY_SECONDS)
+    assert value.spent_cents == 10 * 398 - 199
+
+
+def test_nothing_known_is_worth_nothing() -> None:
+    value = value_of(EMPTY, START_SECONDS)
+    assert (value.spent_cents, value.weekly_cents, value.trend_ratio, value.discount_ratio) == (0, 0, 1.0, 0.0)
+
+
+def test_discount_is_a_share_of_the_shelf_price() -> None:
+    purchase = replace(a_purchase(), lines=(a_line(amount_cents=75, discount_cents=25),))
+    assert value_of(apply(EMPTY, purchase), START_SECONDS).discount_ratio == 0.25
+
+
+@pytest.mark.parametrize(
+    ("change", "names"),
+    [
+        ({}, ("regular",)),
+        ({"days_known": 10.0, "visits": 2}, ("new",)),
+        ({"weekly_cents": 10_000}, ("regular", "high_value")),
+        ({"trend_ratio": 2.0}, ("regular", "growing")),
+        ({"trip_due_ratio": 4.0, "days_since_trip": 30.0}, ("lapsing",)),
+        ({"trip_due_ratio": 30.0, "days_since_trip": 200.0}, ("lost",)),
+        ({"discount_ratio": 0.4}, ("regular", "bargain_hunter")),
+    ],
+)
+def test_segments_follow_their_rules(change: dict[str, float], names: tuple[str, ...]) -> None:
+    assert segments_of(replace(FIGURES, **change), Thresholds()) == names  # type: ignore[arg-type]  # fields of mixed numbers
+
+
+def test_segments_have_names_of_their_own() -> None:
+    assert len({segment.name for segment in SEGMENTS}) == len(SEGMENTS)
+
+
+def test_a_customer_without_trips_has_figures_too() -> None:
+    figures = figures_of(START_SECONDS, START_SECONDS + DAY_SECONDS, None, value_of(EMPTY, START_SECONDS))
+    assert segments_of(figures, Thresholds()) == ("new",)
