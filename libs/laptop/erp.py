@@ -18,7 +18,6 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from pydantic import AwareDatetime, BaseModel
 
-from libs.common.clock import SystemClock
 from libs.common.contracts import decode, new_event
 from libs.common.contracts.inventory import Acknowledged, Command
 from libs.common.contracts.play import PlayTicked
@@ -128,7 +127,7 @@ def _message(plan: Plan, *, received: bool) -> OutboxMessage:
         Acknowledged.model_validate(content),
         event_id=derived_id("acknowledged", command_id, str(version), content["status"]),
         source=SOURCE,
-        occurred_at=SystemClock().now(),
+        occurred_at=(plan.delivers_at if received else None) or plan.issued_at,
     )
     return OutboxMessage.of(event, INVENTORY_ACKNOWLEDGEMENTS)
 

@@ -4,7 +4,7 @@ It knows nothing of the services: it is written by the callers, an entry before 
 """
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Literal, Self
 
@@ -65,7 +65,7 @@ class Reached(msgspec.Struct, tag_field="what", tag="reached", frozen=True, omit
 
 Entry = Sent | Answered | CheckedOut | Redeemed | Reached
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(Entry).decode
+_decoder: msgspec.json.Decoder[Entry] = msgspec.json.Decoder(Entry)
 
 
 class Journal:
@@ -95,14 +95,30 @@ class Journal:
         self.close()
 
 
-def read(paths: Sequence[Path]) -> Iterator[Entry]:
-    """Every entry of these files, in order; files that do not exist are empty, a line that was cut short is left out."""
-    for path in paths:
-        if path.exists():
-            with path.open("rb") as file:
-                for line in file:
-                    try:
-                        yield _decode(line)
-                    except msgspec.DecodeError:
-                        if line.endswith(b"}\n"):
-                            raise
+def read(path: Path, start: int = 0, end: int | None = None) -> Iterator[Entry]:
+    """Every entry between two places in the file, in order; a missing file is empty, a line cut short is left out."""
+    if not path.exists():
+        return
+    with path.open("rb") as file:
+        file.seek(start)
+        while end is None or file.tell() < end:
+            line = file.readline()
+            if not line:
+                return
+            if (entry := _entry(line)) is not None:
+                yield entry
+
+
+def size_of(path: Path) -> int:
+    """Where the next entry will go."""
+    return path.stat().st_size if path.exists() else 0
+
+
+def _entry(line: bytes) -> Entry | None:
+    """Raises DecodeError for a line that is whole and yet none of ours."""
+    try:
+        return _decoder.decode(line)
+    except msgspec.DecodeError:
+        if line.endswith(b"}\n"):
+            raise
+        return None

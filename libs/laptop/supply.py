@@ -38,6 +38,7 @@ class Plan:
     """What the ERP makes of one version of a command. `delivers_at` None: nothing will come."""
 
     command: Command
+    issued_at: datetime
     channel: Channel
     status: AcknowledgementStatus
     quantity: Decimal
@@ -120,6 +121,7 @@ def plan(event: Event, seed: int) -> Plan:
     if fate < REJECTED_RATIO:
         return Plan(
             command=command,
+            issued_at=event.occurred_at,
             channel=channel,
             status=AcknowledgementStatus.REJECTED,
             quantity=Decimal(0),
@@ -129,6 +131,7 @@ def plan(event: Event, seed: int) -> Plan:
     short = fate < REJECTED_RATIO + SHORT_RATIO
     return Plan(
         command=command,
+        issued_at=event.occurred_at,
         channel=channel,
         status=AcknowledgementStatus.AMENDED if short else AcknowledgementStatus.ACKNOWLEDGED,
         quantity=_short(command.quantity) if short else command.quantity,

@@ -1,0 +1,145 @@
+"""The `usual` command: everything on this machine, in a few words each."""
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from libs.common.errors import UsualError
+from libs.laptop import report, supervise
+from libs.laptop.child import ChildFailed
+from libs.laptop.demo import DEMO_WEEKS, SUMMARY, play_demo
+from libs.laptop.played import PlayRequest, play_slice
+from libs.laptop.slices import Choice
+from libs.laptop.state_folder import AlreadyRunning, Run
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, help="The Usual on one machine.")
+console = Console()
+
+State = Annotated[Path | None, typer.Option(help="The folder that holds everything; it can be deleted.")]
+Broker = Annotated[str, typer.Option(help="embedded, or kafka: a real Apache Kafka (needs Java and Maven).")]
+Seed = Annotated[int, typer.Option(help="Of everything that is made up: shoppers, opening stock.")]
+
+
+@app.command()
+def up(
+    *,
+    state: State = None,
+    broker: Broker = "embedded",
+    play: Annotated[bool, typer.Option(help="Event time is the clock, so that a data set can be played.")] = False,
+    detach: Annotated[bool, typer.Option(help="Leave it running and return.")] = False,
+) -> None:
+    """Start everything: PostgreSQL, broker, topics, tables, services. Ctrl-C stops it all."""
+    folder = supervise.choose_state(state)
+    with console.status("starting") as status:
+        if detach:
+            report.show_run(console, asyncio.run(supervise.detach(folder, broker=broker, play=play)))
+            return
+
+        def on_up(run: Run) -> None:
+            status.stop()
+            report.show_run(console, run)
+            console.print("Ctrl-C stops it all.")
+
+        crashed = asyncio.run(supervise.supervise(folder, broker=broker, play=play, tell=status.update, on_up=on_up))
+    if crashed is not None:
+        raise crashed
+
+
+@app.command()
+def down(state: State = None) -> None:
+    """Stop what `usual up` or `usual demo --keep` left running; the data stays."""
+    stopped = asyncio.run(supervise.down(supervise.choose_state(state)))
+    console.print(f"stopped: {', '.join(stopped)}" if stopped else "nothing runs")
+
+
+@app.command()
+def status(state: State = None) -> None:
+    """What runs, where it is found, and what waits."""
+    folder = supervise.choose_state(state)
+    run = folder.read_run()
+    if run is None:
+        console.print(f"nothing runs in {folder.path}; start it with: usual up")
+        raise typer.Exit(1)
+    report.show_run(console, run)
+    console.print(asyncio.run(report.standing(folder, run)))
+
+
+@app.command()
+def play(  # noqa: PLR0913 - each is an option of the command line
+    dataset: Annotated[str, typer.Argument(help="complete-journey (built in), or a folder of your own.")],
+    *,
+    state: State = None,
+    weeks: Annotated[int | None, typer.Option(help="How many; all if not given.")] = None,
+    days: Annotated[int | None, typer.Option(help="More days, or days only.")] = None,
+    first_week: Annotated[int, typer.Option(help="Where to begin, from 1.")] = 1,
+    stores: Annotated[int | None, typer.Option(help="Only the busiest ones (built-in data set).")] = None,
+    lockstep: Annotated[bool, typer.Option(help="Hour by hour, to the same end state every time; slow.")] = False,
+    seed: Seed = 1,
+) -> None:
+    """Send a data set through the public doors of a system that was started with `usual up --play`."""
+    folder = supervise.choose_state(state)
+    choice = Choice(weeks=weeks, days=days, first_week=first_week, stores=stores)
+    request = PlayRequest(dataset=dataset, choice=choice, seed=seed, lockstep=lockstep)
+    outcome = asyncio.run(play_slice(folder, request, console))
+    report.show_outcome(console, outcome)
+    report.write_summary(folder.path / SUMMARY, report.summary_of(outcome))
+    raise typer.Exit(1 if outcome.verdict.lost or outcome.verdict.doubled else 0)
+
+
+@app.command()
+def demo(
+    *,
+    keep: Annotated[bool, typer.Option(help="Leave it running at the end.")] = False,
+    weeks: Annotated[int, typer.Option(help="How many weeks of real baskets.")] = DEMO_WEEKS,
+    state: Annotated[Path, typer.Option(help="Deleted at the start.")] = supervise.DEFAULTS[1],
+    seed: Seed = 1,
+) -> None:
+    """The whole main job on real baskets: start, play, check, report."""
+    raise typer.Exit(asyncio.run(play_demo(state, weeks=weeks, seed=seed, keep=keep, console=console)))
+
+
+evaluate = typer.Typer(no_args_is_help=True, help="Judge what the product says of a data set.")
+app.add_typer(evaluate, name="evaluate")
+
+
+@evaluate.command("next-basket")
+def next_basket(
+    mode: Annotated[str, typer.Option(help="arrival: before the visit; till: with half the basket seen.")],
+    folder: Annotated[Path, typer.Option("--in", help="The data set.")],
+    out: Annotated[Path, typer.Option("--out", help="Where the lists go, as parquet.")],
+) -> None:
+    """List what each customer will want next, first listing, then learning, through the product's own code."""
+    argv = [
+        sys.executable,
+        "-m",
+        "services.profile",
+        "evaluate",
+        "--mode",
+        mode,
+        "--in",
+        str(folder),
+        "--out",
+        str(out),
+    ]
+    raise typer.Exit(subprocess.run(argv, check=False).returncode)
+
+
+def main() -> None:
+    """Run the command; what is known to go wrong is told in a few lines, without a traceback."""
+    try:
+        app()
+    except AlreadyRunning as error:
+        console.print(str(error), markup=False)
+        sys.exit(1)
+    except (ChildFailed, UsualError) as error:
+        console.print(str(error), markup=False, style="red")
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
