@@ -1,0 +1,49 @@
+#!/bin/sh
+# Makes what docker-compose.yml needs and the repository must not hold: `.env` with passwords, var/compose with secrets.
+# Run it again at any time: what exists stays.
+set -eu
+cd "$(dirname "$0")/../.."
+secrets=var/compose
+
+random() { od -An -N32 -tx1 /dev/urandom | tr -d ' \n'; }
+
+# Containers read these files as other users, so the files are open and the folder is closed.
+mkdir -p "$secrets"
+chmod 700 "$secrets"
+
+for name in postgres_password grafana_password; do
+  [ -e "$secrets/$name" ] || random >"$secrets/$name"
+done
+
+if [ ! -e .env ]; then
+  (
+    umask 077
+    while IFS= read -r line; do
+      case "$line" in
+        *_DB_PASSWORD=) echo "$line$(random)" ;;
+        *) echo "$line" ;;
+      esac
+    done <.env.example >.env
+  )
+fi
+
+if [ ! -e "$secrets/credentials.json" ]; then
+  separator='['
+  while read -r caller scopes; do
+    secret=$(random)
+    digest=$(printf %s "$secret" | sha256sum | cut -d' ' -f1)
+    printf '%s\n {"key_id": "%s", "secret_sha256": "%s", "scopes": [%s]}' \
+      "$separator" "$caller" "$digest" "$scopes" >>"$secrets/credentials.new"
+    separator=','
+    echo "$caller  tk_${caller}_$secret"
+  done <<CALLERS
+till "events:write", "voucher:request", "voucher:redeem"
+erp "events:write", "inventory:read", "inventory:ack"
+office "events:write", "campaigns:write", "customers:read", "inventory:read", "quarantine:read"
+player "events:write", "voucher:request", "voucher:redeem", "play"
+CALLERS
+  printf '\n]\n' >>"$secrets/credentials.new"
+  mv "$secrets/credentials.new" "$secrets/credentials.json"
+  echo "These API keys are shown once; $secrets/credentials.json holds their digests only."
+fi
+chmod 644 "$secrets"/*
