@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from functools import reduce
 
-from libs.ranking.state import PastVisit
+from libs.ranking.state import DAY_SECONDS, PastVisit
 from services.profile.domain.contact import (
     Contact,
     Purchase,
@@ -30,7 +30,6 @@ from services.profile.domain.facet import (
     merge,
 )
 
-DAY_SECONDS = 86_400
 NOTHING_BOUGHT = ItemTally(0, 0, 0, 0, 0, 0, NEVER_FIRST, NEVER_LAST, (NEVER_LAST, 0, "", ""), rankable=False)
 
 

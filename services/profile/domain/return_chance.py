@@ -13,11 +13,11 @@ from typing import Any, Self
 
 from river import compose, linear_model, optim, preprocessing
 
+from libs.ranking.state import DAY_SECONDS
 from services.profile.domain.rhythm import TripRhythm
 from services.profile.domain.value import Value
 
 FORMAT_VERSION = 1
-DAY_SECONDS = 86_400
 HORIZONS_DAYS = (14, 30)
 PROBES_DAYS = (0, 7, 14, 28, 56, 112)
 LEARNING_RATE = 0.02

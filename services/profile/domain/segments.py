@@ -3,10 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from libs.ranking.state import DAY_SECONDS
 from services.profile.domain.rhythm import TripRhythm
 from services.profile.domain.value import Value
-
-DAY_SECONDS = 86_400
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from services.profile.domain.facet import Facet
 from services.profile.domain.facet_of import week_of
 
-DAY_SECONDS = 86_400
 WEEKS_A_YEAR = 52
 PACE_WEEKS = 13.0  # a week's weight in the pace falls by e in this time
 RECENT_WEEKS = 4.0
