@@ -21,8 +21,11 @@ class Timeouts:
 
     @classmethod
     def worker(cls) -> Self:
-        """For batches and relays. A relay keeps its claim open while it sends, so idling is allowed for longer."""
-        return cls(statement_ms=10_000, lock_ms=5_000, idle_in_transaction_ms=30_000)
+        """For batches and relays. A paused process holds its partition's row for no longer than the idle limit.
+
+        Relays ask for more within their own transactions: they wait for the broker there.
+        """
+        return cls(statement_ms=10_000, lock_ms=5_000, idle_in_transaction_ms=8_000)
 
     @classmethod
     def migrate(cls) -> Self:

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import text
 
 from libs.common.persistence.messages import OutboxMessage, decode_headers, encode_headers
-from libs.common.persistence.relay import RelayLoop, RelayRuntime
+from libs.common.persistence.relay import RelayLoop, RelayRuntime, allow_waiting
 from libs.common.persistence.transaction import Transaction
 
 BUCKETS = 16
@@ -99,6 +99,7 @@ class OutboxRelay:
             rows = await self._claim(tx)
             if not rows:
                 return 0
+            await allow_waiting(tx)
             outcomes = await self._runtime.sender.send_many([_message(row) for row in rows])
             acknowledged = [row.id for row, failure in zip(rows, outcomes, strict=True) if failure is None]
             self._note(rows, outcomes)

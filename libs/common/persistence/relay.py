@@ -6,14 +6,24 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from sqlalchemy import text
+
 from libs.common.clock import Clock
 from libs.common.errors import RetryableError
 from libs.common.persistence.backoff import Backoff
 from libs.common.persistence.messages import Sender
 from libs.common.persistence.metrics import RelayMetrics
-from libs.common.persistence.transaction import Transactions
+from libs.common.persistence.transaction import Transaction, Transactions
 
 _log = logging.getLogger(__name__)
+
+
+_WAITS_FOR_BROKER = text("SELECT set_config('idle_in_transaction_session_timeout', '30s', true)")
+
+
+async def allow_waiting(tx: Transaction) -> None:
+    """Let this transaction idle for as long as a send may take; it holds nothing but the relay's own claim."""
+    await tx.connection.execute(_WAITS_FOR_BROKER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Table, Update, bindparam, func, select, text, tuple_, update
 
 from libs.common.persistence.messages import OutboxMessage
-from libs.common.persistence.relay import RelayLoop, RelayRuntime
+from libs.common.persistence.relay import RelayLoop, RelayRuntime, allow_waiting
 from libs.common.persistence.transaction import Transaction
 
 _LOCK = text("SELECT pg_try_advisory_xact_lock(hashtext(:lock_name), 0)")
@@ -109,6 +109,7 @@ class VersionRelay:
         """Send, mark what was acknowledged; return it, and the keys of what may or may not have arrived."""
         # Until the commit all of it is in doubt, what was in doubt before included.
         self._doubtful = list(dict.fromkeys([*self._doubtful, *(self._key_of(row) for row in rows)]))
+        await allow_waiting(tx)
         outcomes = await self._runtime.sender.send_many([self._versioned.encode(row) for row in rows])
         shown = [row for row, failure in zip(rows, outcomes, strict=True) if failure is None]
         self._note(outcomes)
