@@ -55,15 +55,19 @@ class Doors:
         *,
         connections: int = 16,
         patience_seconds: float = PATIENCE_SECONDS,
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.tally = Tally()
         self._addresses = addresses
         self._journal = journal
         self._patience_seconds = patience_seconds
-        limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
-        headers = {"x-api-key": key}
-        # Without trust_env a proxy of the machine would be asked for a loopback address.
-        self._client = httpx.AsyncClient(trust_env=False, timeout=10.0, limits=limits, headers=headers)
+        self._client = httpx.AsyncClient(
+            trust_env=False,  # else a proxy of the machine would be asked for a loopback address
+            timeout=10.0,
+            limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
+            headers={"x-api-key": key},
+            transport=transport,
+        )
 
     async def close(self) -> None:
         """Close the connections."""

@@ -123,7 +123,8 @@ class Observer:
 
     async def _waiting_query(self) -> str:
         """One statement, so one snapshot: offsets of all services, and how many rows wait in each table."""
-        tables = [f"{service}.outbox" for service in SERVICES]
+        schemas = [service for service in SERVICES if await self.connection.fetchval(_EXISTS, f"{service}.offsets")]
+        tables = [f"{service}.outbox" for service in schemas]
         found = await self.connection.fetch(_EXISTING, [*tables, *WORK_QUEUES])
         counts = [f"SELECT '{row['name']}', count(*) FROM {row['name']}" for row in found]  # noqa: S608 - our own names
         counts += [
@@ -132,13 +133,14 @@ class Observer:
         ]
         offsets = [
             f"SELECT consumer_group, next_offset, topic, partition FROM {service}.offsets WHERE incarnation = $1"  # noqa: S608 - our own names
-            for service in SERVICES
+            for service in schemas
         ]
         waiting = [f"SELECT what, count, NULL, NULL::int FROM ({count}) AS waiting (what, count)" for count in counts]  # noqa: S608 - as above
         return f"SELECT what, count, topic, partition FROM ({' UNION ALL '.join([*offsets, *waiting])}) AS all_of_it (what, count, topic, partition)"  # noqa: S608 - as above
 
 
 ERP_TOPICS = ("inventory.commands.v1", "ingest.play.v1")
+_EXISTS = "SELECT to_regclass($1) IS NOT NULL"
 _EXISTING = "SELECT name FROM unnest($1::text[]) AS name WHERE to_regclass(name) IS NOT NULL"
 _VERSIONED = """
     SELECT format('%I.%I', published.table_schema, published.table_name) AS name,

@@ -30,7 +30,11 @@ class Book:
     def read(cls, path: Path, seed: int) -> "Book":
         """The book as the last ERP left it."""
         book = cls(path, seed)
-        for line in path.read_bytes().splitlines() if path.exists() else ():
+        written = path.read_bytes() if path.exists() else b""
+        if written and not written.endswith(b"\n"):
+            with path.open("ab") as file:
+                file.write(b"\n")
+        for line in written.splitlines():
             try:
                 row = _decode(line)
             except msgspec.DecodeError:
