@@ -13,7 +13,7 @@ from libs.common.contracts.topics import (
 )
 from libs.common.persistence import OutboxRelay, RelayMetrics, RelayRuntime, VersionRelay
 from libs.common.persistence.relay import RelayLoop
-from libs.common.streaming import Cluster, Consumer, Producer, Subscription, Worker
+from libs.common.streaming import Cluster, Consumer, Producer, StreamSettings, Subscription, Worker
 from services.profile.bootstrap.parts import Parts
 from services.profile.bootstrap.relays import identity_changes, models, snapshots
 from services.profile.bootstrap.rounds import fold_round, measure_round, prune_round, timed_learning
@@ -28,18 +28,31 @@ _MEASURE_SECONDS = 2.0
 _PRUNE_SECONDS = 600.0
 
 
+class Outlet:
+    """The producer and the connection that asks which log it writes to; both go after everything that sends."""
+
+    def __init__(self, settings: StreamSettings) -> None:
+        self.producer = Producer(settings)
+        self.cluster = Cluster(settings)
+
+    async def stop(self) -> None:
+        """Flush under a deadline, then close."""
+        await self.producer.stop()
+        await self.cluster.close()
+
+
 def worker_of(parts: Parts) -> Worker:
     """Consumes contacts, folds dirty customers, publishes snapshots and identity changes."""
     settings, runtime = parts.settings, parts.stream_runtime()
-    producer = Producer(runtime.settings)
+    outlet = Outlet(runtime.settings)
+    relays = _relays(parts, outlet.producer)
     consumer = Consumer(
         runtime,
         Subscription(group=WORKER_GROUP, topics=WORKER_TOPICS, deduplicate=True),
         worker_handler(PostgresProfileStore, parts.metrics),
     )
-    relays, incarnation = _relays(parts, producer), Cluster(runtime.settings).incarnation
     versions = [
-        VersionRelay(relays, versioned, incarnation)
+        VersionRelay(relays, versioned, outlet.cluster.incarnation)
         for versioned in (snapshots(parts.metrics, parts.clock), identity_changes())
     ]
     _watch(parts, consumer)
@@ -53,7 +66,7 @@ def worker_of(parts: Parts) -> Worker:
             RelayLoop(prune_round(parts), name="prune", backoff=parts.backoff, idle_seconds=_PRUNE_SECONDS),
         ],
         last=[OutboxRelay(relays), *versions],
-        producer=producer,
+        producer=outlet,
         engine=parts.engine,
         on_stopping=lambda: _drain(parts),
     )
@@ -62,7 +75,8 @@ def worker_of(parts: Parts) -> Worker:
 def learner_of(parts: Parts) -> Worker:
     """Learns from queued baskets when event time says so, and publishes models."""
     settings, runtime = parts.settings, parts.stream_runtime()
-    producer = Producer(runtime.settings)
+    outlet = Outlet(runtime.settings)
+    relays = _relays(parts, outlet.producer)
     learning = NeedsLearning(
         interval=timedelta(seconds=settings.learning_interval_seconds),
         chunk_baskets=settings.learning_chunk_baskets,
@@ -70,7 +84,6 @@ def learner_of(parts: Parts) -> Worker:
         metrics=parts.metrics,
         clock=parts.clock,
     )
-    relays = _relays(parts, producer)
     if settings.play_mode:
         consumer = Consumer(
             runtime,
@@ -84,8 +97,8 @@ def learner_of(parts: Parts) -> Worker:
         teacher = RelayLoop(timed_learning(parts, learning), name="learner", backoff=parts.backoff, idle_seconds=every)
     return Worker(
         first=[teacher],
-        last=[OutboxRelay(relays), VersionRelay(relays, models(), Cluster(runtime.settings).incarnation)],
-        producer=producer,
+        last=[OutboxRelay(relays), VersionRelay(relays, models(), outlet.cluster.incarnation)],
+        producer=outlet,
         engine=parts.engine,
         on_stopping=lambda: _drain(parts),
     )

@@ -7,11 +7,11 @@ from sqlalchemy import text
 from libs.common.persistence import Transaction
 
 _BACKLOG = text("""
-    SELECT (SELECT count(*) FROM (SELECT 1 FROM dirty_customers LIMIT 100000) AS some) AS dirty_marks,
+    SELECT (SELECT count(*) FROM (SELECT 1 FROM dirty_customers LIMIT 100000) AS waiting) AS dirty_marks,
            coalesce(extract(epoch FROM clock_timestamp()
                     - (SELECT marked_at FROM dirty_customers ORDER BY id LIMIT 1)), 0)::float8 AS dirty_oldest_seconds,
-           (SELECT count(*) FROM (SELECT 1 FROM parked LIMIT 100000) AS some) AS parked,
-           (SELECT count(*) FROM (SELECT 1 FROM learning_queue LIMIT 1000000) AS some) AS queued_baskets
+           (SELECT count(*) FROM (SELECT 1 FROM parked LIMIT 100000) AS waiting) AS parked,
+           (SELECT count(*) FROM (SELECT 1 FROM learning_queue LIMIT 1000000) AS waiting) AS queued_baskets
 """)
 
 

@@ -1,0 +1,86 @@
+"""Writers, linkers and folders at the same time: no contact is lost, and what is shown in the end is the fold of the facets."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+from random import Random
+
+import pytest
+
+from libs.common.contracts import Event
+from libs.common.errors import RetryableError
+from tests.support.postgres import Database
+from tests.support.profile_events import a_link, a_return, a_sale, a_view, an_answer, card, visitor
+from tests.support.profile_running import RunningProfile, running_profile
+
+PEOPLE = 4
+
+
+async def until_taken(profile: RunningProfile, events: Sequence[Event]) -> None:
+    """As the consumer does: a batch that had to give way comes again."""
+    while True:
+        try:
+            await profile.take(events)
+        except RetryableError:
+            continue
+        return
+
+
+async def folding(profile: RunningProfile, done: asyncio.Event) -> None:
+    while not done.is_set():
+        try:
+            await profile.fold_once(limit=3)
+        except RetryableError:
+            continue
+
+
+async def watching(profile: RunningProfile, done: asyncio.Event) -> None:
+    """What a customer's view shows only grows with its version."""
+    shown: dict[str, tuple[int, int]] = defaultdict(lambda: (0, 0))
+    while not done.is_set():
+        for customer_id, snapshot in (await profile.snapshots()).items():
+            now = (snapshot.version, len(snapshot.ranking_state["visit_at_seconds"]))
+            assert now[0] >= shown[customer_id][0]
+            assert now[0] > shown[customer_id][0] or now == shown[customer_id]
+            shown[customer_id] = now
+
+
+def lanes_of(*, links: bool) -> list[list[Event]]:
+    """What several writers do at once: each lane in order, the lanes side by side."""
+    random = Random(7)
+    sales = [a_sale(f"r{n}", card(n % PEOPLE), items=[f"item-{n % 20}"], day=n / 10) for n in range(120)]
+    back = [a_return(f"b{n}", f"r{n * 3}", day=20) for n in range(30)]
+    answers = [an_answer(f"a{n}", card(n % PEOPLE)) for n in range(60)]
+    views = [a_view(f"v{n}", visitor(n % PEOPLE)) for n in range(60)]
+    pairs = [
+        a_link(f"l{n}", card(random.randrange(PEOPLE)), visitor(random.randrange(PEOPLE)), linked=n % 3 != 0, day=n)
+        for n in range(24)
+    ]
+    return [sales[0::2], sales[1::2], back + answers, views, *([pairs] if links else [])]
+
+
+@pytest.mark.parametrize("links", [False, True], ids=["without links", "with links"])
+async def test_nothing_is_lost_between_writers_linkers_and_folders(
+    database: Database,
+    other_database: Database,
+    links: bool,  # noqa: FBT001 - a case
+) -> None:
+    lanes = lanes_of(links=links)
+    async with running_profile(other_database) as orderly:
+        await orderly.take([event for lane in lanes for event in lane])
+        await orderly.fold_all()
+        expected = await orderly.facets(), await orderly.views()
+    async with running_profile(database) as profile:
+        done = asyncio.Event()
+        beside = [asyncio.create_task(folding(profile, done)) for _ in range(2)]
+        beside.append(asyncio.create_task(watching(profile, done)))
+
+        async def lane(events: Sequence[Event]) -> None:
+            for start in range(0, len(events), 6):
+                await until_taken(profile, events[start : start + 6])
+
+        await asyncio.gather(*(lane(events) for events in lanes))
+        done.set()
+        await asyncio.gather(*beside)
+        await profile.fold_all()
+        assert (await profile.facets(), await profile.views()) == expected
