@@ -1,0 +1,1 @@
+"""The doors: HTTP to handlers and back; no rules, no SQL."""

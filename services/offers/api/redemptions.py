@@ -1,0 +1,122 @@
+"""`POST /v1/redemptions` and its rollback. A code travels in bodies only, never in a path."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Response
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from libs.common.contracts.values import Currency, Key
+from libs.common.errors import RetryableError
+from libs.common.http.credentials import Credential, require
+from services.offers.api.checkouts import CheckoutLine
+from services.offers.api.doors import Doors, check_store, documented
+from services.offers.domain.voucher import Basket, BasketLine
+from services.offers.handlers.redemption import (
+    REDEEMED,
+    Redeemed,
+    Redemption,
+    RedemptionAnswer,
+    redeem_voucher,
+)
+from services.offers.handlers.returns import RollbackAnswer, roll_back
+from services.offers.ports.vouchers import RedemptionStore
+
+Caller = Annotated[Credential, Depends(require("voucher:redeem"))]
+
+
+class RedemptionRequest(BaseModel):
+    """A code that a customer presents with a receipt. The same `redemption_id` always gets the same answer."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    redemption_id: Key
+    code: Annotated[str, Field(min_length=1, max_length=32)]
+    receipt_id: Key
+    store_id: Key
+    terminal_id: Key | None = None
+    currency: Currency
+    lines: Annotated[tuple[CheckoutLine, ...], Field(max_length=2000)]
+    occurred_at: AwareDatetime | None = None
+    """Only in a deployment that plays a data set, with the scope `play`."""
+
+
+def redemption_router(doors: Doors) -> APIRouter:
+    """The routes, bound to their stores."""
+    router = APIRouter(prefix="/v1", tags=["tills"])
+
+    @router.post(
+        "/redemptions",
+        summary="Redeem a voucher on this receipt",
+        responses=documented(RedemptionAnswer, "Redeemed, or refused with a reason"),
+    )
+    async def redeem(request: RedemptionRequest, caller: Caller) -> Response:
+        """One wins, whoever asks at the same time. A refusal is an outcome, not an error."""
+        check_store(caller, request.store_id)
+        asked = Redemption(
+            redemption_id=request.redemption_id,
+            code=request.code,
+            basket=_basket(request),
+            occurred_at=doors.event_time(caller, request.occurred_at),
+        )
+        async with _in_time(doors) as store:
+            redeemed = await redeem_voucher(
+                store, asked, codes=doors.codes, items=doors.knowledge.items, now=doors.clock.now()
+            )
+        _count(doors, redeemed)
+        return Response(redeemed.answer, media_type="application/json")
+
+    @router.post(
+        "/redemptions/{redemption_id}/rollback",
+        summary="Take a redemption back",
+        responses=documented(RollbackAnswer, "What came back, and what the voucher is good for again"),
+    )
+    async def take_back(redemption_id: Key, caller: Caller) -> Response:
+        """The voucher is good again while its time lasts."""
+        async with _in_time(doors) as store:
+            await _check_owner(store, redemption_id, caller)
+            answer = await roll_back(store, redemption_id, doors.clock.now())
+        return Response(answer, media_type="application/json")
+
+    return router
+
+
+@asynccontextmanager
+async def _in_time(doors: Doors) -> AsyncIterator[RedemptionStore]:
+    """A transaction under a deadline of our own: a server that is stopped never ends its own statements."""
+    try:
+        async with asyncio.timeout(doors.write_deadline_seconds), doors.redemptions() as store:
+            yield store
+    except TimeoutError as error:
+        raise RetryableError("the database did not answer in time; ask again with the same id") from error
+
+
+async def _check_owner(store: RedemptionStore, redemption_id: str, caller: Credential) -> None:
+    found = await store.lock_by_redemption(redemption_id)
+    if found is not None:
+        check_store(caller, found[0].store_id)
+
+
+def _basket(request: RedemptionRequest) -> Basket:
+    return Basket(
+        receipt_id=request.receipt_id,
+        store_id=request.store_id,
+        currency=request.currency,
+        lines=[
+            BasketLine(
+                line_no=line.line_no, item_id=line.item_id, quantity=line.quantity, amount_cents=line.amount_cents
+            )
+            for line in request.lines
+        ],
+    )
+
+
+def _count(doors: Doors, redeemed: Redeemed) -> None:
+    if redeemed.repeat:
+        return
+    if redeemed.status == REDEEMED:
+        doors.metrics.redeemed.labels(redeemed.campaign_id).inc()
+    else:
+        doors.metrics.redemptions_refused.labels(redeemed.reason).inc()

@@ -1,0 +1,8 @@
+"""The composition root: makes the parts of each role and joins them; parts.py holds what all roles share."""
+
+from services.offers.bootstrap.door import Door, door_of, running
+from services.offers.bootstrap.migration import migrate
+from services.offers.bootstrap.parts import Parts, assemble
+from services.offers.bootstrap.work import worker_of
+
+__all__ = ["Door", "Parts", "assemble", "door_of", "migrate", "running", "worker_of"]

@@ -1,0 +1,120 @@
+"""The role `api`: desk, memory and the two shared statements, and their life beside the server."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypeVar
+
+from libs.common.persistence import Transaction, Transactions
+from services.offers.api.doors import Doors
+from services.offers.bootstrap.parts import SCHEMA, Parts
+from services.offers.domain.code import CodeKey
+from services.offers.handlers.checkout import CheckoutDesk
+from services.offers.handlers.knowledge import Knowledge, KnowledgeKeeper
+from services.offers.store.campaigns import PostgresCampaigns
+from services.offers.store.checkout_reads import SharedCheckoutReads
+from services.offers.store.connections import connector
+from services.offers.store.issuing import SharedIssuing
+from services.offers.store.knowledge import PostgresKnowledge
+from services.offers.store.shared_statement import Limits
+from services.offers.store.vouchers import PostgresRedemptions
+
+S = TypeVar("S")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """The parts of a serving process."""
+
+    parts: Parts
+    doors: Doors
+    keeper: KnowledgeKeeper
+    reads: SharedCheckoutReads
+    issuing: SharedIssuing
+
+
+def door_of(parts: Parts, codes: CodeKey) -> Door:
+    """Join the parts; nothing connects yet. Ready means also: memory was filled once."""
+    settings = parts.settings
+    limits = Limits(
+        most_together=settings.checkouts_together,
+        most_waiting=settings.checkouts_waiting,
+        statement_seconds=settings.statement_seconds,
+    )
+    knowledge = Knowledge()
+    keeper = KnowledgeKeeper(
+        knowledge, PostgresKnowledge(parts.transactions), parts.clock, every_seconds=settings.refresh_seconds
+    )
+    connect = connector(
+        settings.database_url.get_secret_value(),
+        schema=SCHEMA,
+        name="offers-checkouts",
+        statement_seconds=settings.statement_seconds,
+    )
+    reads = SharedCheckoutReads(connect, lambda: knowledge.prior_item_ids, limits)
+    issuing = SharedIssuing(connect, limits)
+    desk = CheckoutDesk(
+        reads=reads,
+        issuing=issuing,
+        keeper=keeper,
+        codes=codes,
+        clock=parts.clock,
+        metrics=parts.metrics,
+        fresh_within=timedelta(seconds=settings.fresh_within_seconds),
+        strict=settings.play_mode,
+    )
+    doors = Doors(
+        desk=desk,
+        knowledge=knowledge,
+        redemptions=_unit(parts.transactions, PostgresRedemptions),
+        campaigns=_unit(parts.transactions, PostgresCampaigns),
+        codes=codes,
+        clock=parts.clock,
+        metrics=parts.metrics,
+        play_mode=settings.play_mode,
+        greatest_deadline_ms=settings.greatest_deadline_ms,
+        write_deadline_seconds=settings.write_deadline_seconds,
+    )
+
+    async def loaded() -> bool:
+        return knowledge.loaded
+
+    parts.health.ready["memory_filled"] = loaded
+    parts.metrics.knowledge_age_seconds.set_function(lambda: keeper.age_seconds)
+    return Door(parts=parts, doors=doors, keeper=keeper, reads=reads, issuing=issuing)
+
+
+@asynccontextmanager
+async def running(door: Door) -> AsyncIterator[None]:
+    """Serve statements and keep memory fresh while the block runs; a part that ends by itself fails liveness."""
+    served = (door.keeper, door.reads.statement, door.issuing.statement)
+    tasks = [asyncio.create_task(part.run(), name=type(part).__name__) for part in served]
+
+    async def all_run() -> bool:
+        return not any(task.done() for task in tasks)
+
+    door.parts.health.alive["parts"] = all_run
+    try:
+        yield
+    finally:
+        for part in served:
+            part.stop()
+        await asyncio.wait(tasks, timeout=door.parts.settings.write_deadline_seconds)
+        for task in tasks:
+            task.cancel()
+        await door.parts.engine.dispose()
+
+
+def _unit(
+    transactions: Transactions, store_of: Callable[[Transaction], S]
+) -> Callable[[], AbstractAsyncContextManager[S]]:
+    """Begins a transaction with its store."""
+
+    @asynccontextmanager
+    async def begin() -> AsyncIterator[S]:
+        async with transactions.begin() as tx:
+            yield store_of(tx)
+
+    return begin

@@ -1,0 +1,141 @@
+"""The role `worker`: consumer, relay, and what happens by the clock."""
+
+import os
+import socket
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from libs.common.contracts.topics import PROFILE_SNAPSHOTS
+from libs.common.errors import RetryableError
+from libs.common.persistence import OutboxRelay, RelayMetrics, RelayRuntime, Transaction, stored_offsets
+from libs.common.persistence.relay import RelayLoop
+from libs.common.streaming import Cluster, Consumer, Producer, StreamMetrics, StreamRuntime, Subscription, Worker
+from services.offers.bootstrap.parts import Parts
+from services.offers.consumer import GROUP, TOPICS, make_handler
+from services.offers.handlers.expiry import EXPIRED_TOGETHER, expire_vouchers
+from services.offers.store.campaigns import PostgresCampaigns
+from services.offers.store.expiry import PostgresExpiry
+from services.offers.store.read_model import PostgresReadModel
+from services.offers.store.vouchers import PostgresRedemptions
+
+_MEASURE_SECONDS = 2.0
+_FEED_SECONDS = 1.0
+Round = Callable[[], Awaitable[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Stores:
+    """Fits FeedStores."""
+
+    read_model: PostgresReadModel
+    redemptions: PostgresRedemptions
+    expiry: PostgresExpiry
+
+
+def stores_of(tx: Transaction) -> _Stores:
+    """The stores of one transaction."""
+    return _Stores(PostgresReadModel(tx), PostgresRedemptions(tx), PostgresExpiry(tx))
+
+
+def worker_of(parts: Parts) -> Worker:
+    """Keeps the copies, ends vouchers, publishes what happened to them."""
+    stream = parts.settings.stream(parts.role)
+    runtime = StreamRuntime(
+        settings=stream,
+        transactions=parts.transactions,
+        clock=parts.clock,
+        metrics=StreamMetrics(parts.registry),
+        backoff=parts.backoff,
+        owner=f"{socket.gethostname()}:{os.getpid()}",
+    )
+    producer = Producer(stream)
+    consumer = Consumer(
+        runtime,
+        Subscription(group=GROUP, topics=TOPICS),
+        make_handler(stores_of, parts.clock, parts.metrics),
+    )
+    parts.health.alive["consumer"] = consumer.healthy
+    parts.health.ready["flowing"] = consumer.flowing
+    relays = RelayRuntime(
+        transactions=parts.transactions,
+        sender=producer,
+        clock=parts.clock,
+        metrics=RelayMetrics(parts.registry),
+        backoff=parts.backoff,
+    )
+    rounds = [
+        _every(_MEASURE_SECONDS, "measure", measure_round(parts), parts),
+        _every(_FEED_SECONDS, "feed", feed_round(parts, Cluster(stream)), parts),
+    ]
+    if not parts.settings.play_mode:
+        rounds.append(_every(parts.settings.expiry_seconds, "expiry", expiry_round(parts), parts))
+    return Worker(
+        first=[consumer, *rounds],
+        last=[OutboxRelay(relays)],
+        producer=producer,
+        engine=parts.engine,
+        on_stopping=lambda: _drain(parts),
+    )
+
+
+def expiry_round(parts: Parts) -> Round:
+    """Ends vouchers by server time; says 0 (rest) when none are left."""
+
+    async def expire() -> int:
+        async with parts.transactions.begin() as tx:
+            ended = await expire_vouchers(PostgresExpiry(tx), parts.clock.now(), parts.metrics)
+        return ended if ended == EXPIRED_TOGETHER else 0
+
+    return expire
+
+
+def measure_round(parts: Parts) -> Round:
+    """Sets the gauges of every campaign's money."""
+
+    async def measure() -> int:
+        async with parts.transactions.begin() as tx:
+            known = await PostgresCampaigns(tx).all()
+        for each in known:
+            names = (each.campaign.campaign_id, each.campaign.currency)
+            money = {
+                "cap": each.budget.cap_cents,
+                "reserved": each.budget.reserved_cents,
+                "spent": each.budget.spent_cents,
+            }
+            for part, cents in money.items():
+                parts.metrics.budget_cents.labels(names[0], part, names[1]).set(cents)
+        return 0
+
+    return measure
+
+
+def feed_round(parts: Parts, cluster: Cluster) -> Round:
+    """Notes that the snapshots are complete up to now, for each partition whose log is read to its end.
+
+    Without a broker nothing is noted: after a while nobody's own profile is used, since a consent may have been
+    withdrawn and we could not know.
+    """
+
+    async def look() -> int:
+        now = parts.clock.now()
+        try:
+            incarnation = await cluster.incarnation()
+            ends = await cluster.end_offsets([PROFILE_SNAPSHOTS.name])
+        except RetryableError:
+            return 0
+        async with parts.transactions.begin() as tx:
+            stored = await stored_offsets(tx, GROUP, incarnation)
+            for topic, partition in sorted(ends):
+                if stored.get((topic, partition), 0) >= ends[topic, partition]:
+                    await PostgresReadModel(tx).feed_reached(topic, partition, now)
+        return 0
+
+    return look
+
+
+def _every(seconds: float, name: str, work: Round, parts: Parts) -> RelayLoop:
+    return RelayLoop(work, name=name, backoff=parts.backoff, idle_seconds=seconds)
+
+
+def _drain(parts: Parts) -> None:
+    parts.health.draining = True

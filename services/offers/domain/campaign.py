@@ -1,0 +1,159 @@
+"""Campaigns: what may be promised to whom, within guard rails that a store's override cannot leave.
+
+The same form is read from YAML, from the API and from the database.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from libs.common.contracts.values import Currency, Funder, Key, Moment
+
+ANY_CATEGORY = "*"
+
+Cents = Annotated[int, Field(ge=1, le=10**9)]
+Percent = Annotated[int, Field(ge=1, le=100)]
+Days = Annotated[int, Field(ge=0, le=366)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Aim(StrEnum):
+    """Whom a campaign speaks to."""
+
+    USUAL = "usual"
+    """Categories that the customer already buys."""
+    DISCOVER = "discover"
+    """Categories that the customer has not bought yet."""
+    ANY = "any"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class GuardRails(_Part):
+    """What no store may exceed."""
+
+    greatest_value_cents: Cents
+    greatest_percent: Percent = 50
+    greatest_validity_days: Days = 60
+    open_per_customer: Annotated[int, Field(ge=1, le=100)] = 1
+    """Vouchers of this campaign that one customer may hold unused at a time."""
+    issued_per_customer: Annotated[int, Field(ge=1, le=1000)] = 4
+    """Vouchers of this campaign that one customer may get within `issued_within_days`."""
+    issued_within_days: Annotated[int, Field(ge=1, le=366)] = 28
+
+
+class StoreOverride(_Part):
+    """What one store changes; what it leaves out stays as head office set it."""
+
+    active: bool = True
+    percent: Percent | None = None
+    amount_cents: Cents | None = None
+    greatest_value_cents: Cents | None = None
+    validity_days: Days | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What a campaign promises in one store."""
+
+    kind: Literal["amount", "percent"]
+    percent: int | None
+    amount_cents: int | None
+    greatest_value_cents: int
+    validity_days: int
+
+    def discount_cents(self, amount_cents: int) -> int:
+        """What comes off `amount_cents`: never more than it, and never more than the greatest value.
+
+        >>> ten = Terms(kind="percent", percent=10, amount_cents=None, greatest_value_cents=200, validity_days=7)
+        >>> ten.discount_cents(999), ten.discount_cents(5000)
+        (99, 200)
+        """
+        whole = amount_cents * (self.percent or 0) // 100 if self.kind == "percent" else self.amount_cents or 0
+        return max(0, min(whole, amount_cents, self.greatest_value_cents))
+
+
+class Campaign(_Part):
+    """One campaign of head office. `greatest_value_cents` is what a voucher may cost at most: so much is reserved at issue."""
+
+    campaign_id: Key
+    title: Annotated[str, StringConstraints(min_length=1, max_length=60)]
+    aim: Aim = Aim.ANY
+    kind: Literal["amount", "percent"]
+    percent: Percent | None = None
+    amount_cents: Cents | None = None
+    greatest_value_cents: Cents
+    currency: Currency
+    categories: tuple[Key, ...] = (ANY_CATEGORY,)
+    tiers: tuple[Literal[0, 1], ...] = (0, 1)
+    """0: with what is known of the customer; 1: on the prior of all customers."""
+    funder: Funder = Funder.RETAILER
+    starts_at: Moment | None = None
+    ends_at: Moment | None = None
+    validity_days: Days = 14
+    cap_cents: Annotated[int, Field(ge=0, le=10**12)]
+    """The budget: reserved and spent together never exceed it."""
+    holdout_ratio: Share = 0.05
+    """Customers who never get it, so that there is something to compare with."""
+    exploration_ratio: Share = 0.1
+    """How much of the policy's choice is by lot."""
+    guard_rails: GuardRails
+    stores: Mapping[Key, StoreOverride] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _keeps_its_own_rules(self) -> Self:
+        if (self.kind == "percent") != (self.percent is not None) or (self.kind == "amount") != (
+            self.amount_cents is not None
+        ):
+            raise ValueError("a percent campaign states percent, an amount campaign amount_cents, and not the other")
+        if self.kind == "amount" and self.greatest_value_cents != self.amount_cents:
+            raise ValueError("the greatest value of an amount is the amount")
+        if self.starts_at and self.ends_at and self.ends_at <= self.starts_at:
+            raise ValueError("it ends before it starts")
+        for store_id in ("", *self.stores):
+            broken = self._broken_rail(self._terms(self.stores.get(store_id)))
+            if broken:
+                raise ValueError(
+                    f"{f'store {store_id}' if store_id else 'the campaign'} leaves its guard rails: {broken}"
+                )
+        return self
+
+    def in_store(self, store_id: str, currency: str) -> Terms | None:
+        """What it promises there, or None where it does not run."""
+        override = self.stores.get(store_id)
+        if currency != self.currency or (override is not None and not override.active):
+            return None
+        return self._terms(override)
+
+    def runs_at(self, now: datetime) -> bool:
+        """Whether `now` lies within its time."""
+        return (self.starts_at is None or self.starts_at <= now) and (self.ends_at is None or now < self.ends_at)
+
+    def targets(self, category: str) -> bool:
+        """Whether it may be given for this category."""
+        return ANY_CATEGORY in self.categories or category in self.categories
+
+    def _terms(self, override: StoreOverride | None) -> Terms:
+        changed = override or StoreOverride()
+        amount_cents = changed.amount_cents or self.amount_cents if self.kind == "amount" else None
+        return Terms(
+            kind=self.kind,
+            percent=changed.percent or self.percent if self.kind == "percent" else None,
+            amount_cents=amount_cents,
+            greatest_value_cents=amount_cents or changed.greatest_value_cents or self.greatest_value_cents,
+            validity_days=self.validity_days if changed.validity_days is None else changed.validity_days,
+        )
+
+    def _broken_rail(self, terms: Terms) -> str | None:
+        rails = self.guard_rails
+        if terms.greatest_value_cents > rails.greatest_value_cents:
+            return "greatest_value_cents"
+        if (terms.percent or 0) > rails.greatest_percent:
+            return "greatest_percent"
+        return "greatest_validity_days" if terms.validity_days > rails.greatest_validity_days else None

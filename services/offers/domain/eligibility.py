@@ -1,0 +1,148 @@
+"""Who may get which offer: campaigns by categories, each either an offer or a reason why not."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from services.offers.domain.campaign import Aim, Campaign, Terms
+from services.offers.domain.needs import CategoryNeed
+from services.offers.domain.policy import Offer, Prior, stable_ratio
+
+
+class Refusal(StrEnum):
+    """Why an offer is not made; counted, and the reason of an answer without vouchers."""
+
+    NO_CAMPAIGN = "no-campaign"
+    HOLDOUT = "holdout"
+    OPEN_COMPLAINT = "open-complaint"
+    TIER = "tier"
+    NOT_TARGETED = "not-targeted"
+    AIM = "aim"
+    UNAVAILABLE = "unavailable"
+    FREQUENCY = "frequency"
+    NO_NEED = "no-need"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastVoucher:
+    """A voucher that the customer got before."""
+
+    campaign_id: str
+    category: str
+    issued_at: datetime
+    open: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Circumstances:
+    """Who asks, when and where."""
+
+    customer_id: str | None
+    """None where the answer must not be personal."""
+    holdout_key: str
+    """What the holdout is drawn by: the customer, else this checkout."""
+    store_id: str
+    currency: str
+    tier: int
+    now: datetime
+    open_complaint: bool = False
+    past: Sequence[PastVoucher] = ()
+
+
+@dataclass(slots=True)
+class Eligible:
+    """What may be offered, and what may not for which reasons."""
+
+    offers: list[Offer] = field(default_factory=list)
+    terms: dict[tuple[str, str], Terms] = field(default_factory=dict)
+    needs: dict[str, CategoryNeed] = field(default_factory=dict)
+    refusals: Counter[Refusal] = field(default_factory=Counter)
+
+    @property
+    def main_refusal(self) -> Refusal:
+        """The commonest reason; of equals the first by name."""
+        if not self.refusals:
+            return Refusal.NO_NEED
+        return min(self.refusals, key=lambda reason: (-self.refusals[reason], reason))
+
+
+def holdout_ratio_of(key: str) -> float:
+    """Where a customer stands on the one scale of all holdouts: below a campaign's ratio it is held out, for good."""
+    return stable_ratio("holdout", key)
+
+
+def is_held_out(key: str, campaigns: Sequence[Campaign]) -> bool:
+    """Whether any of these campaigns holds the customer out."""
+    return any(holdout_ratio_of(key) < campaign.holdout_ratio for campaign in campaigns)
+
+
+def running(campaigns: Mapping[str, Campaign], at: Circumstances) -> list[tuple[Campaign, Terms]]:
+    """The campaigns that run now in this store, by id, with what they promise there."""
+    found = []
+    for campaign_id in sorted(campaigns):
+        campaign = campaigns[campaign_id]
+        terms = campaign.in_store(at.store_id, at.currency)
+        if terms is not None and campaign.runs_at(at.now):
+            found.append((campaign, terms))
+    return found
+
+
+def eligible(
+    campaigns: Sequence[tuple[Campaign, Terms]], needs: Sequence[CategoryNeed], at: Circumstances, prior: Prior
+) -> Eligible:
+    """Every running campaign against every category."""
+    result = Eligible(needs={need.category: need for need in needs})
+    if not campaigns:
+        result.refusals[Refusal.NO_CAMPAIGN] += 1
+    for campaign, terms in campaigns:
+        whole = _campaign_refusal(campaign, at)
+        if whole is not None:
+            result.refusals[whole] += max(1, len(needs))
+            continue
+        for need in needs:
+            refusal = _category_refusal(campaign, need)
+            if refusal is not None:
+                result.refusals[refusal] += 1
+                continue
+            offer = _offer(campaign, terms, need, prior)
+            result.offers.append(offer)
+            result.terms[offer.key] = terms
+    return result
+
+
+def _campaign_refusal(campaign: Campaign, at: Circumstances) -> Refusal | None:
+    if at.open_complaint:
+        return Refusal.OPEN_COMPLAINT
+    if at.tier not in campaign.tiers:
+        return Refusal.TIER
+    if holdout_ratio_of(at.holdout_key) < campaign.holdout_ratio:
+        return Refusal.HOLDOUT
+    rails = campaign.guard_rails
+    mine = [past for past in at.past if past.campaign_id == campaign.campaign_id]
+    since = at.now - timedelta(days=rails.issued_within_days)
+    lately = sum(past.issued_at > since for past in mine)
+    still_open = sum(past.open for past in mine)
+    too_often = still_open >= rails.open_per_customer or lately >= rails.issued_per_customer
+    return Refusal.FREQUENCY if too_often else None
+
+
+def _category_refusal(campaign: Campaign, need: CategoryNeed) -> Refusal | None:
+    if not campaign.targets(need.category):
+        return Refusal.NOT_TARGETED
+    if campaign.aim is not Aim.ANY and (campaign.aim is Aim.USUAL) != need.known:
+        return Refusal.AIM
+    return None if need.item_ids else Refusal.UNAVAILABLE
+
+
+def _offer(campaign: Campaign, terms: Terms, need: CategoryNeed, prior: Prior) -> Offer:
+    return Offer(
+        campaign_id=campaign.campaign_id,
+        category=need.category,
+        chance_ratio=need.chance_ratio,
+        known=need.known,
+        price_cents=need.price_cents,
+        discount_cents=terms.discount_cents(need.price_cents or prior.price_cents),
+        exploration_ratio=campaign.exploration_ratio,
+    )

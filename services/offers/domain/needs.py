@@ -1,0 +1,124 @@
+"""What a customer will want next, by category: items scored by libs/ranking with the basket in hand, gathered for campaigns."""
+
+import math
+from base64 import b64decode
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from libs.ranking.model import Model
+from libs.ranking.population import FADED, PopulationState
+from libs.ranking.ranker import LearnedRanker, Need, PriorRanker, Ranker
+from libs.ranking.state import CustomerRankingState, Moment
+from services.offers.domain.catalogue import Item
+
+ITEMS_RANKED = 60
+ITEMS_NAMED = 5
+PRIOR_ITEMS = 120
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CategoryNeed:
+    """A category that somebody may want next, with the items of it that are likely and there to be had, best first."""
+
+    category: str
+    chance_ratio: float
+    """That something of it is in the next basket, as the model sees it."""
+    known: bool
+    """Whether the customer has bought of it before."""
+    item_ids: tuple[str, ...]
+    price_cents: int
+    """What the likeliest item of it costs; 0 where no price is known."""
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NeedModel:
+    """One published model with the population state that it reads."""
+
+    model_id: str
+    ranker: Ranker
+    population: PopulationState
+
+    @classmethod
+    def of(cls, model_id: str, body: Mapping[str, Any]) -> Self:
+        """The model in a `ModelPublished` body: `population` (base64), and `model` unless only the prior is known.
+
+        Raises ValueError or KeyError for a body of another shape.
+        """
+        model = body.get("model")
+        return cls(
+            model_id=model_id,
+            ranker=LearnedRanker.of(Model.from_json(model)) if model else PriorRanker(),
+            population=PopulationState.decode(b64decode(body["population"])),
+        )
+
+    def personal(
+        self, state: CustomerRankingState, moment: Moment, basket: Collection[str]
+    ) -> Sequence[tuple[Need, float]]:
+        """The customer's needs after this basket, each with its chance; best first."""
+        already_there = state.visits > 0 and int(state.visit_at_seconds[-1]) >= moment.at_seconds
+        in_hand = () if already_there else sorted(set(basket))
+        needs = self.ranker.rank(state, self.population, moment, ITEMS_RANKED, in_hand)
+        chance_of = _logistic if isinstance(self.ranker, LearnedRanker) else _counted
+        return [(need, chance_of(need.score)) for need in needs]
+
+    def popular(self, basket: Collection[str]) -> Sequence[tuple[Need, float]]:
+        """What anybody may want: the most bought items of the last weeks that are not in hand."""
+        rows = self.population.popular[:PRIOR_ITEMS]
+        bought = self.population.stats[rows][:, FADED.start + 1] if len(rows) else np.zeros(0)
+        whole = float(bought.sum()) or 1.0
+        return [
+            (Need(self.population.item_ids[row], float(count), ("popularity",)), float(count) / whole)
+            for row, count in zip(rows.tolist(), bought.tolist(), strict=True)
+            if self.population.item_ids[row] not in basket
+        ]
+
+    def prior_item_ids(self) -> list[str]:
+        """The items whose availability a prior decision needs to know."""
+        return [self.population.item_ids[row] for row in self.population.popular[:PRIOR_ITEMS].tolist()]
+
+
+def by_category(
+    needs: Sequence[tuple[Need, float]], items: Mapping[str, Item], there: Collection[str], known: Collection[str]
+) -> list[CategoryNeed]:
+    """Gather scored items into categories, in the order of their names.
+
+    A category's chance is that of at least one of its items. Items that are unknown, barred or may not be discounted
+    count for nothing; items that are not `there` count for the chance and are never named.
+    """
+    gathered: dict[str, list[tuple[Need, float, Item]]] = {}
+    for need, chance in needs:
+        item = items.get(need.item_id)
+        if item is not None and item.may_be_offered:
+            gathered.setdefault(item.category, []).append((need, chance, item))
+    return [_category(category, gathered[category], there, known) for category in sorted(gathered)]
+
+
+def _category(
+    category: str, wanted: Sequence[tuple[Need, float, Item]], there: Collection[str], known: Collection[str]
+) -> CategoryNeed:
+    best_first = sorted(wanted, key=lambda entry: (-entry[1], entry[0].item_id))
+    named = [(need, item) for need, _, item in best_first if need.item_id in there or not item.stock_keeping][
+        :ITEMS_NAMED
+    ]
+    return CategoryNeed(
+        category=category,
+        chance_ratio=1.0 - math.prod(1.0 - chance for _, chance, _ in best_first),
+        known=category in known,
+        item_ids=tuple(need.item_id for need, _ in named),
+        price_cents=next((item.price_cents for _, item in named if item.price_cents), 0),
+        reasons=tuple(named[0][0].reasons) if named else (),
+    )
+
+
+def _logistic(score: float) -> float:
+    """The chance that these log-odds state."""
+    return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, score))))
+
+
+def _counted(score: float) -> float:
+    """A chance that rises with a decayed count, for the prior's scores."""
+    return score / (score + 5.0)

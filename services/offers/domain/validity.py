@@ -1,0 +1,27 @@
+"""Until when a voucher is good: whole days of the store's own calendar, the last one included, over clock changes too."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+
+def last_day(issued_at: datetime, zone: str, validity_days: int) -> date:
+    """The last local day on which a voucher issued now is good; 0 days: today."""
+    return issued_at.astimezone(ZoneInfo(zone)).date() + timedelta(days=validity_days)
+
+
+def end_of(day: date, zone: str) -> datetime:
+    """The first moment, in UTC, that is no longer part of `day` there.
+
+    Where midnight itself is skipped by a clock change, that is the change.
+
+    >>> end_of(date(2026, 3, 28), "Europe/Berlin").isoformat()
+    '2026-03-28T23:00:00+00:00'
+    >>> end_of(date(2026, 3, 29), "Europe/Berlin").isoformat()
+    '2026-03-29T22:00:00+00:00'
+    """
+    return datetime.combine(day + timedelta(days=1), time(0), ZoneInfo(zone)).astimezone(UTC)
+
+
+def last_day_before(expires_at: datetime, zone: str) -> date:
+    """The day that a receipt prints for a voucher that ends at `expires_at`."""
+    return (expires_at - timedelta(microseconds=1)).astimezone(ZoneInfo(zone)).date()

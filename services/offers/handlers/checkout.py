@@ -1,0 +1,242 @@
+"""A checkout: read once, decide, make it durable once, answer in time from the highest tier that there is."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from libs.common.clock import Clock
+from libs.common.errors import RetryableError
+from libs.common.ids import derived_id
+from libs.common.persistence import OutboxMessage
+from libs.ranking.state import CustomerRankingState, Moment
+from services.offers.domain.answer import BUDGET_EXHAUSTED, TIER_NONE, Proposal, answer, nothing
+from services.offers.domain.catalogue import Store
+from services.offers.domain.code import CodeKey
+from services.offers.domain.decision import OFFERED, Decision, decide
+from services.offers.domain.eligibility import Circumstances
+from services.offers.domain.needs import CategoryNeed, by_category
+from services.offers.domain.policy import MODEL_ID, Prior
+from services.offers.domain.receipt import Columns
+from services.offers.handlers.drafting import decided_message, drafts_of, proposed
+from services.offers.handlers.knowledge import KnowledgeKeeper
+from services.offers.metrics import OffersMetrics
+from services.offers.ports.checkout import (
+    CheckoutQuestion,
+    CheckoutReads,
+    CheckoutView,
+    IssueRequest,
+    Issuing,
+    KnownCustomer,
+)
+
+ANSWER_SECONDS = 0.02
+"""Of the deadline, what is kept for making and sending the answer."""
+NO_MODEL = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkout:
+    """What a till asks. `occurred_at` is set only where event time is the clock."""
+
+    checkout_id: str
+    receipt_id: str
+    store_id: str
+    identifier: str | None
+    """`kind:value` of what the customer presented."""
+    currency: str
+    item_ids: Sequence[str]
+    slots: int
+    columns: Columns
+    deadline_seconds: float
+    occurred_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A checkout with the tier at which it is decided, and why that one."""
+
+    checkout: Checkout
+    store: Store
+    now: datetime
+    view: CheckoutView
+    personal: KnownCustomer | None
+    reason: str
+
+    @property
+    def customer_id(self) -> str | None:
+        return self.personal.customer_id if self.personal else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckoutDesk:
+    """Answers checkouts. `strict` (play): memory is brought up to date before it decides, so that a play can be repeated."""
+
+    reads: CheckoutReads
+    issuing: Issuing
+    keeper: KnowledgeKeeper
+    codes: CodeKey
+    clock: Clock
+    metrics: OffersMetrics
+    fresh_within: timedelta
+    strict: bool = False
+    prior: Prior = field(default_factory=Prior)
+
+    async def answer(self, checkout: Checkout, accepted_seconds: float) -> bytes:
+        """The answer's JSON, before the deadline, whatever is down or slow; `accepted_seconds` is the monotonic start."""
+        passed = self.clock.monotonic_seconds() - accepted_seconds
+        left = checkout.deadline_seconds - passed - min(ANSWER_SECONDS, checkout.deadline_seconds / 4)
+        try:
+            async with asyncio.timeout(max(left, 0.001)):
+                tier, reason, body = await self._decided(checkout)
+        except TimeoutError:
+            tier, reason, body = TIER_NONE, "deadline", nothing(checkout.checkout_id, "deadline")
+        except RetryableError as error:
+            tier, reason, body = TIER_NONE, error.slug, nothing(checkout.checkout_id, error.slug)
+        took = self.clock.monotonic_seconds() - accepted_seconds
+        self.metrics.checkouts.labels(str(tier), reason).inc()
+        self.metrics.decision_seconds.labels(str(tier)).observe(took)
+        if took > checkout.deadline_seconds:
+            self.metrics.late.inc()
+        return body
+
+    async def _decided(self, checkout: Checkout) -> tuple[int, str, bytes]:
+        customer_id = derived_id("customer", checkout.identifier) if checkout.identifier else None
+        question = CheckoutQuestion(
+            checkout_id=checkout.checkout_id, customer_id=customer_id, store_id=checkout.store_id
+        )
+        view = await self.reads.read(question)
+        if view.stored is not None:
+            return self._repeated(view.stored, view.granted)
+        if not self.keeper.saw(view.revisions) and (self.strict or not self.keeper.knowledge.loaded):
+            await self.keeper.catch_up(view.revisions)
+            view = await self.reads.read(question)
+        store = self.keeper.knowledge.stores.get(checkout.store_id)
+        if store is None:
+            return TIER_NONE, "unknown-store", nothing(checkout.checkout_id, "unknown-store")
+        asked = self._tiered(checkout, store, view)
+        proposal, request = self._request(asked)
+        try:
+            granted = await self.issuing.issue(request)
+        except (asyncio.CancelledError, RetryableError):
+            self.metrics.outcome_unknown.inc()
+            raise
+        if granted is None:
+            again = await self.reads.read(question)
+            if again.stored is None:
+                return TIER_NONE, "undecided", nothing(checkout.checkout_id, "undecided")
+            return self._repeated(again.stored, again.granted)
+        return self._answered(proposal, granted)
+
+    def _tiered(self, checkout: Checkout, store: Store, view: CheckoutView) -> _Asked:
+        now = checkout.occurred_at or self.clock.now()
+        if checkout.occurred_at and view.reached_at:
+            now = max(now, view.reached_at)
+        why_not = self._why_not_personal(checkout, view)
+        return _Asked(checkout, store, now, view, None if why_not else view.customer, why_not or OFFERED)
+
+    def _why_not_personal(self, checkout: Checkout, view: CheckoutView) -> str | None:
+        """Why this customer's own profile must not be used, or None when it may."""
+        if checkout.identifier is None:
+            return "no-identifier"
+        if view.customer is None:
+            return "unknown-customer"
+        # Consent is known only as far as the feed is: one that lags may hide a withdrawal. Server time on both sides.
+        fresh_at = view.snapshots_fresh_at
+        if fresh_at is None or self.clock.now() - fresh_at > self.fresh_within:
+            return "stale-profile"
+        if not view.customer.personal_offers:
+            return "no-consent"
+        return None if self.keeper.knowledge.model else "no-model"
+
+    def _request(self, asked: _Asked) -> tuple[Proposal, IssueRequest]:
+        checkout, knowledge = asked.checkout, self.keeper.knowledge
+        decision = decide(
+            knowledge.campaigns,
+            self._needs(asked),
+            Circumstances(
+                customer_id=asked.customer_id,
+                holdout_key=asked.customer_id or checkout.checkout_id,
+                store_id=checkout.store_id,
+                currency=checkout.currency,
+                tier=0 if asked.personal else 1,
+                now=asked.now,
+                open_complaint=asked.personal.open_complaint if asked.personal else False,
+                past=asked.view.past if asked.personal else (),
+            ),
+            slots=checkout.slots,
+            seed=checkout.checkout_id,
+            prior=self.prior,
+        )
+        for refusal, count in decision.refusals.items():
+            self.metrics.refusals.labels(refusal).inc(count)
+        proposal = self._proposal(asked, decision)
+        request = IssueRequest(
+            proposal=proposal,
+            receipt_id=checkout.receipt_id,
+            store_id=checkout.store_id,
+            customer_id=asked.customer_id,
+            decided_at=asked.now,
+            message=self._decision_message(asked, decision, proposal),
+            drafts=drafts_of(proposal, decision, checkout.receipt_id, checkout.store_id, asked.customer_id, self.codes),
+        )
+        return proposal, request
+
+    def _needs(self, asked: _Asked) -> Sequence[CategoryNeed]:
+        knowledge, basket = self.keeper.knowledge, asked.checkout.item_ids
+        if knowledge.model is None:
+            return ()
+        if asked.personal is None:
+            popular = knowledge.model.popular(set(basket))
+            return by_category(popular, knowledge.items, asked.view.there, ())
+        state = CustomerRankingState.decode(asked.personal.ranking_state)
+        needs = knowledge.model.personal(state, self._moment(asked), basket)
+        in_hand = {knowledge.items[item_id].category for item_id in basket if item_id in knowledge.items}
+        return by_category(needs, knowledge.items, asked.view.there, {*state.categories, *in_hand})
+
+    def _moment(self, asked: _Asked) -> Moment:
+        offset = asked.now.astimezone(asked.store.zone).utcoffset() or timedelta(0)
+        return Moment(
+            at_seconds=int(asked.now.timestamp()),
+            store_id=asked.checkout.store_id,
+            kind="till",
+            utc_offset_minutes=int(offset.total_seconds() // 60),
+        )
+
+    def _proposal(self, asked: _Asked, decision: Decision) -> Proposal:
+        knowledge, checkout = self.keeper.knowledge, asked.checkout
+        needs_model = knowledge.model.model_id if knowledge.model else NO_MODEL
+        return Proposal(
+            checkout_id=checkout.checkout_id,
+            decision_id=derived_id("decision", checkout.checkout_id),
+            tier=0 if asked.personal else 1,
+            reason=asked.reason if decision.chosen else decision.reason,
+            group=decision.group,
+            model_id=f"{needs_model}/{MODEL_ID}",
+            columns=checkout.columns,
+            vouchers=tuple(
+                proposed(slot, chosen, checkout.checkout_id, checkout.currency, (asked.store, asked.now), knowledge)
+                for slot, chosen in enumerate(decision.chosen, 1)
+            ),
+        )
+
+    def _decision_message(self, asked: _Asked, decision: Decision, proposal: Proposal) -> OutboxMessage:
+        return decided_message(
+            proposal,
+            decision,
+            receipt_id=asked.checkout.receipt_id,
+            store_id=asked.checkout.store_id,
+            customer_id=asked.customer_id,
+            now=asked.now,
+        )
+
+    def _answered(self, proposal: Proposal, granted: Sequence[int]) -> tuple[int, str, bytes]:
+        for voucher in proposal.vouchers:
+            if voucher.slot in granted:
+                self.metrics.issued.labels(voucher.campaign_id, str(proposal.tier)).inc()
+        reason = proposal.reason if granted or not proposal.vouchers else BUDGET_EXHAUSTED
+        return proposal.tier, reason, answer(proposal, granted, self.codes)
+
+    def _repeated(self, stored: Proposal, granted: Sequence[int]) -> tuple[int, str, bytes]:
+        self.metrics.repeats.inc()
+        return stored.tier, "repeat", answer(stored, granted, self.codes)

@@ -1,0 +1,126 @@
+"""From a decision to what is stored, sent and printed: proposals, drafts of vouchers, events."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from libs.common.contracts import new_event
+from libs.common.contracts.offers import Alternative, Decided, VoucherIssued
+from libs.common.contracts.topics import OFFERS_DECISIONS
+from libs.common.ids import derived_id
+from libs.common.persistence import OutboxMessage
+from services.offers.domain.answer import Proposal, ProposedVoucher
+from services.offers.domain.catalogue import Store
+from services.offers.domain.code import CodeKey
+from services.offers.domain.decision import Chosen, Decision
+from services.offers.domain.policy import Choice
+from services.offers.domain.receipt import headline
+from services.offers.domain.validity import end_of, last_day
+from services.offers.handlers.facts import SOURCE, voucher_message
+from services.offers.handlers.knowledge import Knowledge
+from services.offers.ports.checkout import Draft
+
+_EXAMPLES = 2
+
+
+def proposed(
+    slot: int, chosen: Chosen, checkout_id: str, currency: str, at: tuple[Store, datetime], knowledge: Knowledge
+) -> ProposedVoucher:
+    """What a chosen offer says to the customer of this store at this time."""
+    store, now = at
+    offer, terms, need = chosen.choice.offer, chosen.terms, chosen.need
+    day = last_day(now, store.time_zone, terms.validity_days)
+    return ProposedVoucher(
+        slot=slot,
+        voucher_id=derived_id("voucher", checkout_id, str(slot)),
+        campaign_id=offer.campaign_id,
+        title=knowledge.campaigns[offer.campaign_id].title,
+        category=offer.category,
+        item_ids=need.item_ids,
+        such_as=tuple(knowledge.items[item_id].name for item_id in need.item_ids[:_EXAMPLES]),
+        kind=terms.kind,
+        text=headline(
+            percent=terms.percent,
+            greatest_value_cents=terms.greatest_value_cents,
+            currency=currency,
+            category=offer.category,
+        ),
+        greatest_value_cents=terms.greatest_value_cents,
+        currency=currency,
+        valid_from=now,
+        expires_at=end_of(day, store.time_zone),
+        last_day=day,
+        propensity_ratio=chosen.choice.propensity_ratio,
+        reasons=need.reasons,
+    )
+
+
+def drafts_of(
+    proposal: Proposal, decision: Decision, receipt_id: str, store_id: str, customer_id: str | None, codes: CodeKey
+) -> Sequence[Draft]:
+    """The rows and events of a proposal's vouchers."""
+    drafts = []
+    for voucher, chosen in zip(proposal.vouchers, decision.chosen, strict=True):
+        issued = VoucherIssued(
+            voucher_id=voucher.voucher_id,
+            campaign_id=voucher.campaign_id,
+            customer_id=customer_id,
+            receipt_id=receipt_id,
+            store_id=store_id,
+            currency=voucher.currency,
+            checkout_id=proposal.checkout_id,
+            category=voucher.category,
+            item_ids=voucher.item_ids,
+            greatest_value_cents=voucher.greatest_value_cents,
+            valid_from=voucher.valid_from,
+            expires_at=voucher.expires_at,
+            tier=proposal.tier,
+            redemption_ratio=Decimal(f"{min(chosen.redemption_ratio, 1.0):.4f}"),
+        )
+        drafts.append(
+            Draft(
+                slot=voucher.slot,
+                voucher_id=voucher.voucher_id,
+                code_lookup=codes.lookup_of(codes.code_of(voucher.voucher_id)),
+                campaign_id=voucher.campaign_id,
+                category=voucher.category,
+                item_ids=voucher.item_ids,
+                terms=chosen.terms,
+                currency=voucher.currency,
+                propensity_ratio=voucher.propensity_ratio,
+                valid_from=voucher.valid_from,
+                expires_at=voucher.expires_at,
+                message=voucher_message(issued, f"{voucher.voucher_id}:issued", voucher.valid_from),
+            )
+        )
+    return drafts
+
+
+def decided_message(
+    proposal: Proposal, decision: Decision, *, receipt_id: str, store_id: str, customer_id: str | None, now: datetime
+) -> OutboxMessage:
+    """The decision's event: what could have been, what was chosen, with which chances."""
+    decided = Decided(
+        decision_id=proposal.decision_id,
+        checkout_id=proposal.checkout_id,
+        receipt_id=receipt_id,
+        customer_id=customer_id,
+        store_id=store_id,
+        tier=proposal.tier,
+        reason=proposal.reason,
+        group=decision.group,
+        model_id=proposal.model_id,
+        chosen=tuple(voucher.campaign_id for voucher in proposal.vouchers),
+        alternatives=tuple(_alternative(choice) for choice in decision.alternatives),
+    )
+    event = new_event(decided, event_id=proposal.decision_id, source=SOURCE, occurred_at=now)
+    return OutboxMessage.of(event, OFFERS_DECISIONS)
+
+
+def _alternative(choice: Choice) -> Alternative:
+    return Alternative(
+        campaign_id=choice.offer.campaign_id,
+        category=choice.offer.category,
+        propensity_ratio=choice.propensity_ratio,
+        score=choice.score_cents,
+    )

@@ -1,0 +1,88 @@
+"""What the worker does with each topic: keep copies, undo what goods that came back had got, move the play's clock."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Protocol
+
+from libs.common.clock import Clock
+from libs.common.contracts import Event
+from libs.common.contracts.play import PlayTicked
+from libs.common.contracts.pos import Return, Void
+from libs.common.contracts.profile import ProfileSnapshot
+from services.offers.handlers.expiry import EXPIRED_TOGETHER, expire_vouchers
+from services.offers.handlers.returns import give_back_returned, roll_back_receipt
+from services.offers.metrics import OffersMetrics
+from services.offers.ports.feeds import ReadModel
+from services.offers.ports.vouchers import ExpiryStore, RedemptionStore
+
+
+class FeedStores(Protocol):
+    """The stores of one transaction."""
+
+    @property
+    def read_model(self) -> ReadModel:
+        """Copies."""
+        ...
+
+    @property
+    def redemptions(self) -> RedemptionStore:
+        """Vouchers and budgets."""
+        ...
+
+    @property
+    def expiry(self) -> ExpiryStore:
+        """Open vouchers."""
+        ...
+
+
+async def on_snapshots(
+    stores: FeedStores, events: Sequence[Event], gone: Sequence[str], *, topic: str, partition: int
+) -> Sequence[datetime]:
+    """Newest views of customers; returns when the door had accepted what they show, for the freshness figure."""
+    await stores.read_model.apply_snapshots(events, gone)
+    accepted = [event.data.accepted_at for event in events if isinstance(event.data, ProfileSnapshot)]
+    if accepted:
+        await stores.read_model.feed_reached(topic, partition, min(accepted))
+    return accepted
+
+
+async def on_receipts(stores: FeedStores, events: Sequence[Event]) -> None:
+    """Returns and voids of receipts on which a voucher gave; sales change nothing here.
+
+    Each counts once, whatever repeats: its event id is remembered with its effect.
+    """
+    takes_back = [event for event in events if isinstance(event.data, (Return, Void)) and event.data.counts]
+    if not takes_back:
+        return
+    new_ids = await stores.read_model.new_event_ids([event.event_id for event in takes_back])
+    for event in takes_back:
+        if event.event_id in new_ids:
+            new_ids.discard(event.event_id)
+            await _take_back(stores.redemptions, event)
+
+
+async def on_tick(stores: FeedStores, events: Sequence[Event], metrics: OffersMetrics) -> None:
+    """Event time moved on: vouchers whose time is over end now."""
+    reached = [event.data.reached_at for event in events if isinstance(event.data, PlayTicked)]
+    if not reached:
+        return
+    await stores.read_model.clock_reached(max(reached))
+    while await expire_vouchers(stores.expiry, max(reached), metrics) == EXPIRED_TOGETHER:
+        continue
+
+
+def observe_freshness(metrics: OffersMetrics, clock: Clock, accepted: Sequence[datetime]) -> None:
+    """Note how old these views were when checkouts could first read them."""
+    now = clock.now()
+    for at in accepted:
+        metrics.freshness_seconds.observe(max(0.0, (now - at).total_seconds()))
+
+
+async def _take_back(store: RedemptionStore, event: Event) -> None:
+    fact = event.data
+    if isinstance(fact, Void):
+        await roll_back_receipt(store, fact.voided_receipt_id, event.occurred_at)
+    elif isinstance(fact, Return) and fact.original_receipt_id is not None:
+        returned: list[tuple[str, Decimal]] = [(line.item_id, line.quantity) for line in fact.lines]
+        await give_back_returned(store, fact.original_receipt_id, returned, event.event_id, event.occurred_at)

@@ -1,0 +1,64 @@
+"""Every figure of offers: name, unit, what it says."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+DECISION_BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.3, 0.5, 1, 2)
+FRESHNESS_BUCKETS = (0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 1.5, 2, 3, 4, 5, 7.5, 10, 15, 20, 30)
+
+
+class OffersMetrics:
+    """Registered once per process; the api fills the upper part, the worker the lower."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.checkouts = Counter(
+            "offers_checkouts_total", "Checkouts answered, by tier and reason.", ["tier", "reason"], registry=registry
+        )
+        self.repeats = Counter(
+            "offers_checkout_repeats_total", "Checkouts that were answered before.", registry=registry
+        )
+        self.decision_seconds = Histogram(
+            "offers_decision_seconds",
+            "From an accepted checkout to its answer.",
+            ["tier"],
+            buckets=DECISION_BUCKETS,
+            registry=registry,
+        )
+        self.late = Counter(
+            "offers_late_answers_total", "Checkouts whose answer missed the caller's deadline.", registry=registry
+        )
+        self.outcome_unknown = Counter(
+            "offers_outcome_unknown_total",
+            "Commits that were given up: their vouchers may exist unprinted until they expire.",
+            registry=registry,
+        )
+        self.issued = Counter(
+            "offers_vouchers_issued_total", "Vouchers issued.", ["campaign", "tier"], registry=registry
+        )
+        self.redeemed = Counter("offers_vouchers_redeemed_total", "Vouchers redeemed.", ["campaign"], registry=registry)
+        self.rolled_back = Counter(
+            "offers_vouchers_rolled_back_total", "Redemptions taken back.", ["campaign"], registry=registry
+        )
+        self.redemptions_refused = Counter(
+            "offers_redemptions_refused_total", "Redemptions refused, by reason.", ["reason"], registry=registry
+        )
+        self.refusals = Counter(
+            "offers_refusals_total", "Offers that were not made, by reason.", ["reason"], registry=registry
+        )
+        self.expired = Counter(
+            "offers_vouchers_expired_total", "Vouchers that ended unused.", ["campaign"], registry=registry
+        )
+        self.budget_cents = Gauge(
+            "offers_budget_cents",
+            "A campaign's money in minor units: cap, reserved, spent.",
+            ["campaign", "part", "currency"],
+            registry=registry,
+        )
+        self.freshness_seconds = Histogram(
+            "offers_profile_freshness_seconds",
+            "From an event's acceptance at the door to its effect in what checkouts read.",
+            buckets=FRESHNESS_BUCKETS,
+            registry=registry,
+        )
+        self.knowledge_age_seconds = Gauge(
+            "offers_knowledge_age_seconds", "Since memory was last seen to be up to date.", registry=registry
+        )

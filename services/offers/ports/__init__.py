@@ -1,0 +1,1 @@
+"""What the handlers need from the outside, by role; `store` fits these on PostgreSQL, tests bring fakes."""

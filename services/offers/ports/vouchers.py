@@ -1,0 +1,137 @@
+"""What redemptions, returns and the end of vouchers need: rows locked within one transaction."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Protocol
+
+from libs.common.persistence import OutboxMessage
+from services.offers.domain.budget import Budget
+from services.offers.domain.voucher import Given, ReturnedSoFar, Voucher
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredRedemption:
+    """An attempt to redeem that was answered."""
+
+    redemption_id: str
+    voucher_id: str | None
+    store_id: str
+    status: str
+    given_cents: int
+    answer: bytes
+    rollback_answer: bytes | None
+    """What was answered when it was taken back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRedemption:
+    """An attempt to redeem and its outcome, to be kept."""
+
+    redemption_id: str
+    voucher_id: str | None
+    receipt_id: str
+    store_id: str
+    status: str
+    reason: str
+    answer: bytes
+    answered_at: datetime
+    given: Given | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReturnedLine:
+    """A redeemed line of a receipt with its voucher, locked."""
+
+    redemption_id: str
+    voucher: Voucher
+    line_no: int
+    item_id: str
+    so_far: ReturnedSoFar
+
+
+class RedemptionStore(Protocol):
+    """Vouchers, redemptions and budgets within one transaction. Locks are taken vouchers first, then budgets by id."""
+
+    async def reached_at(self) -> datetime | None:
+        """Event time, in a deployment that plays a data set."""
+        ...
+
+    async def lock_by_code(self, code_lookup: bytes) -> Voucher | None:
+        """The voucher behind a code, locked until the end."""
+        ...
+
+    async def lock_by_redemption(self, redemption_id: str) -> tuple[StoredRedemption, Voucher | None] | None:
+        """A redemption with its voucher, locked until the end."""
+        ...
+
+    async def answered(self, redemption_id: str, voucher_id: str | None, receipt_id: str) -> StoredRedemption | None:
+        """What was answered to this attempt, or to one with this voucher on this receipt that gave."""
+        ...
+
+    async def keep(self, redemption: NewRedemption) -> bool:
+        """Keep an attempt; False when its id is taken."""
+        ...
+
+    async def spend(self, voucher: Voucher, given_cents: int) -> None:
+        """Turn the voucher's reserve into spending and mark it redeemed."""
+        ...
+
+    async def budget(self, campaign_id: str) -> Budget:
+        """A campaign's budget, locked until the end."""
+        ...
+
+    async def roll_back(
+        self,
+        redemption_id: str,
+        voucher: Voucher,
+        *,
+        budget: Budget,
+        reserved_cents: int,
+        answer: bytes,
+        now: datetime,
+    ) -> None:
+        """Undo a redemption: the voucher is issued again with this reserve, or expired when there is none."""
+        ...
+
+    async def lines_of_receipt(self, receipt_id: str) -> Sequence[ReturnedLine]:
+        """What vouchers gave on this receipt and was not rolled back, locked, in order of redemption and line."""
+        ...
+
+    async def give_back(self, line: ReturnedLine, quantity: Decimal, amount_cents: int) -> None:
+        """Note what came back of a line and take its share off what was spent."""
+        ...
+
+    async def redemption_ids_of_receipt(self, receipt_id: str) -> Sequence[str]:
+        """Redemptions in force on this receipt, by id."""
+        ...
+
+    async def tell(self, messages: Sequence[OutboxMessage]) -> None:
+        """Put events on their way."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpiredVoucher:
+    """A voucher that ended unused, with the reserve that is free again."""
+
+    voucher_id: str
+    campaign_id: str
+    customer_id: str | None
+    receipt_id: str
+    store_id: str
+    currency: str
+    released_cents: int
+
+
+class ExpiryStore(Protocol):
+    """Open vouchers within one transaction."""
+
+    async def expire(self, now: datetime, limit: int) -> Sequence[ExpiredVoucher]:
+        """End up to `limit` vouchers whose time is over, earliest first, and free their reserves."""
+        ...
+
+    async def tell(self, messages: Sequence[OutboxMessage]) -> None:
+        """Put events on their way."""
+        ...

@@ -1,0 +1,1 @@
+"""The ports on PostgreSQL: SQLAlchemy Core within transactions; asyncpg itself for the two statements that checkouts share."""

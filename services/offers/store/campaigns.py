@@ -1,0 +1,82 @@
+"""Campaigns with their versions and budgets; the secret behind voucher codes."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import TextClause, text
+
+from libs.common.errors import Conflict
+from libs.common.persistence import Transaction
+from services.offers.domain.budget import Budget
+from services.offers.domain.campaign import Campaign
+from services.offers.ports.campaigns import VersionedCampaign
+
+_NEWEST = """
+    SELECT DISTINCT ON (campaign_id) campaign_id, version, CAST(body AS text) AS body, cap_cents, reserved_cents, spent_cents
+    FROM campaigns JOIN budgets USING (campaign_id)
+"""
+_ONE = text(_NEWEST + "WHERE campaign_id = :campaign_id ORDER BY campaign_id, version DESC")
+_ALL = text(_NEWEST + "ORDER BY campaign_id, version DESC")
+_PUT = text("""
+    INSERT INTO campaigns (campaign_id, version, body, author)
+    VALUES (:campaign_id, :version, CAST(:body AS jsonb), :author) ON CONFLICT DO NOTHING
+""")
+_BUDGET = text("""
+    INSERT INTO budgets (campaign_id, currency, cap_cents) VALUES (:campaign_id, :currency, :cap_cents)
+    ON CONFLICT (campaign_id) DO UPDATE SET cap_cents = excluded.cap_cents
+    WHERE budgets.reserved_cents + budgets.spent_cents <= excluded.cap_cents
+""")
+_CHANGED = text("UPDATE revisions SET revision = revision + 1 WHERE kind = 'campaigns'")
+_MAKE_KEY = text("INSERT INTO code_keys (secret) VALUES (:secret) ON CONFLICT DO NOTHING")
+_KEY = text("SELECT secret FROM code_keys")
+
+
+class PostgresCampaigns:
+    """Fits CampaignStore within one transaction."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
+
+    async def newest(self, campaign_id: str) -> VersionedCampaign | None:
+        """The newest version; None for an unknown id."""
+        rows = await self._read(_ONE, {"campaign_id": campaign_id})
+        return rows[0] if rows else None
+
+    async def all(self) -> Sequence[VersionedCampaign]:
+        """All campaigns, newest versions, by id."""
+        return await self._read(_ALL, {})
+
+    async def put(self, campaign: Campaign, version: int, author: str) -> None:
+        """Keep a new version and set its budget's cap.
+
+        Raises Conflict when somebody else put this version, or reserved and spent are above the cap by now.
+        """
+        names = {"campaign_id": campaign.campaign_id}
+        body = campaign.model_dump_json()
+        kept = await self._tx.connection.execute(_PUT, names | {"version": version, "body": body, "author": author})
+        if kept.rowcount != 1:
+            raise Conflict("somebody else put a version at the same time", slug="campaign-changed")
+        budget = names | {"currency": campaign.currency, "cap_cents": campaign.cap_cents}
+        if (await self._tx.connection.execute(_BUDGET, budget)).rowcount != 1:
+            raise Conflict("more is reserved and spent than the new cap", slug="cap-below-exposure")
+        await self._tx.connection.execute(_CHANGED)
+
+    async def _read(self, statement: TextClause, parameters: dict[str, str]) -> list[VersionedCampaign]:
+        return [
+            VersionedCampaign(
+                campaign=Campaign.model_validate_json(row.body),
+                version=row.version,
+                budget=Budget(cap_cents=row.cap_cents, reserved_cents=row.reserved_cents, spent_cents=row.spent_cents),
+            )
+            for row in await self._tx.connection.execute(statement, parameters)
+        ]
+
+
+async def ensure_code_key(tx: Transaction, fresh_secret: bytes) -> None:
+    """Keep `fresh_secret` unless there is one already."""
+    await tx.connection.execute(_MAKE_KEY, {"secret": fresh_secret})
+
+
+async def stored_code_key(tx: Transaction) -> bytes | None:
+    """The secret that the migrate role made, if it did."""
+    secret = (await tx.connection.execute(_KEY)).scalar_one_or_none()
+    return bytes(secret) if secret is not None else None

@@ -1,0 +1,102 @@
+"""What checkouts read: customer, availability, past vouchers and an answer given before, for many in one statement."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from libs.common.contracts.topics import PROFILE_SNAPSHOTS
+from services.offers.domain.answer import unpack
+from services.offers.domain.eligibility import PastVoucher
+from services.offers.ports.checkout import CheckoutQuestion, CheckoutView, KnownCustomer
+from services.offers.ports.knowledge import Revisions
+from services.offers.store.shared_statement import Connect, Limits, SharedStatement
+
+_HOPS = 4
+_PAST_VOUCHERS = 100
+
+_READ = f"""
+SELECT decided.proposal,
+       CASE WHEN decided.proposal IS NOT NULL THEN
+           (SELECT array_agg(slot) FROM vouchers WHERE vouchers.checkout_id = asked.checkout_id)
+       END AS granted,
+       known.customer_id, known.personal_offers, known.open_complaint, known.ranking_state,
+       there.item_ids AS there,
+       past.campaign_ids, past.categories, past.issued_at, past.open,
+       (SELECT min(fresh_at) FROM feeds WHERE topic = '{PROFILE_SNAPSHOTS.name}') AS snapshots_fresh_at,
+       (SELECT reached_at FROM play_clock) AS reached_at,
+       (SELECT array_agg(revision ORDER BY kind) FROM revisions) AS revisions
+FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS asked (checkout_id, customer_id, store_id, place)
+LEFT JOIN decisions AS decided ON decided.checkout_id = asked.checkout_id
+LEFT JOIN LATERAL (
+    WITH RECURSIVE became (customer_id, hops) AS (
+        SELECT asked.customer_id, 0
+        UNION ALL
+        SELECT identities.now_customer_id, became.hops + 1
+        FROM became JOIN identities ON identities.customer_id = became.customer_id
+        WHERE became.hops < {_HOPS} AND identities.now_customer_id <> identities.customer_id
+    )
+    SELECT customer_id FROM became ORDER BY hops DESC LIMIT 1
+) AS now_known ON asked.customer_id IS NOT NULL
+LEFT JOIN customers AS known ON known.customer_id = now_known.customer_id
+LEFT JOIN LATERAL (
+    SELECT array_agg(availability.item_id) AS item_ids FROM availability
+    WHERE availability.store_id = asked.store_id AND availability.there
+      AND availability.item_id = ANY (known.item_ids || $4::text[])
+) AS there ON true
+LEFT JOIN LATERAL (
+    SELECT array_agg(campaign_id) AS campaign_ids, array_agg(category) AS categories,
+           array_agg(valid_from) AS issued_at, array_agg(state = 'issued') AS open
+    FROM (SELECT campaign_id, category, valid_from, state FROM vouchers
+          WHERE vouchers.customer_id = known.customer_id ORDER BY valid_from DESC LIMIT {_PAST_VOUCHERS}) AS newest
+) AS past ON true
+ORDER BY asked.place
+"""  # noqa: S608  # numbers and a topic's name of our own
+
+
+class SharedCheckoutReads:
+    """Fits CheckoutReads; `prior_item_ids` says whose availability every checkout wants."""
+
+    def __init__(self, connect: Connect, prior_item_ids: Callable[[], Sequence[str]], limits: Limits) -> None:
+        self._prior_item_ids = prior_item_ids
+        self.statement: SharedStatement[CheckoutQuestion, CheckoutView] = SharedStatement(
+            "checkout-reads", connect, self._execute, limits
+        )
+
+    async def read(self, question: CheckoutQuestion) -> CheckoutView:
+        """The view; raises RetryableError."""
+        return await self.statement.ask(question)
+
+    async def _execute(self, connection: Any, questions: Sequence[CheckoutQuestion]) -> Sequence[CheckoutView]:
+        rows = await connection.fetch(
+            _READ,
+            [question.checkout_id for question in questions],
+            [question.customer_id for question in questions],
+            [question.store_id for question in questions],
+            list(self._prior_item_ids()),
+        )
+        return [_view(row) for row in rows]
+
+
+def _view(row: Any) -> CheckoutView:
+    campaigns, catalogue, models = row["revisions"]
+    return CheckoutView(
+        stored=unpack(row["proposal"]) if row["proposal"] is not None else None,
+        granted=row["granted"] or (),
+        customer=KnownCustomer(
+            customer_id=row["customer_id"],
+            personal_offers=row["personal_offers"],
+            open_complaint=row["open_complaint"],
+            ranking_state=row["ranking_state"],
+        )
+        if row["customer_id"] is not None
+        else None,
+        there=frozenset(row["there"] or ()),
+        past=[
+            PastVoucher(campaign_id=campaign_id, category=category, issued_at=issued_at, open=still_open)
+            for campaign_id, category, issued_at, still_open in zip(
+                *((row[name] or ()) for name in ("campaign_ids", "categories", "issued_at", "open")), strict=True
+            )
+        ],
+        snapshots_fresh_at=row["snapshots_fresh_at"],
+        reached_at=row["reached_at"],
+        revisions=Revisions(campaigns=campaigns, catalogue=catalogue, models=models),
+    )

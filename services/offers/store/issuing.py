@@ -1,0 +1,169 @@
+"""The group commit: decisions, vouchers, budgets and events of many checkouts in one statement.
+
+Within it no row raises: a checkout that was decided before, and a budget that has not enough, are outcomes of that row.
+Budgets are locked in the order of their ids and serve the cheapest vouchers first, so that a running sum decides exactly
+what serving one by one would (domain/budget.py: `grant`).
+"""
+
+import zlib
+from collections.abc import Sequence
+from typing import Any
+
+from libs.common.persistence import OutboxMessage
+from libs.common.persistence.messages import encode_headers
+from libs.common.persistence.outbox import BUCKETS
+from services.offers.domain.answer import pack
+from services.offers.ports.checkout import Draft, IssueRequest
+from services.offers.store.shared_statement import Connect, Limits, SharedStatement
+
+_JOIN = "\x1f"  # ids hold no control characters
+
+_ISSUE = """
+WITH fresh AS (
+    INSERT INTO decisions (checkout_id, decision_id, receipt_id, store_id, customer_id, tier, reason, "group", model_id,
+                           proposal, decided_at)
+    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::smallint[], $7::text[], $8::text[],
+                         $9::text[], $10::bytea[], $11::timestamptz[]) AS asked (checkout_id)
+    ORDER BY asked.checkout_id  -- one order for everybody: batches that share checkouts cannot wait for each other
+    ON CONFLICT (checkout_id) DO NOTHING
+    RETURNING checkout_id, receipt_id, store_id, customer_id, tier
+),
+wanted AS (
+    SELECT draft.*, fresh.receipt_id, fresh.store_id, fresh.customer_id, fresh.tier
+    FROM unnest($12::text[], $13::smallint[], $14::text[], $15::bytea[], $16::text[], $17::text[], $18::text[], $19::text[],
+                $20::smallint[], $21::bigint[], $22::bigint[], $23::text[], $24::float8[], $25::timestamptz[],
+                $26::timestamptz[])
+         AS draft (checkout_id, slot, voucher_id, code_lookup, campaign_id, category, item_ids, kind,
+                   percent, amount_cents, greatest_value_cents, currency, propensity_ratio, valid_from, expires_at)
+    JOIN fresh USING (checkout_id)
+),
+budget AS (
+    SELECT campaign_id, currency, cap_cents - reserved_cents - spent_cents AS remaining_cents FROM budgets
+    WHERE campaign_id IN (SELECT campaign_id FROM wanted)
+    ORDER BY campaign_id FOR NO KEY UPDATE
+),
+summed AS (
+    SELECT wanted.*, budget.remaining_cents,
+           sum(wanted.greatest_value_cents) OVER (
+               PARTITION BY campaign_id ORDER BY wanted.greatest_value_cents, wanted.voucher_id
+               ROWS UNBOUNDED PRECEDING) AS running_cents
+    FROM wanted JOIN budget USING (campaign_id, currency)
+),
+issued AS (
+    INSERT INTO vouchers (voucher_id, checkout_id, slot, code_lookup, campaign_id, customer_id, receipt_id, store_id,
+                          category, item_ids, kind, percent, amount_cents, greatest_value_cents, reserved_cents, currency,
+                          propensity_ratio, tier, valid_from, expires_at)
+    SELECT voucher_id, checkout_id, slot, code_lookup, campaign_id, customer_id, receipt_id, store_id, category,
+           string_to_array(item_ids, E'\\x1f'), kind, percent, amount_cents, greatest_value_cents, greatest_value_cents,
+           currency, propensity_ratio, tier, valid_from, expires_at
+    FROM summed WHERE running_cents <= remaining_cents
+    ON CONFLICT DO NOTHING
+    RETURNING checkout_id, slot, campaign_id, greatest_value_cents
+),
+reserved AS (
+    UPDATE budgets SET reserved_cents = budgets.reserved_cents + taken.cents
+    FROM (SELECT campaign_id, sum(greatest_value_cents) AS cents FROM issued GROUP BY campaign_id) AS taken
+    WHERE budgets.campaign_id = taken.campaign_id
+),
+told AS (
+    INSERT INTO outbox (bucket, topic, key, headers, value)
+    SELECT bucket, topic, key, headers, value
+    FROM unnest($27::text[], $28::smallint[], $29::smallint[], $30::text[], $31::bytea[], $32::bytea[], $33::bytea[])
+         WITH ORDINALITY AS message (checkout_id, slot, bucket, topic, key, headers, value, place)
+    WHERE (message.slot IS NULL AND EXISTS (SELECT FROM fresh WHERE fresh.checkout_id = message.checkout_id))
+       OR EXISTS (SELECT FROM issued WHERE issued.checkout_id = message.checkout_id AND issued.slot = message.slot)
+    ORDER BY message.place
+)
+SELECT fresh.checkout_id,
+       (SELECT array_agg(slot) FROM issued WHERE issued.checkout_id = fresh.checkout_id) AS granted
+FROM fresh
+"""
+
+
+class SharedIssuing:
+    """Fits Issuing. Callers with the same checkout share one outcome."""
+
+    def __init__(self, connect: Connect, limits: Limits) -> None:
+        self.statement: SharedStatement[IssueRequest, Sequence[int] | None] = SharedStatement(
+            "issuing", connect, _execute, limits
+        )
+
+    async def issue(self, request: IssueRequest) -> Sequence[int] | None:
+        """The granted slots; None when this checkout was decided before. Raises RetryableError."""
+        return await self.statement.ask(request)
+
+
+async def _execute(connection: Any, requests: Sequence[IssueRequest]) -> Sequence[Sequence[int] | None]:
+    # Of equal checkouts the first decides; the others learn that it was decided elsewhere and read it.
+    first = {request.proposal.checkout_id: request for request in reversed(requests)}
+    rows = await connection.fetch(_ISSUE, *_decisions(list(first.values())), *_drafts(first), *_messages(first))
+    granted = {row["checkout_id"]: row["granted"] or () for row in rows}
+    return [
+        granted.get(request.proposal.checkout_id) if first[request.proposal.checkout_id] is request else None
+        for request in requests
+    ]
+
+
+def _decisions(requests: Sequence[IssueRequest]) -> list[list[Any]]:
+    columns = [
+        (
+            request.proposal.checkout_id,
+            request.proposal.decision_id,
+            request.receipt_id,
+            request.store_id,
+            request.customer_id,
+            request.proposal.tier,
+            request.proposal.reason,
+            request.proposal.group,
+            request.proposal.model_id,
+            pack(request.proposal),
+            request.decided_at,
+        )
+        for request in requests
+    ]
+    return _transposed(columns, 11)
+
+
+def _drafts(requests: dict[str, IssueRequest]) -> list[list[Any]]:
+    return _transposed(
+        [_draft(checkout_id, draft) for checkout_id, request in requests.items() for draft in request.drafts], 15
+    )
+
+
+def _draft(checkout_id: str, draft: Draft) -> tuple[Any, ...]:
+    return (
+        checkout_id,
+        draft.slot,
+        draft.voucher_id,
+        draft.code_lookup,
+        draft.campaign_id,
+        draft.category,
+        _JOIN.join(draft.item_ids),
+        draft.terms.kind,
+        draft.terms.percent,
+        draft.terms.amount_cents,
+        draft.terms.greatest_value_cents,
+        draft.currency,
+        draft.propensity_ratio,
+        draft.valid_from,
+        draft.expires_at,
+    )
+
+
+def _messages(requests: dict[str, IssueRequest]) -> list[list[Any]]:
+    rows = []
+    for checkout_id, request in requests.items():
+        rows.append(_message(checkout_id, None, request.message))
+        rows += [_message(checkout_id, draft.slot, draft.message) for draft in request.drafts]
+    return _transposed(rows, 7)
+
+
+def _message(checkout_id: str, slot: int | None, message: OutboxMessage) -> tuple[Any, ...]:
+    # The bucket as libs/common/persistence/outbox.py has it: one key, one bucket.
+    bucket = zlib.crc32(message.topic.encode() + b"\0" + (message.key or b"")) % BUCKETS
+    headers = encode_headers(message.headers)
+    return checkout_id, slot, bucket, message.topic, message.key, headers, message.value
+
+
+def _transposed(rows: Sequence[tuple[Any, ...]], columns: int) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(columns)]

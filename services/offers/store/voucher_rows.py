@@ -1,0 +1,52 @@
+"""From rows to vouchers and redemptions."""
+
+from typing import Any
+
+from services.offers.domain.campaign import Terms
+from services.offers.domain.voucher import Voucher, VoucherState
+from services.offers.ports.vouchers import StoredRedemption
+
+VOUCHER_COLUMNS = """
+    vouchers.voucher_id, vouchers.campaign_id, vouchers.customer_id, vouchers.receipt_id, vouchers.store_id,
+    vouchers.category, vouchers.kind, vouchers.percent, vouchers.amount_cents, vouchers.greatest_value_cents,
+    vouchers.reserved_cents, vouchers.given_cents, vouchers.currency, vouchers.state, vouchers.valid_from,
+    vouchers.expires_at
+"""
+REDEMPTION_COLUMNS = "redemption_id, voucher_id, store_id, status, given_cents, answer, rollback_answer"
+
+
+def voucher_of(row: Any) -> Voucher:
+    """The voucher in a row that has VOUCHER_COLUMNS."""
+    return Voucher(
+        voucher_id=row.voucher_id,
+        campaign_id=row.campaign_id,
+        customer_id=row.customer_id,
+        receipt_id=row.receipt_id,
+        store_id=row.store_id,
+        category=row.category,
+        terms=Terms(
+            kind=row.kind,
+            percent=row.percent,
+            amount_cents=row.amount_cents,
+            greatest_value_cents=row.greatest_value_cents,
+            validity_days=0,
+        ),
+        currency=row.currency,
+        expires_at=row.expires_at,
+        state=VoucherState(row.state),
+        reserved_cents=row.reserved_cents,
+        given_cents=row.given_cents,
+    )
+
+
+def redemption_of(row: Any) -> StoredRedemption:
+    """The attempt in a row that has REDEMPTION_COLUMNS."""
+    return StoredRedemption(
+        redemption_id=row.redemption_id,
+        voucher_id=row.voucher_id,
+        store_id=row.store_id,
+        status=row.status,
+        given_cents=row.given_cents,
+        answer=bytes(row.answer),
+        rollback_answer=bytes(row.rollback_answer) if row.rollback_answer is not None else None,
+    )

@@ -1,0 +1,208 @@
+"""Vouchers, redemptions and budgets, row by locked row. Locks: vouchers first, then budgets by id."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from sqlalchemy import text
+
+from libs.common.persistence import OutboxMessage, Transaction, append
+from services.offers.domain.budget import Budget
+from services.offers.domain.voucher import ReturnedSoFar, Voucher, VoucherState
+from services.offers.ports.vouchers import NewRedemption, ReturnedLine, StoredRedemption
+from services.offers.store.voucher_rows import REDEMPTION_COLUMNS, VOUCHER_COLUMNS, redemption_of, voucher_of
+
+_BY_CODE = text(f"SELECT {VOUCHER_COLUMNS} FROM vouchers WHERE code_lookup = :code_lookup FOR UPDATE")  # noqa: S608  # columns of our own
+_BY_ID = text(f"SELECT {VOUCHER_COLUMNS} FROM vouchers WHERE voucher_id = :voucher_id FOR UPDATE")  # noqa: S608  # columns of our own
+_REDEMPTION_BY_ID = text(f"SELECT {REDEMPTION_COLUMNS} FROM redemptions WHERE redemption_id = :redemption_id")  # noqa: S608  # columns of our own
+_ANSWERED = text(f"""
+    SELECT {REDEMPTION_COLUMNS} FROM redemptions
+    WHERE redemption_id = :redemption_id
+       OR (voucher_id = :voucher_id AND receipt_id = :receipt_id AND status = 'redeemed' AND rolled_back_at IS NULL)
+    ORDER BY redemption_id = :redemption_id DESC LIMIT 1
+""")  # noqa: S608  # columns of our own
+_KEEP = text("""
+    INSERT INTO redemptions
+        (redemption_id, voucher_id, receipt_id, store_id, status, reason, given_cents, answer, answered_at)
+    VALUES (:redemption_id, :voucher_id, :receipt_id, :store_id, :status, :reason, :given_cents, :answer, :answered_at)
+    ON CONFLICT (redemption_id) DO NOTHING
+""")
+_KEEP_LINE = text("""
+    INSERT INTO redemption_lines (redemption_id, line_no, item_id, quantity, discount_cents)
+    VALUES (:redemption_id, :line_no, :item_id, :quantity, :discount_cents)
+""")
+_REDEEM = text("""
+    UPDATE vouchers SET state = 'redeemed', reserved_cents = 0, given_cents = :given_cents
+    WHERE voucher_id = :voucher_id AND state = 'issued' AND reserved_cents >= :given_cents
+""")
+_SPEND = text("""
+    UPDATE budgets SET reserved_cents = reserved_cents - :reserved_cents, spent_cents = spent_cents + :given_cents
+    WHERE campaign_id = :campaign_id
+""")
+_BUDGET = text("""
+    SELECT cap_cents, reserved_cents, spent_cents FROM budgets WHERE campaign_id = :campaign_id FOR NO KEY UPDATE
+""")
+_SET_BUDGET = text("""
+    UPDATE budgets SET reserved_cents = :reserved_cents, spent_cents = :spent_cents WHERE campaign_id = :campaign_id
+""")
+_REOPEN = text("""
+    UPDATE vouchers SET state = :state, reserved_cents = :reserved_cents, given_cents = 0
+    WHERE voucher_id = :voucher_id AND state = 'redeemed'
+""")
+_ROLLED_BACK = text("""
+    UPDATE redemptions SET rolled_back_at = :now, rollback_answer = :answer
+    WHERE redemption_id = :redemption_id AND rolled_back_at IS NULL
+""")
+_RECEIPT_LINES = text(f"""
+    SELECT line.redemption_id, line.line_no, line.item_id, line.quantity, line.discount_cents,
+           line.returned_quantity, line.returned_cents, {VOUCHER_COLUMNS}
+    FROM redemptions JOIN redemption_lines AS line USING (redemption_id) JOIN vouchers USING (voucher_id)
+    WHERE redemptions.receipt_id = :receipt_id AND status = 'redeemed' AND rolled_back_at IS NULL
+    ORDER BY line.redemption_id, line.line_no FOR UPDATE OF line, vouchers
+""")  # noqa: S608  # columns of our own
+_GIVE_BACK = text("""
+    UPDATE redemption_lines
+    SET returned_quantity = returned_quantity + :quantity, returned_cents = returned_cents + :cents
+    WHERE redemption_id = :redemption_id AND line_no = :line_no
+""")
+_GIVEN_LESS = text("UPDATE vouchers SET given_cents = given_cents - :cents WHERE voucher_id = :voucher_id")
+_SPENT_LESS = text("UPDATE budgets SET spent_cents = spent_cents - :cents WHERE campaign_id = :campaign_id")
+_OF_RECEIPT = text("""
+    SELECT redemption_id FROM redemptions
+    WHERE receipt_id = :receipt_id AND status = 'redeemed' AND rolled_back_at IS NULL ORDER BY redemption_id
+""")
+_REACHED = text("SELECT reached_at FROM play_clock")
+
+
+class PostgresRedemptions:
+    """Fits RedemptionStore within one transaction."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
+
+    async def reached_at(self) -> datetime | None:
+        """Event time, in a deployment that plays a data set."""
+        reached: datetime | None = (await self._tx.connection.execute(_REACHED)).scalar_one_or_none()
+        return reached
+
+    async def lock_by_code(self, code_lookup: bytes) -> Voucher | None:
+        """The voucher behind a code, locked until the end."""
+        row = (await self._tx.connection.execute(_BY_CODE, {"code_lookup": code_lookup})).one_or_none()
+        return voucher_of(row) if row else None
+
+    async def lock_by_redemption(self, redemption_id: str) -> tuple[StoredRedemption, Voucher | None] | None:
+        """A redemption with its voucher, locked until the end."""
+        found = await self._redemption(redemption_id)
+        if found is None or found.voucher_id is None:
+            return (found, None) if found else None
+        row = (await self._tx.connection.execute(_BY_ID, {"voucher_id": found.voucher_id})).one()
+        # Read again: whoever held the voucher may have taken this redemption back.
+        again = await self._redemption(redemption_id)
+        return (again, voucher_of(row)) if again else None
+
+    async def answered(self, redemption_id: str, voucher_id: str | None, receipt_id: str) -> StoredRedemption | None:
+        """What was answered to this attempt, or to one with this voucher on this receipt that gave."""
+        names = {"redemption_id": redemption_id, "voucher_id": voucher_id, "receipt_id": receipt_id}
+        row = (await self._tx.connection.execute(_ANSWERED, names)).one_or_none()
+        return redemption_of(row) if row else None
+
+    async def keep(self, redemption: NewRedemption) -> bool:
+        """Keep an attempt with its lines; False when its id is taken."""
+        names = {
+            "redemption_id": redemption.redemption_id,
+            "voucher_id": redemption.voucher_id,
+            "receipt_id": redemption.receipt_id,
+            "store_id": redemption.store_id,
+            "status": redemption.status,
+            "reason": redemption.reason,
+            "given_cents": redemption.given.given_cents if redemption.given else 0,
+            "answer": redemption.answer,
+            "answered_at": redemption.answered_at,
+        }
+        if (await self._tx.connection.execute(_KEEP, names)).rowcount != 1:
+            return False
+        if redemption.given and redemption.given.lines:
+            lines = [
+                {
+                    "redemption_id": redemption.redemption_id,
+                    "line_no": line.line_no,
+                    "item_id": line.item_id,
+                    "quantity": line.quantity,
+                    "discount_cents": line.discount_cents,
+                }
+                for line in redemption.given.lines
+            ]
+            await self._tx.connection.execute(_KEEP_LINE, lines)
+        return True
+
+    async def spend(self, voucher: Voucher, given_cents: int) -> None:
+        """Turn the voucher's reserve into spending and mark it redeemed; raises RuntimeError if it was not locked."""
+        redeemed = await self._tx.connection.execute(
+            _REDEEM, {"voucher_id": voucher.voucher_id, "given_cents": given_cents}
+        )
+        if redeemed.rowcount != 1:
+            raise RuntimeError(f"voucher {voucher.voucher_id} changed under its lock")
+        money = {"reserved_cents": voucher.reserved_cents, "given_cents": given_cents}
+        await self._tx.connection.execute(_SPEND, money | {"campaign_id": voucher.campaign_id})
+
+    async def budget(self, campaign_id: str) -> Budget:
+        """A campaign's budget, locked until the end."""
+        row = (await self._tx.connection.execute(_BUDGET, {"campaign_id": campaign_id})).one()
+        return Budget(cap_cents=row.cap_cents, reserved_cents=row.reserved_cents, spent_cents=row.spent_cents)
+
+    async def roll_back(
+        self,
+        redemption_id: str,
+        voucher: Voucher,
+        *,
+        budget: Budget,
+        reserved_cents: int,
+        answer: bytes,
+        now: datetime,
+    ) -> None:
+        """Undo a redemption: the voucher is issued again with this reserve, or expired when there is none."""
+        state = VoucherState.ISSUED if reserved_cents else VoucherState.EXPIRED
+        reopened = {"state": state, "reserved_cents": reserved_cents, "voucher_id": voucher.voucher_id}
+        await self._tx.connection.execute(_REOPEN, reopened)
+        money = {"reserved_cents": budget.reserved_cents, "spent_cents": budget.spent_cents}
+        await self._tx.connection.execute(_SET_BUDGET, money | {"campaign_id": voucher.campaign_id})
+        told = {"redemption_id": redemption_id, "answer": answer, "now": now}
+        await self._tx.connection.execute(_ROLLED_BACK, told)
+
+    async def lines_of_receipt(self, receipt_id: str) -> Sequence[ReturnedLine]:
+        """What vouchers gave on this receipt and was not rolled back, locked, in order of redemption and line."""
+        rows = await self._tx.connection.execute(_RECEIPT_LINES, {"receipt_id": receipt_id})
+        return [
+            ReturnedLine(
+                redemption_id=row.redemption_id,
+                voucher=voucher_of(row),
+                line_no=row.line_no,
+                item_id=row.item_id,
+                so_far=ReturnedSoFar(
+                    quantity=row.quantity,
+                    discount_cents=row.discount_cents,
+                    returned_quantity=row.returned_quantity,
+                    returned_cents=row.returned_cents,
+                ),
+            )
+            for row in rows
+        ]
+
+    async def give_back(self, line: ReturnedLine, quantity: Decimal, amount_cents: int) -> None:
+        """Note what came back of a line and take its share off what was spent."""
+        names = {"redemption_id": line.redemption_id, "line_no": line.line_no}
+        await self._tx.connection.execute(_GIVE_BACK, names | {"quantity": quantity, "cents": amount_cents})
+        await self._tx.connection.execute(_GIVEN_LESS, {"voucher_id": line.voucher.voucher_id, "cents": amount_cents})
+        await self._tx.connection.execute(_SPENT_LESS, {"campaign_id": line.voucher.campaign_id, "cents": amount_cents})
+
+    async def redemption_ids_of_receipt(self, receipt_id: str) -> Sequence[str]:
+        """Redemptions in force on this receipt, by id."""
+        return list((await self._tx.connection.execute(_OF_RECEIPT, {"receipt_id": receipt_id})).scalars())
+
+    async def tell(self, messages: Sequence[OutboxMessage]) -> None:
+        """Put events on their way."""
+        await append(self._tx, messages)
+
+    async def _redemption(self, redemption_id: str) -> StoredRedemption | None:
+        row = (await self._tx.connection.execute(_REDEMPTION_BY_ID, {"redemption_id": redemption_id})).one_or_none()
+        return redemption_of(row) if row else None
