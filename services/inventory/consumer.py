@@ -1,0 +1,90 @@
+"""Topic to handler; no rules, no SQL."""
+
+from collections import Counter
+from functools import partial
+
+from libs.common.clock import Clock
+from libs.common.contracts.inventory import Acknowledged
+from libs.common.contracts.play import PlayTicked
+from libs.common.contracts.topics import (
+    INGEST_CATALOG,
+    INGEST_POS,
+    INGEST_STOCK,
+    INVENTORY_ACKNOWLEDGEMENTS,
+    INVENTORY_DEMAND,
+    OFFERS_VOUCHERS,
+)
+from libs.common.persistence import Transaction
+from libs.common.streaming import Batch, BatchHandler
+from services.inventory.handlers.acknowledgements import Acknowledgement, Effect, acknowledge
+from services.inventory.handlers.catalog import take_catalog
+from services.inventory.handlers.movements import take_demand, take_stock
+from services.inventory.handlers.receipts import take_receipts
+from services.inventory.handlers.reviewing import Reviewer, StoreOf
+from services.inventory.handlers.vouchers import take_vouchers
+from services.inventory.metrics import InventoryMetrics
+from services.inventory.ports import InventoryStore
+
+TOPICS = (INGEST_POS, INVENTORY_DEMAND, INGEST_STOCK, INGEST_CATALOG, OFFERS_VOUCHERS, INVENTORY_ACKNOWLEDGEMENTS)
+
+
+def facts_handler(store_of: StoreOf, metrics: InventoryMetrics, clock: Clock) -> BatchHandler:
+    """What the worker does with a batch of facts, by its topic."""
+
+    async def handle(tx: Transaction, batch: Batch) -> None:
+        store = store_of(tx)
+        match batch.topic:
+            case INGEST_POS.name:
+                kind, count = "receipt_line", await take_receipts(store, batch.events)
+            case INVENTORY_DEMAND.name:
+                kind, count = "demand", await take_demand(store, batch.events)
+                tx.on_commit(partial(_measure_freshness, metrics, clock, batch))
+            case INGEST_STOCK.name:
+                kind, count = "stock", await take_stock(store, batch.events)
+            case INGEST_CATALOG.name:
+                kind, count = "catalog", await take_catalog(store, batch.events)
+            case OFFERS_VOUCHERS.name:
+                kind, count = "voucher", await take_vouchers(store, batch.events)
+            case _:
+                kind, count = "acknowledgement", await _acknowledge(tx, store, batch, metrics)
+        tx.on_commit(partial(metrics.facts.labels(kind).inc, count))
+
+    return handle
+
+
+def ticks_handler(store_of: StoreOf, reviewer: Reviewer) -> BatchHandler:
+    """What the reviewing consumer does with ticks: a review as of each. A tick's offset moves when all of it is decided."""
+
+    async def handle(tx: Transaction, batch: Batch) -> None:
+        waiting = store_of(tx)
+        for event in batch.events:
+            if isinstance(event.data, PlayTicked):
+                await reviewer.run(event.data.reached_at, waiting.still_there)
+
+    return handle
+
+
+async def _acknowledge(tx: Transaction, store: InventoryStore, batch: Batch, metrics: InventoryMetrics) -> int:
+    given = [
+        (event, Acknowledgement(body=event.data, answered_at=event.occurred_at))
+        for event in batch.events
+        if isinstance(event.data, Acknowledged)
+    ]
+    effects = await acknowledge(store, [one for _, one in given])
+    for (event, _), effect in zip(given, effects, strict=True):
+        if effect is Effect.UNKNOWN:
+            batch.reject(event, "no such command for this item", "unknown-command")
+    tx.on_commit(partial(_count_effects, metrics, Counter(effects)))
+    return len(given)
+
+
+def _count_effects(metrics: InventoryMetrics, effects: Counter[Effect]) -> None:
+    for effect, count in effects.items():
+        metrics.acknowledgements.labels(effect.value).inc(count)
+
+
+def _measure_freshness(metrics: InventoryMetrics, clock: Clock, batch: Batch) -> None:
+    """The oldest of the batch speaks for it: one figure a batch is enough for a quantile over batches."""
+    accepted = [event.received_at for event in batch.events if event.received_at is not None]
+    if accepted:
+        metrics.freshness_seconds.observe(max((clock.now() - min(accepted)).total_seconds(), 0.0))

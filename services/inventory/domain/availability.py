@@ -1,0 +1,35 @@
+"""Whether an item will be there for a voucher: from what is on hand, what is promised and what comes in time; used by the review."""
+
+from enum import IntEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from services.inventory.domain.distribution import FloatArray, IntArray
+
+HORIZON_DAYS = 14
+"""How long a voucher printed today may be used: what arrives by then counts."""
+
+LOW_COVER_DAYS = 3.0
+
+
+class Availability(IntEnum):
+    """What offers is told; UNKNOWN is what it has not been told yet."""
+
+    UNKNOWN = -1
+    NONE = 0
+    LOW = 1
+    PLENTY = 2
+
+    @property
+    def word(self) -> str:
+        """As contracts and metrics write it."""
+        return self.name.lower()
+
+
+def statuses(available_milli: IntArray, incoming_milli: IntArray, rate: FloatArray) -> npt.NDArray[np.int8]:
+    """Per shelf: none when nothing is there or coming, low when less is on the shelf than a few days sell, else plenty."""
+    there = available_milli + incoming_milli
+    enough = np.maximum(np.ceil(rate * LOW_COVER_DAYS), 1.0) * 1000
+    found = np.where(available_milli > enough, Availability.PLENTY, Availability.LOW)
+    return np.where(there <= 0, Availability.NONE, found).astype(np.int8)

@@ -1,0 +1,76 @@
+"""The negative binomial: quantiles and expected shortages of sparse, lumpy demand, for many shelves at once.
+
+Symbols: m mean, v variance (> m), r = m^2 / (v - m), p = m / v; P(0) = p^r, P(k+1) = P(k) (k + r) / (k + 1) (1 - p).
+Above a mean of 500 the normal distribution stands in: there the two differ by less than a piece.
+"""
+
+from statistics import NormalDist
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+GREATEST_EXACT_MEAN = 500.0
+LEAST_VARIANCE_RATIO = 1.05
+_STANDARD = NormalDist()
+
+
+def _shape(mean: FloatArray, variance: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Both parameters, r and p; a variance too near the mean is lifted to where the two are defined."""
+    spread = np.maximum(variance, LEAST_VARIANCE_RATIO * mean)
+    return mean * mean / (spread - mean), mean / spread
+
+
+def quantile(mean: FloatArray, variance: FloatArray, target: FloatArray) -> IntArray:
+    """The least whole number that demand stays at or under with probability `target` (below 1).
+
+    >>> quantile(np.array([0.1, 4.0]), np.array([0.12, 6.0]), np.array([0.95, 0.95])).tolist()
+    [1, 8]
+    """
+    found = np.zeros(len(mean), dtype=np.int64)
+    large = mean > GREATEST_EXACT_MEAN
+    if large.any():
+        scores = np.array([_STANDARD.inv_cdf(float(ratio)) for ratio in target[large]])
+        found[large] = np.ceil(mean[large] + scores * np.sqrt(variance[large])).astype(np.int64)
+    open_places = np.flatnonzero((mean > 0) & ~large)
+    r, p = _shape(mean[open_places], variance[open_places])
+    chance = np.exp(r * np.log(p))
+    reached, wanted, count = chance.copy(), target[open_places], 0
+    while open_places.size:
+        missing = reached < wanted
+        if not missing.all():
+            found[open_places[~missing]] = count
+            open_places, r, p = open_places[missing], r[missing], p[missing]
+            chance, reached, wanted = chance[missing], reached[missing], wanted[missing]
+        chance = chance * (count + r) / (count + 1) * (1 - p)
+        reached = np.minimum(reached + np.maximum(chance, 1e-15), 1.0)  # a tail below rounding must still end
+        count += 1
+    return found
+
+
+def shortages(mean: FloatArray, variance: FloatArray, upto: int) -> FloatArray:
+    """Per row the expected demand above a stock of 0, 1, .. `upto`: E[(D - x)+], never rising with x.
+
+    >>> shortages(np.array([1.0]), np.array([1.5]), 2).round(3).tolist()
+    [[1.0, 0.444, 0.185]]
+    """
+    table = np.zeros((len(mean), upto + 1))
+    table[:, 0] = mean
+    safe = np.maximum(mean, 1e-12)
+    r, p = _shape(safe, np.maximum(variance, 1e-12))
+    chance = np.exp(r * np.log(p))
+    reached = chance.copy()
+    for stock in range(upto):
+        table[:, stock + 1] = np.maximum(table[:, stock] - (1 - np.minimum(reached, 1.0)), 0.0)
+        chance = chance * (stock + r) / (stock + 1) * (1 - p)
+        reached = reached + chance
+    return table
+
+
+def shortage_at(table: FloatArray, row: int, stock: int) -> float:
+    """E[(D - stock)+] from a table of `shortages`; a negative stock adds what is owed already."""
+    if stock < 0:
+        return float(table[row, 0]) - stock
+    return float(table[row, min(stock, table.shape[1] - 1)])

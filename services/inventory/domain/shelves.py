@@ -1,0 +1,131 @@
+"""One item in all its stores, as a review sees it: what the store loads, and the plan that it keeps for the rest of the day."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import numpy.typing as npt
+
+from services.inventory.domain.catalog import ItemFacts
+from services.inventory.domain.command import Command
+from services.inventory.domain.demand import CategoryLevel, Rates
+from services.inventory.domain.distribution import FloatArray, IntArray
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def day_of(at: datetime) -> int:
+    """The UTC day of a moment, counted from 1970-01-01.
+
+    >>> day_of(datetime(1970, 1, 3, 5, tzinfo=UTC))
+    2
+    """
+    return (at - _EPOCH).days
+
+
+def start_of(day: int) -> datetime:
+    """When a day began."""
+    return _EPOCH + timedelta(days=day)
+
+
+def weekday_of(day: int) -> int:
+    """Its weekday; 0 is Monday (1970-01-01 was a Thursday)."""
+    return (day + 3) % 7
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemPlan:
+    """What one review found for the rest of its day; arrays in the order of `store_ids`, which is sorted."""
+
+    item_id: str
+    day: int
+    store_ids: Sequence[str]
+    rates: Rates
+    voucher_units: FloatArray
+    """Units expected on vouchers until an order decided now has to be followed by another."""
+
+    trigger_milli: IntArray
+    order_up_to_milli: IntArray
+    statuses: npt.NDArray[np.int8]
+    """The availability that offers was told last, per store."""
+
+    @property
+    def rate(self) -> FloatArray:
+        """Units a day on an average weekday."""
+        return self.rates.rate
+
+    @property
+    def shelf_days(self) -> FloatArray:
+        """Decayed days that the rates were seen on."""
+        return self.rates.shelf_days
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DaySums:
+    """What an item sold and moved by store (index into the view's stores) and day, for the days of the window."""
+
+    store_index: IntArray
+    day: IntArray
+    sold_milli: IntArray
+    moved_milli: IntArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemView:
+    """One item: its stores in the order of their ids, stock, what was asked for, and the last plan."""
+
+    facts: ItemFacts
+    store_ids: Sequence[str]
+    on_hand_milli: IntArray
+    counted: npt.NDArray[np.bool_]
+    first_day: IntArray
+    """When each shelf was first heard of."""
+
+    commands: Sequence[Command] = ()
+    """Open ones, and those whose need lies today or later."""
+
+    plan: ItemPlan | None = None
+    history: DaySums | None = None
+    """Loaded where the plan is to be made anew."""
+
+    def needs_plan(self, day: int) -> bool:
+        """Whether there is no plan of this day for these stores."""
+        return self.plan is None or self.plan.day != day or list(self.plan.store_ids) != list(self.store_ids)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoucherLine:
+    """Units that issued vouchers will probably sell of an item or of a category in a store, spread over days."""
+
+    store_id: str
+    item_id: str | None
+    category: str | None
+    first_day: int
+    last_day: int
+    units: float
+
+    def units_within(self, day: int, days: float) -> float:
+        """The share that falls into the `days` from `day` on."""
+        length = self.last_day - self.first_day + 1
+        overlap = min(self.last_day + 1, day + days) - max(self.first_day, day)
+        return self.units * max(overlap, 0) / length
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """The categories' levels of the day, the chain's under the empty name, and how many shelves each has in a store."""
+
+    by_category: dict[str, CategoryLevel] = field(default_factory=dict)
+    shelves_per_store: dict[str, float] = field(default_factory=dict)
+
+    def whole(self, nothing: CategoryLevel) -> CategoryLevel:
+        """All categories together."""
+        known = self.by_category.values()
+        if not known:
+            return nothing
+        return CategoryLevel(
+            category="",
+            shelf_days=sum(level.shelf_days for level in known),
+            weekday_milli=tuple(sum(sums) for sums in zip(*(level.weekday_milli for level in known), strict=True)),
+        )

@@ -1,0 +1,103 @@
+"""What callers of the API ask and say: stock, forecasts, commands, acknowledgements; each in a transaction of its own."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from libs.common.errors import NotFound
+from libs.common.persistence import Transactions
+from services.inventory.domain.command import Command
+from services.inventory.domain.demand import WEEK, demand_over
+from services.inventory.domain.distribution import quantile
+from services.inventory.domain.shelves import ItemPlan
+from services.inventory.handlers.acknowledgements import Acknowledgement, Effect, acknowledge
+from services.inventory.handlers.reviewing import StoreOf
+from services.inventory.metrics import InventoryMetrics
+from services.inventory.ports import CommandFilter, StockView
+
+QUANTILES = (0.5, 0.9, 0.95)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """A week's demand of one item in one store, as the last plan sees it, in units."""
+
+    store_id: str
+    day: int
+    rate: float
+    shelf_days: float
+    voucher_units: float
+    mean: float
+    quantiles: tuple[int, ...]
+    trigger_milli: int
+    order_up_to_milli: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """Answers from the service's own tables; every method raises RetryableError when the database does not answer."""
+
+    transactions: Transactions
+    store_of: StoreOf
+    metrics: InventoryMetrics
+
+    async def stock(
+        self, store_id: str | None, item_id: str | None, after: tuple[str, str], limit: int
+    ) -> Sequence[StockView]:
+        """Stock rows above `after` in the order of (item, store)."""
+        async with self.transactions.begin() as tx:
+            return await self.store_of(tx).views.stock(store_id, item_id, after, limit)
+
+    async def forecasts(self, item_id: str, store_id: str | None) -> Sequence[Forecast]:
+        """The item's forecasts per store; raises NotFound for one that was never planned there."""
+        async with self.transactions.begin() as tx:
+            plan = await self.store_of(tx).views.plan(item_id)
+        found = [] if plan is None else [one for one in _forecasts(plan) if store_id in {None, one.store_id}]
+        if not found:
+            raise NotFound("no forecast for this item here", slug="no-forecast")
+        return found
+
+    async def commands(self, wanted: CommandFilter) -> Sequence[Command]:
+        """Commands in the order of ids."""
+        async with self.transactions.begin() as tx:
+            return await self.store_of(tx).views.commands(wanted)
+
+    async def command(self, command_id: str) -> Command:
+        """One command; raises NotFound."""
+        async with self.transactions.begin() as tx:
+            found = await self.store_of(tx).views.command(command_id)
+        if found is None:
+            raise NotFound("no such command", slug="unknown-command")
+        return found
+
+    async def acknowledge(self, given: Acknowledgement) -> tuple[Effect, Command]:
+        """Apply an answer, and the command as it stands after it; raises NotFound for a command that this item has not."""
+        async with self.transactions.begin() as tx:
+            store = self.store_of(tx)
+            (effect,) = await acknowledge(store, [given])
+            found = await store.commands.lock([given.body.command_id])
+        if effect is Effect.UNKNOWN:
+            raise NotFound("no such command for this item", slug="unknown-command")
+        self.metrics.acknowledgements.labels(effect.value).inc()
+        return effect, found[given.body.command_id]
+
+
+def _forecasts(plan: ItemPlan) -> Sequence[Forecast]:
+    week = np.full(len(plan.store_ids), float(WEEK))
+    mean, variance = demand_over(plan.rates, week, plan.voucher_units)
+    levels = [quantile(mean, variance, np.full(len(mean), level)) for level in QUANTILES]
+    return [
+        Forecast(
+            store_id=store_id,
+            day=plan.day,
+            rate=float(plan.rate[place]),
+            shelf_days=float(plan.shelf_days[place]),
+            voucher_units=float(plan.voucher_units[place]),
+            mean=float(mean[place]),
+            quantiles=tuple(int(level[place]) for level in levels),
+            trigger_milli=int(plan.trigger_milli[place]),
+            order_up_to_milli=int(plan.order_up_to_milli[place]),
+        )
+        for place, store_id in enumerate(plan.store_ids)
+    ]

@@ -1,0 +1,75 @@
+"""Master data on PostgreSQL."""
+
+from collections.abc import Collection
+from dataclasses import astuple, fields
+from typing import Any
+
+from sqlalchemy import TextClause, text
+
+from libs.common.persistence import Transaction
+from services.inventory.ports import ItemRow, LaneRow, StoreRow
+from services.inventory.store.columns import columns
+
+_TYPES = {
+    "items": (
+        "text", "text", "text", "text", "bigint", "bigint", "bigint", "text", "boolean", "timestamptz", "text",
+    ),
+    "stores": ("text", "text", "text", "text", "timestamptz", "text"),
+    "lanes": ("text", "text", "text", "text", "integer", "text", "timestamptz", "text"),
+}  # fmt: skip
+
+
+_NAMES = {
+    table: [field.name for field in fields(row)]
+    for table, row in (("items", ItemRow), ("stores", StoreRow), ("lanes", LaneRow))
+}
+
+
+def _keep(table: str) -> TextClause:
+    """Insert what is new, replace what is older."""
+    names = _NAMES[table]
+    arrays = ", ".join(f"CAST(:{name} AS {kind}[])" for name, kind in zip(names, _TYPES[table], strict=True))
+    # Arrays of arrays are not unnested row by row: weekdays travel as text.
+    values = ", ".join("CAST(order_weekdays AS integer[])" if name == "order_weekdays" else name for name in names)
+    changes = ", ".join(f"{name} = excluded.{name}" for name in names[1:])
+    return text(f"""
+        INSERT INTO {table} ({", ".join(names)})
+        SELECT {values} FROM unnest({arrays}) AS new ({", ".join(names)}) ORDER BY {names[0]}
+        ON CONFLICT ({names[0]}) DO UPDATE SET {changes}
+        WHERE ({table}.occurred_at, {table}.event_id) < (excluded.occurred_at, excluded.event_id)
+    """)  # noqa: S608  # names of our own tables and columns
+
+
+_KEEP = {table: _keep(table) for table in _TYPES}
+_NOT_KEPT = text("SELECT item_id FROM items WHERE item_id = ANY(CAST(:item_ids AS text[])) AND NOT stock_keeping")
+
+
+class PostgresCatalog:
+    """Fits CatalogStore."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
+
+    async def keep_items(self, rows: Collection[ItemRow]) -> None:
+        """Keep what is newer than what is known."""
+        await self._keep("items", rows)
+
+    async def keep_stores(self, rows: Collection[StoreRow]) -> None:
+        """The same for stores."""
+        await self._keep("stores", rows)
+
+    async def keep_lanes(self, rows: Collection[LaneRow]) -> None:
+        """The same for lanes."""
+        await self._keep("lanes", rows)
+
+    async def not_kept(self, item_ids: Collection[str]) -> Collection[str]:
+        """Those that are known to be no goods on a shelf."""
+        return set((await self._tx.connection.execute(_NOT_KEPT, {"item_ids": sorted(item_ids)})).scalars())
+
+    async def _keep(self, table: str, rows: Collection[ItemRow] | Collection[StoreRow] | Collection[LaneRow]) -> None:
+        if rows:
+            await self._tx.connection.execute(_KEEP[table], columns(_NAMES[table], [_plain(row) for row in rows]))
+
+
+def _plain(row: Any) -> list[Any]:
+    return ["{" + ",".join(map(str, value)) + "}" if isinstance(value, tuple) else value for value in astuple(row)]

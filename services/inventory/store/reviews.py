@@ -1,0 +1,189 @@
+"""What a review reads and writes, on PostgreSQL: whole items at a time, their stores as arrays."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import TextClause, text
+
+from libs.common.persistence import Transaction
+from services.inventory.domain.command import Command, Kind
+from services.inventory.domain.planning import WINDOW_DAYS, Surroundings
+from services.inventory.domain.replenishment import Policy
+from services.inventory.domain.review import Outcome
+from services.inventory.domain.shelves import ItemView, day_of, start_of
+from services.inventory.store.columns import columns
+from services.inventory.store.commands import COLUMNS, PostgresCommands, command_of
+from services.inventory.store.plans import PLAN_TYPES, history_of, plan_of, plan_row, view_of
+from services.inventory.store.surroundings import read_surroundings
+
+LEVEL_DAYS = 28
+KEPT_DAYS = 84
+"""Movements older than this are forgotten: a count that comes so late is taken as if nothing had moved before that."""
+
+_DAY = "(({} AT TIME ZONE 'UTC')::date - DATE '1970-01-01')"
+_HAS_LEVELS = text("SELECT EXISTS (SELECT FROM category_levels WHERE day = :day)")
+_NO_LEVELS = text("DELETE FROM category_levels")
+_FORGET = text("DELETE FROM movements WHERE at < :before")
+_FORGET_VOUCHERS = text("DELETE FROM voucher_demand WHERE last_day < :day")
+# Whole days only: what today will still bring does not depend on when the first review of the day runs.
+_MAKE_LEVELS = text(f"""
+    WITH sold AS MATERIALIZED (
+        SELECT items.category, (extract(isodow FROM movements.at AT TIME ZONE 'UTC')::integer - 1) AS weekday,
+               sum(movements.sold_milli) AS sold_milli
+        FROM movements JOIN items USING (item_id)
+        WHERE items.stock_keeping AND movements.at >= :since AND movements.at < :until
+        GROUP BY 1, 2
+    )
+    INSERT INTO category_levels (category, day, shelf_days, weekday_milli, shelves_per_store)
+    SELECT shelves.category, :day, shelves.shelf_days,
+           ARRAY(SELECT coalesce(sum(sold.sold_milli), 0)::bigint FROM generate_series(0, 6) AS week (day)
+                 LEFT JOIN sold ON sold.category = shelves.category AND sold.weekday = week.day
+                 GROUP BY week.day ORDER BY week.day),
+           shelves.shelves_per_store
+    FROM (
+        SELECT items.category, count(*)::float8 / count(DISTINCT stock.store_id) AS shelves_per_store,
+               sum(greatest(:day - greatest({_DAY.format("stock.first_at")}, :day - {LEVEL_DAYS}), 0))::bigint AS shelf_days
+        FROM stock JOIN items USING (item_id) WHERE items.stock_keeping GROUP BY items.category
+    ) AS shelves
+""")  # noqa: S608  # our own expressions
+_CLAIM = text("""
+    DELETE FROM agenda WHERE item_id IN (
+        SELECT item_id FROM agenda WHERE due_at <= :now ORDER BY item_id LIMIT :batch FOR UPDATE SKIP LOCKED
+    ) RETURNING item_id
+""")
+_LOAD = text(f"""
+    SELECT shelf.item_id, items.category, items.pack_milli, items.price_cents, items.cost_cents, items.currency,
+           array_agg(shelf.store_id ORDER BY shelf.store_id) AS shelf_store_ids,
+           array_agg(shelf.on_hand_milli ORDER BY shelf.store_id) AS on_hand_milli,
+           array_agg(shelf.counted_at IS NOT NULL ORDER BY shelf.store_id) AS counted,
+           array_agg({_DAY.format("shelf.first_at")} ORDER BY shelf.store_id) AS first_day,
+           {", ".join(f"plans.{name}" for name in list(PLAN_TYPES)[1:])}
+    FROM stock AS shelf JOIN items ON items.item_id = shelf.item_id LEFT JOIN plans ON plans.item_id = shelf.item_id
+    WHERE shelf.item_id = ANY(CAST(:item_ids AS text[])) AND items.stock_keeping
+    GROUP BY shelf.item_id, items.item_id, plans.item_id
+    ORDER BY shelf.item_id
+""")  # noqa: S608  # our own expressions
+_HISTORY = text(f"""
+    SELECT item_id, array_agg(store_id) AS store_ids, array_agg(day) AS days,
+           array_agg(sold_milli) AS sold_milli, array_agg(moved_milli) AS moved_milli
+    FROM (
+        SELECT item_id, store_id, {_DAY.format("at")} AS day, sum(sold_milli)::bigint AS sold_milli,
+               sum(moved_milli)::bigint AS moved_milli
+        FROM movements WHERE item_id = ANY(CAST(:item_ids AS text[])) AND at >= :since GROUP BY 1, 2, 3
+    ) AS sums
+    GROUP BY item_id
+""")  # noqa: S608  # our own expressions
+_COMMANDS = text(f"""
+    SELECT {COLUMNS} FROM commands
+    WHERE item_id = ANY(CAST(:item_ids AS text[]))
+      AND (needed_at >= :today OR status NOT IN ('rejected', 'closed', 'expired'))
+    ORDER BY command_id
+""")  # noqa: S608  # our own columns
+_SAVE_PLANS = text(f"""
+    INSERT INTO plans ({", ".join(PLAN_TYPES)})
+    SELECT {", ".join(f"CAST({name} AS {kind}[])" if many else name for name, (kind, many) in PLAN_TYPES.items())}
+    FROM unnest({", ".join(f"CAST(:{name} AS {'text' if many else kind}[])" for name, (kind, many) in PLAN_TYPES.items())})
+         AS new ({", ".join(PLAN_TYPES)})
+    ON CONFLICT (item_id) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in list(PLAN_TYPES)[1:])}
+""")  # noqa: S608  # our own columns
+_SAVE_AVAILABILITY = text("""
+    INSERT INTO availability (item_id, store_id, status, on_hand_milli, available_milli, changed_at, version)
+    SELECT *, :now, 1 FROM unnest(CAST(:item_id AS text[]), CAST(:store_id AS text[]), CAST(:status AS text[]),
+                                  CAST(:on_hand_milli AS bigint[]), CAST(:available_milli AS bigint[]))
+    ON CONFLICT (item_id, store_id) DO UPDATE
+    SET status = excluded.status, on_hand_milli = excluded.on_hand_milli, available_milli = excluded.available_milli,
+        changed_at = excluded.changed_at, version = availability.version + 1
+    WHERE availability.status <> excluded.status
+""")
+_LOOK_AGAIN = text("""
+    INSERT INTO agenda (item_id, due_at)
+    SELECT * FROM unnest(CAST(:item_id AS text[]), CAST(:due_at AS timestamptz[]))
+    ON CONFLICT (item_id) DO NOTHING
+""")
+_NOTE = text("""
+    INSERT INTO reviews (reached_at, items, reorders, reroutes) VALUES (:now, :items, :reorders, :reroutes)
+    ON CONFLICT (reached_at) DO UPDATE
+    SET items = reviews.items + excluded.items, reorders = reviews.reorders + excluded.reorders,
+        reroutes = reviews.reroutes + excluded.reroutes
+""")
+
+
+class PostgresReviews:
+    """Fits ReviewStore."""
+
+    def __init__(self, tx: Transaction, commands: PostgresCommands) -> None:
+        self._tx = tx
+        self._commands = commands
+
+    async def prepare_day(self, day: int) -> None:
+        """Make the levels of this day from the whole days before it, and forget what is too old to matter."""
+        if (await self._tx.connection.execute(_HAS_LEVELS, {"day": day})).scalar_one():
+            return
+        await self._tx.connection.execute(_NO_LEVELS)
+        await self._tx.connection.execute(_FORGET, {"before": start_of(day - KEPT_DAYS)})
+        await self._tx.connection.execute(_FORGET_VOUCHERS, {"day": day})
+        window = {"since": start_of(day - LEVEL_DAYS), "until": start_of(day)}
+        await self._tx.connection.execute(_MAKE_LEVELS, {"day": day, **window})
+
+    async def claim(self, now: datetime, limit: int) -> Sequence[str]:
+        """Take the next items off the agenda."""
+        found = await self._tx.connection.execute(_CLAIM, {"now": now, "batch": limit})
+        return sorted(found.scalars())
+
+    async def load(self, item_ids: Sequence[str], now: datetime) -> Sequence[ItemView]:
+        """These items in order, read after their locks."""
+        day = day_of(now)
+        rows = (await self._tx.connection.execute(_LOAD, {"item_ids": list(item_ids)})).all()
+        plans = {row.item_id: plan_of(row) for row in rows}
+        stale = [
+            row.item_id
+            for row in rows
+            if (plan := plans[row.item_id]) is None or plan.day != day or plan.store_ids != row.shelf_store_ids
+        ]
+        commands = await self._open_commands([row.item_id for row in rows], start_of(day))
+        history = await self._history(stale, day)
+        return [view_of(row, plans[row.item_id], commands.get(row.item_id, ()), history) for row in rows]
+
+    async def surroundings(self, items: Sequence[ItemView], now: datetime, policy: Policy) -> Surroundings:
+        """Levels, lanes and vouchers for these items."""
+        return await read_surroundings(self._tx, items, day_of(now), policy)
+
+    async def save(self, outcome: Outcome, now: datetime, items: int) -> None:
+        """Everything that was decided."""
+        await self._commands.save([*outcome.expired, *outcome.commands])
+        await self._many(_SAVE_PLANS, tuple(PLAN_TYPES), [plan_row(plan) for plan in outcome.plans])
+        names = ("item_id", "store_id", "status", "on_hand_milli", "available_milli")
+        changes = [
+            (one.item_id, one.store_id, one.status.word, one.on_hand_milli, one.available_milli)
+            for one in outcome.availability
+        ]
+        await self._many(_SAVE_AVAILABILITY, names, changes, {"now": now})
+        await self._many(_LOOK_AGAIN, ("item_id", "due_at"), sorted(outcome.look_again.items()))
+        kinds = [command.kind for command in outcome.commands]
+        counts = {"reorders": kinds.count(Kind.REORDER), "reroutes": kinds.count(Kind.REROUTE)}
+        await self._tx.connection.execute(_NOTE, {"now": now, "items": items, **counts})
+
+    async def _many(
+        self,
+        statement: TextClause,
+        names: Sequence[str],
+        rows: Sequence[Sequence[Any]],
+        extra: Mapping[str, Any] | None = None,
+    ) -> None:
+        if rows:
+            await self._tx.connection.execute(statement, {**columns(names, rows), **(extra or {})})
+
+    async def _open_commands(self, item_ids: Sequence[str], today: datetime) -> Mapping[str, Sequence[Command]]:
+        found: dict[str, list[Command]] = {}
+        rows = await self._tx.connection.execute(_COMMANDS, {"item_ids": list(item_ids), "today": today})
+        for row in rows:
+            found.setdefault(row.item_id, []).append(command_of(row))
+        return found
+
+    async def _history(self, item_ids: Sequence[str], day: int) -> Mapping[str, Any]:
+        if not item_ids:
+            return {}
+        since = start_of(day) - timedelta(days=WINDOW_DAYS - 1)
+        rows = await self._tx.connection.execute(_HISTORY, {"item_ids": list(item_ids), "since": since})
+        return {row.item_id: history_of(row) for row in rows}
