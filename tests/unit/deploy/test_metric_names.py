@@ -95,5 +95,6 @@ def test_the_dashboard_shows_what_a_first_look_needs() -> None:
         "offers_budget_cents",
         "offers_vouchers_issued_total",
         "offers_profile_freshness_seconds",
+        "inventory_open_commands",
     ):
         assert wanted in text
