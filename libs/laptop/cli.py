@@ -31,13 +31,16 @@ def up(
     state: State = None,
     broker: Broker = "embedded",
     play: Annotated[bool, typer.Option(help="Event time is the clock, so that a data set can be played.")] = False,
+    campaigns: Annotated[Path | None, typer.Option(help="A YAML file; see deploy/campaigns/demo.yaml.")] = None,
     detach: Annotated[bool, typer.Option(help="Leave it running and return.")] = False,
 ) -> None:
     """Start everything: PostgreSQL, broker, topics, tables, services. Ctrl-C stops it all."""
     folder = supervise.choose_state(state)
     with console.status("starting") as status:
         if detach:
-            report.show_run(console, asyncio.run(supervise.detach(folder, broker=broker, play=play)))
+            report.show_run(
+                console, asyncio.run(supervise.detach(folder, broker=broker, play=play, campaigns=campaigns))
+            )
             return
 
         def on_up(run: Run) -> None:
@@ -45,7 +48,9 @@ def up(
             report.show_run(console, run)
             console.print("Ctrl-C stops it all.")
 
-        crashed = asyncio.run(supervise.supervise(folder, broker=broker, play=play, tell=status.update, on_up=on_up))
+        crashed = asyncio.run(
+            supervise.supervise(folder, broker=broker, play=play, campaigns=campaigns, tell=status.update, on_up=on_up)
+        )
     if crashed is not None:
         raise crashed
 

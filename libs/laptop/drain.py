@@ -5,7 +5,7 @@ For plays that must not run ahead, for lockstep, and for the verifier; an observ
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -13,7 +13,7 @@ import asyncpg
 
 from libs.common.streaming.cluster import Cluster
 from libs.common.streaming.settings import StreamSettings
-from libs.laptop.launch import SERVICES
+from libs.laptop.launch import READS, SERVICES
 
 POLL_SECONDS = 0.02
 WORK_QUEUES = ("profile.dirty_customers",)
@@ -46,7 +46,8 @@ class Standing:
 class Observer:
     """Looks at the databases and the broker; changes nothing."""
 
-    def __init__(self, database_url: str, settings: StreamSettings) -> None:
+    def __init__(self, database_url: str, settings: StreamSettings, services: Sequence[str] = SERVICES) -> None:
+        self._services = tuple(services)
         self._url = database_url.replace("+asyncpg", "")
         self._cluster = Cluster(settings)
         self._connection: asyncpg.Connection | None = None
@@ -88,14 +89,30 @@ class Observer:
         """
         rows = await self.connection.fetch(self._query, self._incarnation)
         offsets = _offsets(rows)
-        ends = await self._cluster.end_offsets({topic for _, topic, _ in offsets})
-        behind = dict.fromkeys((group for group, _, _ in offsets), 0)
+        ends = await self._cluster.end_offsets({topic for _, topic, _ in offsets} | self._expected_topics())
+        behind = self._not_begun(offsets, ends)
         for group, topic in {(group, topic) for group, topic, _ in offsets}:
             for (name, partition), end in ends.items():
                 if name == topic:
-                    behind[group] += end - offsets.get((group, topic, partition), 0)
+                    behind[group] = behind.get(group, 0) + end - offsets.get((group, topic, partition), 0)
         waiting = {row["what"]: row["count"] for row in rows if row["topic"] is None}
         return Standing(behind, waiting)
+
+    def _expected_topics(self) -> set[str]:
+        return {topic for service in self._services for topic in READS.get(service, ())}
+
+    def _not_begun(
+        self, offsets: Mapping[tuple[str, str, int], int], ends: Mapping[tuple[str, int], int]
+    ) -> dict[str, int]:
+        """Records of topics that a service reads, but of which it has claimed no partition yet; an empty one counts 1."""
+        begun = {(group.partition("-")[0], topic) for group, topic, _ in offsets}
+        behind: dict[str, int] = {}
+        for service in self._services:
+            for topic in READS.get(service, ()):
+                if (service, topic) not in begun:
+                    waiting = sum(end for (name, _), end in ends.items() if name == topic)
+                    behind[service] = behind.get(service, 0) + max(waiting, 1)
+        return behind
 
     async def until_at_rest(self, *, within_seconds: float = 60.0, erp_idle: ErpIdle | None = None) -> None:
         """Return once nothing waits anywhere; raises NotDrained."""
@@ -123,13 +140,13 @@ class Observer:
 
     async def _waiting_query(self) -> str:
         """One statement, so one snapshot: offsets of all services, and how many rows wait in each table."""
-        schemas = [service for service in SERVICES if await self.connection.fetchval(_EXISTS, f"{service}.offsets")]
+        schemas = self._services
         tables = [f"{service}.outbox" for service in schemas]
         found = await self.connection.fetch(_EXISTING, [*tables, *WORK_QUEUES])
         counts = [f"SELECT '{row['name']}', count(*) FROM {row['name']}" for row in found]  # noqa: S608 - our own names
         counts += [
             f"SELECT '{row['name']}', count(*) FROM {row['name']} WHERE {row['newest']} > {row['published']}"  # noqa: S608 - names come from the catalogue
-            for row in await self.connection.fetch(_VERSIONED, list(SERVICES))
+            for row in await self.connection.fetch(_VERSIONED, list(schemas))
         ]
         offsets = [
             f"SELECT consumer_group, next_offset, topic, partition FROM {service}.offsets WHERE incarnation = $1"  # noqa: S608 - our own names
@@ -140,7 +157,6 @@ class Observer:
 
 
 ERP_TOPICS = ("inventory.commands.v1", "ingest.play.v1")
-_EXISTS = "SELECT to_regclass($1) IS NOT NULL"
 _EXISTING = "SELECT name FROM unnest($1::text[]) AS name WHERE to_regclass(name) IS NOT NULL"
 _VERSIONED = """
     SELECT format('%I.%I', published.table_schema, published.table_name) AS name,

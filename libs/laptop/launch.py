@@ -17,6 +17,38 @@ SCOPES: Mapping[str, frozenset[str]] = {
     "office": frozenset({"events:write", "campaigns:write", "customers:read", "inventory:read"}),
 }
 """Who calls the system on this machine, and what each of them may do."""
+DEMO_CAMPAIGNS = Path(__file__).parents[2] / "deploy" / "campaigns" / "demo.yaml"
+"""What a play begins with; a live system begins with none, or with those of a file."""
+READS: Mapping[str, tuple[str, ...]] = {
+    "profile": (
+        "ingest.pos.v1",
+        "ingest.web.v1",
+        "ingest.feedback.v1",
+        "ingest.consent.v1",
+        "ingest.catalog.v1",
+        "ingest.play.v1",
+        "offers.vouchers.v1",
+    ),
+    "offers": (
+        "profile.snapshots.v1",
+        "profile.identity.v1",
+        "profile.models.v1",
+        "inventory.availability.v1",
+        "ingest.catalog.v1",
+        "ingest.pos.v1",
+        "ingest.play.v1",
+    ),
+    "inventory": (
+        "ingest.pos.v1",
+        "ingest.stock.v1",
+        "ingest.catalog.v1",
+        "ingest.play.v1",
+        "inventory.demand.v1",
+        "inventory.acknowledgements.v1",
+        "offers.vouchers.v1",
+    ),
+}
+"""What each service reads: a check that waits for all of them must know whom to wait for, before they have begun."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,21 +89,27 @@ class Surroundings:
     idempotence: bool
     credentials: Path
     play: bool
+    campaigns: Path | None = None
 
     def environment(self, database_url: str, port: int) -> dict[str, str]:
         """The environment of one process: this one's, and the settings that it reads (prefix `USUAL_`)."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("USUAL_")}
-        return inherited | {
-            "PYTHONUNBUFFERED": "1",
-            "USUAL_DATABASE_URL": database_url,
-            "USUAL_KAFKA_BOOTSTRAP": self.bootstrap,
-            "USUAL_KAFKA_IDEMPOTENCE": _said(self.idempotence),
-            "USUAL_HTTP_HOST": "127.0.0.1",
-            "USUAL_HTTP_PORT": str(port),
-            "USUAL_CREDENTIALS_FILE": str(self.credentials),
-            "USUAL_PLAY_MODE": _said(self.play),
-            "USUAL_PARTITIONS_CAP": str(PARTITIONS_CAP),
-        }
+        campaigns = {} if self.campaigns is None else {"USUAL_CAMPAIGNS_FILE": str(self.campaigns)}
+        return (
+            inherited
+            | campaigns
+            | {
+                "PYTHONUNBUFFERED": "1",
+                "USUAL_DATABASE_URL": database_url,
+                "USUAL_KAFKA_BOOTSTRAP": self.bootstrap,
+                "USUAL_KAFKA_IDEMPOTENCE": _said(self.idempotence),
+                "USUAL_HTTP_HOST": "127.0.0.1",
+                "USUAL_HTTP_PORT": str(port),
+                "USUAL_CREDENTIALS_FILE": str(self.credentials),
+                "USUAL_PLAY_MODE": _said(self.play),
+                "USUAL_PARTITIONS_CAP": str(PARTITIONS_CAP),
+            }
+        )
 
 
 def _said(yes: bool) -> str:  # noqa: FBT001 - the value to be said

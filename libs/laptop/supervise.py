@@ -36,6 +36,7 @@ async def supervise(
     *,
     broker: str,
     play: bool,
+    campaigns: Path | None = None,
     tell: Tell,
     on_up: Callable[[Run], None],
     services: Iterable[Service] = PROCESSES,
@@ -46,7 +47,7 @@ async def supervise(
     """
     with state.locked(), _stop_signals() as stop:
         await _sweep(state)
-        system = System(state, broker=broker, play=play, services=services, tell=tell)
+        system = System(state, broker=broker, play=play, campaigns=campaigns, services=services, tell=tell)
         starting = asyncio.create_task(system.start())
         asked = asyncio.create_task(stop.wait())
         await asyncio.wait({starting, asked}, return_when=asyncio.FIRST_COMPLETED)
@@ -67,7 +68,7 @@ async def supervise(
         return crashed.result() if crashed.done() else None
 
 
-async def detach(state: StateFolder, *, broker: str, play: bool) -> Run:
+async def detach(state: StateFolder, *, broker: str, play: bool, campaigns: Path | None = None) -> Run:
     """Start a supervisor that outlives this process, and return what runs once it is up.
 
     Raises AlreadyRunning, and ChildFailed with the end of its log.
@@ -76,7 +77,8 @@ async def detach(state: StateFolder, *, broker: str, play: bool) -> Run:
         raise AlreadyRunning(state.path, run)
     log = state.logs / SUPERVISOR_LOG
     argv = [sys.executable, "-m", "libs.laptop.cli", "up", "--broker", broker, "--state", str(state.path)]
-    child = _spawn_lasting([*argv, *(["--play"] if play else [])], log)
+    options = [*(["--play"] if play else []), *(["--campaigns", str(campaigns)] if campaigns else [])]
+    child = _spawn_lasting([*argv, *options], log)
 
     async def up() -> bool:
         found = state.read_run()

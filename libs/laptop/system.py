@@ -3,18 +3,16 @@
 import asyncio
 import sys
 from collections.abc import Callable, Coroutine, Iterable
-from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from libs.common.contracts import TOPICS
 from libs.common.streaming.settings import StreamSettings
-from libs.common.streaming.topics import ensure_topics
 from libs.laptop.apache_kafka import ApacheKafka
 from libs.laptop.child import Child, ChildFailed, free_port, spawn
 from libs.laptop.children import Children, answers
 from libs.laptop.embedded_broker import EmbeddedBroker
 from libs.laptop.embedded_postgres import EmbeddedPostgres
-from libs.laptop.launch import PARTITIONS_CAP, PROCESSES, Keys, Service, Surroundings
+from libs.laptop.launch import DEMO_CAMPAIGNS, PROCESSES, Keys, Service, Surroundings
 from libs.laptop.state_folder import Part, Run, StateFolder, this_process
 
 ERP = "erp"
@@ -34,6 +32,7 @@ class System:
         *,
         broker: str = "embedded",
         play: bool = False,
+        campaigns: Path | None = None,
         services: Iterable[Service] = PROCESSES,
         tell: Callable[[str], None] = lambda _: None,
     ) -> None:
@@ -45,6 +44,7 @@ class System:
         self.keys = Keys(state.path)
         self.children = Children(state.logs)
         self._play = play
+        self._campaigns = campaigns or (DEMO_CAMPAIGNS if play else None)
         self._services = tuple(services)
         self._ports: dict[str, int] = {}
         self._tell = tell
@@ -67,15 +67,11 @@ class System:
         await _together(self.postgres.start(), self.broker.start())
         self._tell("topics and tables")
         services = dict.fromkeys(process.service for process in self._services)
-        await _together(self._make_topics(), *map(self._migrate, services))
+        await _together(*map(self._migrate, services))
         self._tell("services")
         await _together(*map(self.start_service, self._services))
         if self._play:
             await self.start_erp()
-
-    async def _make_topics(self) -> None:
-        capped = [replace(topic, partitions=min(topic.partitions, PARTITIONS_CAP)) for topic in TOPICS]
-        await ensure_topics(self.stream_settings, capped)
 
     async def _migrate(self, service: str) -> None:
         migrate = Service(service, "migrate")
@@ -126,6 +122,7 @@ class System:
             idempotence=self.broker.idempotence,
             credentials=self.keys.credentials,
             play=self._play,
+            campaigns=self._campaigns,
         )
 
     def record(self) -> Run:
