@@ -3,8 +3,8 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from typing import Any
 
 import aiokafka
 from aiokafka.abc import ConsumerRebalanceListener
@@ -23,7 +23,6 @@ from libs.common.streaming.settings import StreamSettings
 from libs.common.streaming.source import LogRange, PositionLost
 
 _log = logging.getLogger(__name__)
-T = TypeVar("T")
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
@@ -63,9 +62,9 @@ class KafkaSource:
     async def stop(self) -> None:
         """Leave the group now, so that others need not wait for the session to time out."""
         consumer, self._consumer = self._consumer, None
-        if consumer is not None:
-            # With brokers down, stop() lets a CancelledError out that nobody asked for.
-            await _abandon_after(consumer.stop(), self._settings.stop_deadline_seconds, what="consumer.stop")
+        if consumer is not None and not await _ends_within(consumer.stop(), self._settings.stop_deadline_seconds):
+            _log.warning("consumer.stop() abandoned")
+            await _ends_within(_end_tasks(consumer), 1.0)
         await self._cluster.close()
 
     def assignment(self) -> frozenset[TopicPartition]:
@@ -152,12 +151,22 @@ def _named(error: OffsetOutOfRangeError) -> Iterable[TopicPartition] | None:
     return None if named is None else [TopicPartition(found.topic, found.partition) for found in named]
 
 
-async def _abandon_after(closing: Awaitable[T], seconds: float, *, what: str) -> None:
-    """Give `closing` its time, then leave it; only a cancellation of our own task gets through."""
-    task = asyncio.ensure_future(closing)
+async def _end_tasks(consumer: Any) -> None:
+    """End what an unfinished stop() leaves running; there is no public way."""
+    if consumer._coordinator is not None:  # noqa: SLF001
+        await consumer._coordinator._stop_heartbeat_task()  # noqa: SLF001
+        await consumer._coordinator._stop_commit_offsets_refresh_task()  # noqa: SLF001
+    if consumer._fetcher is not None:  # noqa: SLF001
+        await consumer._fetcher.close()  # noqa: SLF001
+    await consumer._client.close()  # noqa: SLF001
+
+
+async def _ends_within(closing: Coroutine[Any, Any, None], seconds: float) -> bool:
+    """Whether `closing` ended well in time. With brokers down aiokafka's own CancelledError comes out of it."""
+    task = asyncio.create_task(closing)
     done, _ = await asyncio.wait({task}, timeout=seconds)
     if not done:
         task.cancel()
-        _log.warning("%s abandoned after %s s", what, seconds)
-    elif task.cancelled() or task.exception() is not None:
-        _log.warning("%s ended badly", what)
+        await asyncio.wait({task}, timeout=1.0)
+        return False
+    return not task.cancelled() and task.exception() is None

@@ -14,9 +14,10 @@ import pytest
 
 from libs.common.persistence import unsent
 from tests.faults.streaming.ledger_worker import Order
-from tests.integration.streaming.harness import Ledger, movement, open_ledger, until
+from tests.integration.streaming.harness import Ledger, open_ledger, until
 from tests.support.brokers import EMBEDDED, Broker
 from tests.support.postgres import Database
+from tests.unit.streaming.builders import movement
 
 pytestmark = pytest.mark.faults
 ROOT = Path(__file__).parents[3]

@@ -5,8 +5,8 @@ import contextlib
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from random import Random
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka import TopicPartition as KafkaPartition
@@ -14,8 +14,7 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy import text
 
 from libs.common.clock import SystemClock
-from libs.common.contracts import Event, Topic, new_event
-from libs.common.contracts.stock import MovementReason, StockMoved
+from libs.common.contracts import Event, Topic
 from libs.common.persistence import (
     Backoff,
     OutboxMessage,
@@ -49,22 +48,6 @@ from tests.support.brokers import Broker, unique
 
 SCHEMA = "inventory"
 MIGRATIONS = "tests.integration.streaming.ledger_migrations"
-MOMENT = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
-
-
-def movement(number: int, *, item: str | None = None, source: str = "urn:test:till") -> Event:
-    """Event `number`: one piece of an item moved."""
-    return new_event(
-        StockMoved(
-            store_id="store-1",
-            item_id=item or f"item-{number % 50}",
-            change=1,  # type: ignore[arg-type]  # pydantic reads numbers as decimals
-            reason=MovementReason.ADJUSTMENT,
-        ),
-        event_id=f"event-{number}",
-        source=source,
-        occurred_at=MOMENT,
-    )
 
 
 def stream_settings(broker: Broker, **changes: object) -> StreamSettings:
@@ -77,7 +60,7 @@ def stream_settings(broker: Broker, **changes: object) -> StreamSettings:
         "poll_seconds": 0.05,
         "fetch_max_wait_ms": 50,
     }
-    return StreamSettings(**{**defaults, **changes})  # type: ignore[arg-type]  # checked by pydantic
+    return StreamSettings.model_validate({**defaults, **changes})
 
 
 def quick_backoff(seed: int = 7) -> Backoff:
@@ -102,8 +85,7 @@ class Ledger:
         self.stream_metrics = StreamMetrics(self.registry)
         self.relay_metrics = RelayMetrics(self.registry)
 
-    def runtime(self, owner: str = "owner", *, decode: Callable[..., Event] | None = None) -> StreamRuntime:
-        changes = {} if decode is None else {"decode": decode}
+    def runtime(self, owner: str = "owner") -> StreamRuntime:
         return StreamRuntime(
             settings=self.settings,
             transactions=self.transactions,
@@ -112,7 +94,6 @@ class Ledger:
             backoff=quick_backoff(),
             owner=owner,
             look_seconds=0.5,
-            **changes,
         )
 
     def relays(self, sender: Sender | None = None, **changes: int) -> RelayRuntime:
@@ -248,7 +229,7 @@ def a_topic(name: str, *, partitions: int = 4, compacted: bool = False) -> Topic
 
 
 @contextlib.asynccontextmanager
-async def open_ledger(broker: Broker, url: str, *, partitions: int = 4, **changes: object) -> AsyncIterator[Ledger]:
+async def open_ledger(broker: Broker, url: str, *, partitions: int = 4, **changes: Any) -> AsyncIterator[Ledger]:
     """A ledger with fresh topics on `broker` and migrated tables at `url`."""
     settings = stream_settings(broker, **changes)
     topic, output = a_topic("laws.in", partitions=partitions), a_topic("laws.out", partitions=partitions)
@@ -270,7 +251,7 @@ async def memory_ledger(url: str, *, partitions: int = 4, compacted: bool = Fals
     topic = a_topic("laws.in", partitions=partitions, compacted=compacted)
     output = a_topic("laws.out", partitions=partitions)
     settings = StreamSettings(bootstrap="nowhere:1")
-    memory = MemoryBroker({name: partitions for name in (topic.name, output.name)})
+    memory = MemoryBroker(dict.fromkeys((topic.name, output.name), partitions))
     engine = make_engine(url, schema=SCHEMA, application_name="laws", timeouts=Timeouts.worker(), pool_size=12)
     await run_migrations(engine, MIGRATIONS, SCHEMA)
     try:

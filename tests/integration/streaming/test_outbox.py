@@ -14,17 +14,10 @@ from libs.common.persistence.dead_letters import DeadLetter, keep
 from libs.common.persistence.offsets import OffsetKey
 from libs.common.streaming import Batch, SendUnknown
 from libs.common.streaming.memory import MemoryBroker, MemorySender
-from tests.integration.streaming.harness import (
-    Ledger,
-    forwarding,
-    memory_ledger,
-    movement,
-    open_ledger,
-    running,
-    until,
-)
+from tests.integration.streaming.harness import Ledger, forwarding, memory_ledger, open_ledger, running, until
 from tests.support.brokers import Broker
 from tests.support.postgres import Database
+from tests.unit.streaming.builders import movement
 
 
 @pytest.fixture

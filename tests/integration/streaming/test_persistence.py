@@ -1,0 +1,197 @@
+"""Transactions, inbox, offsets and migrations on a real PostgreSQL."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+
+from libs.common.errors import RetryableError
+from libs.common.persistence import (
+    InvalidValue,
+    OffsetKey,
+    OwnershipLost,
+    Timeouts,
+    Transactions,
+    is_current,
+    make_engine,
+    mark_seen,
+    prune_inbox,
+    run_migrations,
+    stored_offsets,
+)
+from libs.common.persistence import offsets as offset_table
+from libs.common.persistence.migrate import MigrationConflict
+from tests.integration.streaming.harness import MIGRATIONS, SCHEMA
+from tests.support.postgres import Database
+
+KEY = OffsetKey("group", "cluster", "topic", 3)
+QUICK = Timeouts(statement_ms=300, lock_ms=200, idle_in_transaction_ms=500)
+
+
+@pytest.fixture
+async def transactions(database: Database) -> AsyncIterator[Transactions]:
+    engine = make_engine(database.url(SCHEMA), schema=SCHEMA, application_name="laws", timeouts=QUICK)
+    await run_migrations(engine, MIGRATIONS, SCHEMA)
+    yield Transactions(engine, SCHEMA)
+    await engine.dispose()
+
+
+async def test_a_commit_is_followed_by_its_effects_in_memory_and_a_rollback_is_not(transactions: Transactions) -> None:
+    happened: list[str] = []
+    async with transactions.begin() as tx:
+        tx.on_commit(lambda: happened.append("committed"))
+        assert happened == []
+    with pytest.raises(ZeroDivisionError):
+        await _fail(transactions, lambda: happened.append("rolled back"))
+    assert happened == ["committed"]
+
+
+async def _fail(transactions: Transactions, effect: Callable[[], None]) -> None:
+    async with transactions.begin() as tx:
+        tx.on_commit(effect)
+        raise ZeroDivisionError
+
+
+@pytest.mark.parametrize(
+    ("sql", "slug"),
+    [
+        ("SELECT pg_sleep(2)", "database-timeout"),
+        ("SELECT pg_terminate_backend(pg_backend_pid())", "database-unavailable"),
+        ("DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '40001'; END $$", "database-conflict"),
+        ("DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '40P01'; END $$", "database-conflict"),
+        ("DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '53300'; END $$", "database-unavailable"),
+        ("DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '25006'; END $$", "database-unavailable"),
+    ],
+)
+async def test_an_outage_may_be_tried_again(transactions: Transactions, sql: str, slug: str) -> None:
+    with pytest.raises(RetryableError) as raised:
+        async with transactions.begin() as tx:
+            await tx.connection.execute(text(sql))
+    assert raised.value.slug == slug
+    async with transactions.begin() as tx:
+        await tx.connection.execute(text("SELECT 1"))
+
+
+async def test_a_database_that_is_not_there_may_be_tried_again() -> None:
+    engine = make_engine("postgresql+asyncpg://nobody:x@127.0.0.1:1/none", schema="s", application_name="laws")
+    with pytest.raises(RetryableError, match="unreachable"):
+        async with Transactions(engine, "s").begin():
+            pass
+
+
+async def test_a_lock_that_somebody_keeps_is_given_up(transactions: Transactions) -> None:
+    async with transactions.begin() as tx:
+        await offset_table.claim(tx, KEY, log_start=0, owner="a")
+    async with transactions.begin() as holder:
+        await offset_table.advance(holder, KEY, expected=0, next_offset=5, owner="a")
+        with pytest.raises(RetryableError):
+            async with transactions.begin() as other:
+                await offset_table.advance(other, KEY, expected=0, next_offset=5, owner="b")
+
+
+@pytest.mark.parametrize("value", ["a\x00b", "\ud800"])
+async def test_text_that_no_column_takes_is_invalid_and_not_an_outage(transactions: Transactions, value: str) -> None:
+    with pytest.raises((InvalidValue, UnicodeEncodeError)):
+        async with transactions.begin() as tx:
+            await tx.connection.execute(text("SELECT CAST(:value AS text)"), {"value": value})
+
+
+async def test_a_broken_constraint_is_a_bug_and_nothing_else(transactions: Transactions) -> None:
+    insert = text("INSERT INTO states (item_id, amount, version) VALUES ('milk', 1, 1)")
+    async with transactions.begin() as tx:
+        await tx.connection.execute(insert)
+    with pytest.raises(IntegrityError):
+        async with transactions.begin() as tx:
+            await tx.connection.execute(insert)
+
+
+async def test_of_two_owners_one_moves_the_offset(transactions: Transactions) -> None:
+    async with transactions.begin() as tx:
+        assert await offset_table.claim(tx, KEY, log_start=7, owner="a") == 7
+        assert await offset_table.claim(tx, KEY, log_start=9, owner="b") == 7
+
+    async def move(owner: str) -> bool:
+        try:
+            async with transactions.begin() as tx:
+                await offset_table.advance(tx, KEY, expected=7, next_offset=20, owner=owner)
+                await asyncio.sleep(0.02)  # noqa: TID251  # hold the row for a moment
+        except OwnershipLost:
+            return False
+        return True
+
+    assert sorted(await asyncio.gather(*(move(f"owner-{number}") for number in range(4)))) == [False] * 3 + [True]
+    async with transactions.begin() as tx:
+        assert await stored_offsets(tx, "group", "cluster") == {("topic", 3): 20}
+        assert await stored_offsets(tx, "group", "another cluster") == {}
+
+
+async def test_an_event_is_new_once_for_each_scope(transactions: Transactions) -> None:
+    async with transactions.begin() as tx:
+        assert await mark_seen(tx, ["a", "b", "a"], scope="one") == {"a", "b"}
+    async with transactions.begin() as tx:
+        assert await mark_seen(tx, ["b", "c"], scope="one") == {"c"}
+        assert await mark_seen(tx, ["b", "c"], scope="two") == {"b", "c"}
+        assert await mark_seen(tx, []) == set()
+
+
+async def test_of_two_at_the_same_time_one_sees_it_as_new_and_a_rollback_frees_it(transactions: Transactions) -> None:
+    async def mark(ids: list[str], *, fail: bool = False) -> set[str]:
+        async with transactions.begin() as tx:
+            new = await mark_seen(tx, ids)
+            await asyncio.sleep(0.02)  # noqa: TID251  # overlap
+            if fail:
+                raise ZeroDivisionError
+            return new
+
+    ids = [f"event-{number}" for number in range(50)]
+    first, second = await asyncio.gather(mark(ids), mark(list(reversed(ids))))
+    assert sorted([len(first), len(second)]) == [0, 50]
+    with pytest.raises(ZeroDivisionError):
+        await mark(["late"], fail=True)
+    assert await mark(["late"]) == {"late"}
+
+
+async def test_ids_are_forgotten_after_their_window(transactions: Transactions) -> None:
+    async with transactions.begin() as tx:
+        await mark_seen(tx, ["old"])
+    async with transactions.begin() as tx:
+        assert await prune_inbox(tx, before=datetime.now(UTC) - timedelta(days=1)) == 0  # noqa: TID251  # the server's clock is real
+        assert await prune_inbox(tx, before=datetime.now(UTC) + timedelta(days=1)) == 1  # noqa: TID251  # the server's clock is real
+
+
+async def test_migrations_run_once_however_many_start(database: Database) -> None:
+    engine = make_engine(
+        database.url(SCHEMA), schema=SCHEMA, application_name="laws", timeouts=Timeouts.migrate(), pool_size=4
+    )
+    assert not await is_current(engine, MIGRATIONS, SCHEMA)
+    done = await asyncio.gather(*(run_migrations(engine, MIGRATIONS, SCHEMA) for _ in range(3)))
+    assert sorted(name for names in done for name in names) == ["0000_pre_shared", "0001_pre_ledger"]
+    assert await is_current(engine, MIGRATIONS, SCHEMA)
+    await engine.dispose()
+
+
+async def test_an_applied_file_that_was_edited_is_an_error(transactions: Transactions) -> None:
+    async with transactions.begin() as tx:
+        await tx.connection.execute(text("UPDATE migrations SET checksum = 'edited' WHERE name = '0001_pre_ledger'"))
+    assert not await is_current(transactions.engine, MIGRATIONS, SCHEMA)
+    with pytest.raises(MigrationConflict, match="0001_pre_ledger"):
+        await run_migrations(transactions.engine, MIGRATIONS, SCHEMA)
+
+
+async def test_a_migration_that_fails_leaves_nothing_behind(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "broken_migrations"
+    package.mkdir()
+    (package / "0001_pre_broken.sql").write_text("CREATE TABLE half (id int); SELECT 1/0;")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    engine = make_engine(database.url(SCHEMA), schema=SCHEMA, application_name="laws", timeouts=Timeouts.migrate())
+    with pytest.raises(Exception, match="division by zero"):
+        await run_migrations(engine, "broken_migrations", SCHEMA)
+    async with engine.connect() as connection:
+        assert (await connection.execute(text("SELECT to_regclass('half')"))).scalar_one() is None
+    await engine.dispose()

@@ -1,0 +1,52 @@
+"""A stuck consumer is noticed; a broker or a database that is away is not blamed on it."""
+
+import asyncio
+from dataclasses import replace
+
+from libs.common.persistence import Transaction
+from libs.common.streaming import Batch, StreamRuntime
+from tests.integration.streaming.harness import Ledger, memory_ledger, note_effects, running, until
+from tests.support.postgres import Database
+from tests.unit.streaming.builders import movement
+
+
+async def test_lag_without_progress_is_unhealthy_until_it_moves_again(database: Database) -> None:
+    go_on = asyncio.Event()
+
+    async def frozen(tx: Transaction, batch: Batch) -> None:
+        await go_on.wait()
+        await note_effects(tx, batch)
+
+    async with memory_ledger(database.url("inventory"), partitions=2) as ledger:
+        consumer = ledger.consumer(frozen, runtime=_impatient(ledger))
+        async with running(consumer):
+            await until(lambda: consumer.owned)
+            assert await consumer.healthy()
+            await ledger.publish(movement(number) for number in range(20))
+            await until(lambda: _unhealthy(consumer.healthy()))
+            assert ledger.metric("stream_lag_records") == 20
+            go_on.set()
+            await until(consumer.healthy)
+            await until(lambda: ledger.metric("stream_lag_records") == 0)
+
+
+async def test_a_broker_that_is_away_is_not_the_consumers_fault(database: Database) -> None:
+    async with memory_ledger(database.url("inventory"), partitions=2) as ledger:
+        consumer = ledger.consumer(runtime=_impatient(ledger))
+        async with running(consumer):
+            await ledger.publish(movement(number) for number in range(20))
+            await until(lambda: ledger.applied(20))
+            assert ledger.memory is not None
+            ledger.memory.down = True
+            for _ in range(20):
+                await asyncio.sleep(0.05)  # noqa: TID251  # many looks
+                assert await consumer.healthy()
+
+
+async def _unhealthy(healthy: object) -> bool:
+    assert asyncio.iscoroutine(healthy)
+    return not await healthy
+
+
+def _impatient(ledger: Ledger) -> StreamRuntime:
+    return replace(ledger.runtime(), stall_seconds=0.4, look_seconds=0.05)
