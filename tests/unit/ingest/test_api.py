@@ -208,7 +208,8 @@ async def test_a_caller_that_sends_too_slowly_is_told_so(client: AsyncClient, in
         yield b"{"
         await asyncio.Event().wait()
 
-    answer = await client.post("/v1/events", content=body(), headers=ONE)
+    async with asyncio.timeout(1.0):
+        answer = await client.post("/v1/events", content=body(), headers=ONE)
     assert answer.status_code == 408
     assert intake.taken_bytes == 0
 

@@ -1,9 +1,10 @@
 """Checking, publishing and keeping as one: what each sender is told, and what is where afterwards."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from libs.common.contracts import decode
@@ -20,6 +21,7 @@ async def offer(door: Door, *events: dict[str, Any], **key: str) -> Sequence[Eve
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=12))
+@settings(derandomize=True, deadline=None)
 async def test_each_event_has_its_own_fate_in_the_order_given(valid: list[bool]) -> None:
     door = Door()
     events = [an_event(id=f"e{place}", data={} if good else INVALID) for place, good in enumerate(valid)]
@@ -90,7 +92,8 @@ async def test_one_partition_that_is_down_fails_no_other() -> None:
 
 
 async def test_a_broker_that_says_nothing_is_given_up_at_the_deadline() -> None:
-    (result,) = await offer(Door(publisher=InMemoryPublisher(hangs=True)), an_event())
+    async with asyncio.timeout(1.0):
+        (result,) = await offer(Door(publisher=InMemoryPublisher(hangs=True)), an_event())
     assert (result.status, result.kind) == ("unknown", Kind.UNAVAILABLE)
 
 

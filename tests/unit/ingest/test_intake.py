@@ -1,13 +1,14 @@
 """The bound on what is under way."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.ingest.domain.intake import Intake, IntakeFull
 
 
 @given(st.lists(st.integers(min_value=0, max_value=60), max_size=20))
+@settings(derandomize=True, deadline=None)
 def test_what_is_held_never_exceeds_the_bound_and_comes_back_whole(sizes: list[int]) -> None:
     intake = Intake(limit_bytes=100)
     with intake.share() as share:
