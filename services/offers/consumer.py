@@ -1,6 +1,6 @@
 """From a batch of a topic to its handler."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from libs.common.clock import Clock
 from libs.common.contracts.topics import (
@@ -13,7 +13,7 @@ from libs.common.contracts.topics import (
     PROFILE_SNAPSHOTS,
 )
 from libs.common.persistence import Transaction
-from libs.common.streaming import Batch, BatchHandler
+from libs.common.streaming import Batch
 from services.offers.handlers.feeds import FeedStores, observe_freshness, on_receipts, on_snapshots, on_tick
 from services.offers.metrics import OffersMetrics
 
@@ -29,43 +29,50 @@ TOPICS = (
 )
 
 
-def make_handler(stores_of: Callable[[Transaction], FeedStores], clock: Clock, metrics: OffersMetrics) -> BatchHandler:
-    """What the consumer calls with each batch."""
+Handler = Callable[[Transaction, FeedStores, Batch], Awaitable[None]]
 
-    async def snapshots(tx: Transaction, stores: FeedStores, batch: Batch) -> None:
-        partition = batch.partition.partition
-        accepted = await on_snapshots(stores, batch.events, batch.tombstones, topic=batch.topic, partition=partition)
-        tx.on_commit(lambda: observe_freshness(metrics, clock, accepted))
 
-    async def identities(_tx: Transaction, stores: FeedStores, batch: Batch) -> None:
+class Feeds:
+    """Calls the handler of each topic; `on_batch` is what the consumer wants."""
+
+    def __init__(self, stores_of: Callable[[Transaction], FeedStores], clock: Clock, metrics: OffersMetrics) -> None:
+        self._stores_of = stores_of
+        self._clock = clock
+        self._metrics = metrics
+        self._handlers: Mapping[str, Handler] = {
+            PROFILE_SNAPSHOTS.name: self._snapshots,
+            PROFILE_IDENTITY.name: self._identities,
+            PROFILE_MODELS.name: self._models,
+            INVENTORY_AVAILABILITY.name: self._availability,
+            INGEST_CATALOG.name: self._catalogue,
+            INGEST_POS.name: self._receipts,
+            INGEST_PLAY.name: self._ticks,
+        }
+
+    async def on_batch(self, tx: Transaction, batch: Batch) -> None:
+        """Apply one batch within its transaction."""
+        await self._handlers[batch.topic](tx, self._stores_of(tx), batch)
+
+    async def _snapshots(self, tx: Transaction, stores: FeedStores, batch: Batch) -> None:
+        accepted = await on_snapshots(
+            stores, batch.events, batch.tombstones, topic=batch.topic, partition=batch.partition.partition
+        )
+        tx.on_commit(lambda: observe_freshness(self._metrics, self._clock, accepted))
+
+    async def _identities(self, _tx: Transaction, stores: FeedStores, batch: Batch) -> None:
         await stores.read_model.apply_identities(batch.events, batch.tombstones)
 
-    async def models(_tx: Transaction, stores: FeedStores, batch: Batch) -> None:
+    async def _models(self, _tx: Transaction, stores: FeedStores, batch: Batch) -> None:
         await stores.read_model.apply_models(batch.events)
 
-    async def availability(_tx: Transaction, stores: FeedStores, batch: Batch) -> None:
+    async def _availability(self, _tx: Transaction, stores: FeedStores, batch: Batch) -> None:
         await stores.read_model.apply_availability(batch.events, batch.tombstones)
 
-    async def catalogue(_tx: Transaction, stores: FeedStores, batch: Batch) -> None:
+    async def _catalogue(self, _tx: Transaction, stores: FeedStores, batch: Batch) -> None:
         await stores.read_model.apply_catalogue(batch.events, batch.tombstones)
 
-    async def receipts(_tx: Transaction, stores: FeedStores, batch: Batch) -> None:
+    async def _receipts(self, _tx: Transaction, stores: FeedStores, batch: Batch) -> None:
         await on_receipts(stores, batch.events)
 
-    async def ticks(_tx: Transaction, stores: FeedStores, batch: Batch) -> None:
-        await on_tick(stores, batch.events, metrics)
-
-    handlers = {
-        PROFILE_SNAPSHOTS.name: snapshots,
-        PROFILE_IDENTITY.name: identities,
-        PROFILE_MODELS.name: models,
-        INVENTORY_AVAILABILITY.name: availability,
-        INGEST_CATALOG.name: catalogue,
-        INGEST_POS.name: receipts,
-        INGEST_PLAY.name: ticks,
-    }
-
-    async def on_batch(tx: Transaction, batch: Batch) -> None:
-        await handlers[batch.topic](tx, stores_of(tx), batch)
-
-    return on_batch
+    async def _ticks(self, _tx: Transaction, stores: FeedStores, batch: Batch) -> None:
+        await on_tick(stores, batch.events, self._metrics)

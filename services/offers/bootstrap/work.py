@@ -11,7 +11,7 @@ from libs.common.persistence import OutboxRelay, RelayMetrics, RelayRuntime, Tra
 from libs.common.persistence.relay import RelayLoop
 from libs.common.streaming import Cluster, Consumer, Producer, StreamMetrics, StreamRuntime, Subscription, Worker
 from services.offers.bootstrap.parts import Parts
-from services.offers.consumer import GROUP, TOPICS, make_handler
+from services.offers.consumer import GROUP, TOPICS, Feeds
 from services.offers.handlers.expiry import EXPIRED_TOGETHER, expire_vouchers
 from services.offers.store.campaigns import PostgresCampaigns
 from services.offers.store.expiry import PostgresExpiry
@@ -52,7 +52,7 @@ def worker_of(parts: Parts) -> Worker:
     consumer = Consumer(
         runtime,
         Subscription(group=GROUP, topics=TOPICS),
-        make_handler(stores_of, parts.clock, parts.metrics),
+        Feeds(stores_of, parts.clock, parts.metrics).on_batch,
     )
     parts.health.alive["consumer"] = consumer.healthy
     parts.health.ready["flowing"] = consumer.flowing

@@ -27,7 +27,8 @@ class ProposedVoucher(msgspec.Struct, frozen=True):
     item_ids: tuple[str, ...]
     such_as: tuple[str, ...]
     kind: str
-    text: str
+    headline: str
+    note: str
     greatest_value_cents: int
     currency: str
     valid_from: datetime
@@ -146,7 +147,8 @@ def nothing(checkout_id: str, reason: str) -> bytes:
 
 def _coupon(voucher: ProposedVoucher, code: str) -> Coupon:
     return Coupon(
-        headline=voucher.text,
+        headline=voucher.headline,
+        note=voucher.note,
         title=voucher.title,
         such_as=voucher.such_as,
         code=code,
@@ -162,7 +164,7 @@ def _printed(voucher: ProposedVoucher, code: str) -> PrintedVoucher:
         category=voucher.category,
         item_ids=voucher.item_ids,
         kind=voucher.kind,
-        text=voucher.text,
+        text=f"{voucher.headline} ({voucher.note})" if voucher.note else voucher.headline,
         greatest_value_cents=voucher.greatest_value_cents,
         currency=voucher.currency,
         valid_from=voucher.valid_from,

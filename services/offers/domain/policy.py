@@ -24,6 +24,8 @@ class Prior:
     """Of an item's price, what is earned on it."""
     price_cents: int = 300
     """Where no price is known."""
+    trip_margin_cents: int = 250
+    """What an added purchase earns besides: it brings the customer in, and the rest of a basket with it."""
     temperature_cents: float = 4.0
     """How many cents of expected margin make an offer e times as likely to be chosen."""
 
@@ -59,6 +61,8 @@ class Choice:
 def incremental_margin_cents(offer: Offer, prior: Prior) -> float:
     """Expected margin with the voucher less without it: bought because of it, less what is given away anyway.
 
+    So neither what is bought for certain nor what is never wanted pays; what the customer is undecided about does.
+
     >>> sure = Offer(campaign_id="c", category="milk", chance_ratio=0.99, known=True, price_cents=300,
     ...              discount_cents=30, exploration_ratio=0)
     >>> incremental_margin_cents(sure, Prior()) < 0
@@ -67,7 +71,8 @@ def incremental_margin_cents(offer: Offer, prior: Prior) -> float:
     lift = prior.lift_ratio if offer.known else prior.discovery_lift_ratio
     added_ratio = lift * offer.chance_ratio * (1.0 - offer.chance_ratio)
     earned_cents = prior.margin_ratio * (offer.price_cents or prior.price_cents)
-    return added_ratio * (earned_cents - offer.discount_cents) - offer.chance_ratio * offer.discount_cents
+    gained_cents = earned_cents + prior.trip_margin_cents - offer.discount_cents
+    return added_ratio * gained_cents - offer.chance_ratio * offer.discount_cents
 
 
 def redemption_ratio(offer: Offer, prior: Prior) -> float:

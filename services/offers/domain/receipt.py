@@ -22,6 +22,8 @@ class Coupon:
     """What one voucher says."""
 
     headline: str
+    note: str
+    """A condition, or nothing."""
     title: str
     such_as: tuple[str, ...]
     code: str
@@ -59,12 +61,14 @@ def money(currency: str, amount_cents: int) -> str:
     return f"{sign}{number}" if sign else f"{currency} {number}"
 
 
-def headline(*, percent: int | None, greatest_value_cents: int, currency: str, category: str) -> str:
-    """What the voucher promises, in one line."""
-    subject = category.title()
-    if percent is None:
-        return f"{money(currency, greatest_value_cents)} off {subject}"
-    return f"{percent}% off {subject} (up to {money(currency, greatest_value_cents)})"
+def promise(*, percent: int | None, greatest_value_cents: int, currency: str, category: str) -> tuple[str, str]:
+    """What the voucher promises: headline and note.
+
+    >>> promise(percent=10, greatest_value_cents=150, currency="USD", category="FLUID MILK")
+    ('10% off Fluid Milk', 'up to $1.50')
+    """
+    subject, value = category.title(), money(currency, greatest_value_cents)
+    return (f"{value} off {subject}", "") if percent is None else (f"{percent}% off {subject}", f"up to {value}")
 
 
 def template(coupons: Sequence[Coupon]) -> list[Row]:
@@ -72,6 +76,8 @@ def template(coupons: Sequence[Coupon]) -> list[Row]:
     rows: list[Row] = []
     for coupon in coupons:
         rows += [Row(Style.RULE), Row(Style.CENTRED, coupon.title), Row(Style.LOUD, coupon.headline)]
+        if coupon.note:
+            rows.append(Row(Style.CENTRED, coupon.note))
         if coupon.such_as:
             rows.append(Row(Style.PLAIN, "For example: " + ", ".join(coupon.such_as)))
         rows += [

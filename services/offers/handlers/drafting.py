@@ -14,7 +14,7 @@ from services.offers.domain.catalogue import Store
 from services.offers.domain.code import CodeKey
 from services.offers.domain.decision import Chosen, Decision
 from services.offers.domain.policy import Choice
-from services.offers.domain.receipt import headline
+from services.offers.domain.receipt import promise
 from services.offers.domain.validity import end_of, last_day
 from services.offers.handlers.facts import SOURCE, voucher_message
 from services.offers.handlers.knowledge import Knowledge
@@ -30,6 +30,12 @@ def proposed(
     store, now = at
     offer, terms, need = chosen.choice.offer, chosen.terms, chosen.need
     day = last_day(now, store.time_zone, terms.validity_days)
+    headline, note = promise(
+        percent=terms.percent,
+        greatest_value_cents=terms.greatest_value_cents,
+        currency=currency,
+        category=offer.category,
+    )
     return ProposedVoucher(
         slot=slot,
         voucher_id=derived_id("voucher", checkout_id, str(slot)),
@@ -39,12 +45,8 @@ def proposed(
         item_ids=need.item_ids,
         such_as=tuple(knowledge.items[item_id].name for item_id in need.item_ids[:_EXAMPLES]),
         kind=terms.kind,
-        text=headline(
-            percent=terms.percent,
-            greatest_value_cents=terms.greatest_value_cents,
-            currency=currency,
-            category=offer.category,
-        ),
+        headline=headline,
+        note=note,
         greatest_value_cents=terms.greatest_value_cents,
         currency=currency,
         valid_from=now,

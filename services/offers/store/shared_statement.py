@@ -116,7 +116,7 @@ class SharedStatement(Generic[Ask, Answer]):
     async def _serve(self, batch: Sequence[tuple[Ask, "asyncio.Future[Answer]"]]) -> None:
         """One statement for the batch. When a row makes it fail it is served by halves, so that only that row fails."""
         asks = [ask for ask, _ in batch]
-        statement = asyncio.ensure_future(self._execute(self._connection, asks))  # noqa: RUF006  # held by this frame
+        statement = asyncio.ensure_future(self._execute(self._connection, asks))
         done, _ = await asyncio.wait({statement}, timeout=self._limits.statement_seconds)
         if not done:
             self._drop()
