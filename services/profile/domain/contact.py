@@ -96,5 +96,5 @@ Contact: TypeAlias = Purchase | Return | WebView | SurveyAnswer | VoucherIssued 
 
 
 def tie_of(event_id: str) -> int:
-    """The 63-bit number that orders events of the same second, the same on every machine."""
-    return int.from_bytes(blake2b(event_id.encode(), digest_size=8).digest(), "big") >> 1
+    """The 32-bit number that orders one customer's events of the same second, the same on every machine."""
+    return int.from_bytes(blake2b(event_id.encode(), digest_size=4).digest(), "big")

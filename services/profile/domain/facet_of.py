@@ -91,22 +91,23 @@ def _at(contact: Contact, facet: Facet) -> Facet:
 
 
 def _of_purchase(purchase: Purchase) -> Facet:
-    at, tie = purchase.occurred_at_seconds, tie_of(purchase.event_id)
+    at = purchase.occurred_at_seconds
+    key = VisitKey(at, tie_of(purchase.event_id))
     items: dict[str, ItemTally] = {}
     periods: dict[PeriodKey, PeriodTally] = {}
     week = week_of(at, purchase.utc_offset_minutes)
     amount = discount = 0
     for line in purchase.lines:
-        items[line.item_id] = _item_tally(items.get(line.item_id), line, at, tie)
-        key = PeriodKey(week // 4, line.category)
-        lines, spent = periods.get(key, (0, 0))
-        periods[key] = PeriodTally(lines + 1, spent + line.amount_cents)
+        items[line.item_id] = _item_tally(items.get(line.item_id), line, key)
+        period = PeriodKey(week // 4, line.category)
+        lines, spent = periods.get(period, (0, 0))
+        periods[period] = PeriodTally(lines + 1, spent + line.amount_cents)
         amount += line.amount_cents
         discount += line.discount_cents
     rankable = rankable_items(purchase)
     visit = Visit(purchase.store_id, purchase.utc_offset_minutes, amount, rankable)
     return Facet(
-        visits={VisitKey(at, tie): visit} if rankable else {},
+        visits={key: visit} if rankable else {},
         items=items,
         weeks={week: WeekTally(1, len(purchase.lines), amount, discount, 0)},
         periods=periods,
@@ -116,12 +117,11 @@ def _of_purchase(purchase: Purchase) -> Facet:
     )
 
 
-def _item_tally(mine: ItemTally | None, line: PurchaseLine, at: int, tie: int) -> ItemTally:
-    label = (at, tie, line.category, line.type)
+def _item_tally(mine: ItemTally | None, line: PurchaseLine, key: VisitKey) -> ItemTally:
+    label = (*key, line.category, line.type)
     if mine is None:
-        return ItemTally(
-            1, line.quantity_milli, line.amount_cents, line.discount_cents, 0, 0, at, at, label, line.rankable
-        )
+        amounts = (line.quantity_milli, line.amount_cents, line.discount_cents)
+        return ItemTally(1, *amounts, 0, 0, key.at_seconds, key.at_seconds, label, line.rankable)
     return mine._replace(  # a second line of the same item in one basket
         quantity_milli=mine.quantity_milli + line.quantity_milli,
         amount_cents=mine.amount_cents + line.amount_cents,

@@ -19,4 +19,4 @@ def ranking_state(facet: Facet, before: VisitKey | None = None) -> CustomerRanki
 
 def labels_of(facet: Facet) -> dict[str, tuple[str, str]]:
     """(category, type) of each item met, as its latest line said."""
-    return {item: (tally.label[2], tally.label[3]) for item, tally in facet.items.items()}
+    return {item: tally.label[2:] for item, tally in facet.items.items()}
