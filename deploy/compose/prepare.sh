@@ -11,7 +11,7 @@ random() { od -An -N32 -tx1 /dev/urandom | tr -d ' \n'; }
 mkdir -p "$secrets"
 chmod 700 "$secrets"
 
-for name in postgres_password grafana_password; do
+for name in postgres_password grafana_password voucher_key; do
   [ -e "$secrets/$name" ] || random >"$secrets/$name"
 done
 

@@ -4,16 +4,17 @@ import json
 import re
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
 import yaml
+from pydantic_settings import BaseSettings
 
 from libs.common.clock import SystemClock
 from libs.common.http.credentials import Credentials
-from services.ingest.settings import Settings as IngestSettings
 
 ROOT = Path(__file__).parents[3]
 SERVICES = ("ingest", "profile", "offers", "inventory")
@@ -129,11 +130,17 @@ def test_every_variable_of_the_compose_file_has_a_default_or_is_in_the_example()
     assert all(not content for name, content in example.items() if SECRET.search(name)), "the example holds a secret"
 
 
-def test_settings_in_the_compose_file_are_settings_that_exist(containers: dict[str, dict[str, Any]]) -> None:
-    known = {f"USUAL_{name.upper()}" for name in IngestSettings.model_fields}
-    for name in OURS:
-        given = {variable for variable in containers[name]["environment"] if variable.startswith("USUAL_")}
-        assert given <= known, name
+@pytest.mark.parametrize("name", sorted(OURS))
+def test_the_compose_file_gives_every_setting_that_is_needed_and_none_that_is_not_one(
+    containers: dict[str, dict[str, Any]], name: str
+) -> None:
+    settings: type[BaseSettings] = import_module(f"services.{name.partition('-')[0]}.settings").Settings
+    fields = {f"USUAL_{field.upper()}": about for field, about in settings.model_fields.items()}
+    given = containers[name]["environment"]
+    assert set(given) <= set(fields)
+    assert {variable for variable, about in fields.items() if about.is_required()} <= set(given)
+    secrets = {path.removeprefix("/run/secrets/") for path in given.values() if str(path).startswith("/run/secrets/")}
+    assert secrets == set(containers[name]["secrets"])
 
 
 def test_the_broker_is_the_one_that_the_tests_run_on(containers: dict[str, dict[str, Any]]) -> None:
