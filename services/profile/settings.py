@@ -34,7 +34,7 @@ class Settings(BaseSettings):
     fold_interval_seconds: Positive = 0.1
     """How often dirty customers are folded while they are fewer than a batch."""
     fold_batch_marks: Annotated[int, Field(ge=1)] = 200
-    learning_interval_seconds: Positive = 6 * 3_600.0
+    learning_interval_seconds: Positive = 12 * 3_600.0
     """Models are made when event time completes a whole interval."""
     learning_grace_seconds: Positive = 60.0
     """Live: how long late events are waited for before an interval is learned."""

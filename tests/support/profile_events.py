@@ -9,6 +9,7 @@ from libs.common.contracts import Contract, Event, new_event
 from libs.common.contracts.catalog import CatalogItem, CatalogStore
 from libs.common.contracts.consent import Channel, ConsentChanged, IdentityLinked, Purpose
 from libs.common.contracts.feedback import SurveyAnswered
+from libs.common.contracts.offers import VoucherIssued
 from libs.common.contracts.play import PlayTicked
 from libs.common.contracts.pos import Return, Sale, Void
 from libs.common.contracts.values import Identifier, IdentifierKind, ReceiptLine
@@ -164,3 +165,20 @@ def a_history(seed: int, *, people: int = 6, receipts: int = 60) -> list[Event]:
             linked = random.random() < 0.7
             events.append(a_link(f"link-{number}", card(person), visitor(person), linked=linked, day=day))
     return sorted(events, key=lambda event: (event.occurred_at, event.id))
+
+
+def a_voucher(event_id: str, customer_id: str | None, *, day: float = 0.0) -> Event:
+    voucher = VoucherIssued(
+        voucher_id=event_id,
+        campaign_id="campaign",
+        customer_id=customer_id,
+        receipt_id="r",
+        store_id=STORES[0],
+        currency="EUR",
+        checkout_id="c",
+        greatest_value_cents=100,
+        valid_from=at(day),
+        expires_at=at(day + 14),
+        tier=0,
+    )
+    return an_event(voucher, event_id, day)

@@ -1,8 +1,8 @@
 """What contacts do: a batch of sales, returns, web contacts, answers and vouchers into facets, receipts and the learning queue."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from libs.common.contracts import Event
@@ -11,6 +11,7 @@ from libs.common.contracts.web import Ordered
 from libs.common.ids import derived_id
 from services.profile.domain.contact import Contact
 from services.profile.domain.contact import Return as ReturnContact
+from services.profile.domain.facet import Facet
 from services.profile.domain.facet_of import apply_all
 from services.profile.handlers.contacts import (
     MasterData,
@@ -74,7 +75,8 @@ async def take_contacts(store: ProfileStore, events: Sequence[Event]) -> Counter
         found = contact_of(event)
         if found is not None:
             changes.add(*found, FacetEffects(contacts_count=1, accepted_at=event.received_at))
-    await _settle(store, changes, dirty=True)
+    own_ids = await _settle(store, changes, apply_all)
+    await store.facets.mark_dirty(own_ids)
     return +changes.kinds
 
 
@@ -91,7 +93,7 @@ async def take_vouchers(store: ProfileStore, events: Sequence[Event]) -> Counter
         if identifier is not None:
             changes.add(identifier, contact, FacetEffects(contacts_count=1))
     changes.kinds["ignored"] = len(events) - changes.kinds.total()
-    await _settle(store, changes, dirty=False)
+    await _settle(store, changes, _quietly)
     return +changes.kinds
 
 
@@ -223,14 +225,20 @@ def _note_void(back: TakenBack, receipt: SoldReceipt, changes: Changes) -> None:
     _note_return(dated, receipt.identifier, changes)
 
 
-async def _settle(store: ProfileStore, changes: Changes, *, dirty: bool) -> None:
+async def _settle(store: ProfileStore, changes: Changes, grown: Callable[[Facet, list[Contact]], Facet]) -> list[str]:
+    """Lock, change and save the facets; returns the customer ids that they stand for alone."""
     own_ids = {identifier: own_customer_id(identifier) for identifier in changes.contacts}
     facets = await store.facets.lock(own_ids)
     await store.facets.save(
         {
-            identifier: (apply_all(facets[identifier], contacts), changes.effects[identifier])
+            identifier: (grown(facets[identifier], contacts), changes.effects[identifier])
             for identifier, contacts in changes.contacts.items()
         }
     )
-    if dirty:
-        await store.facets.mark_dirty(own_ids.values())
+    return list(own_ids.values())
+
+
+def _quietly(facet: Facet, contacts: list[Contact]) -> Facet:
+    """The facet after what we did, not the customer: its first and last contact stay, so no view depends on when we did it."""
+    after = apply_all(facet, contacts)
+    return replace(after, first_at_seconds=facet.first_at_seconds, last_at_seconds=facet.last_at_seconds)

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zlib import compress, decompress
 
 import msgspec
 
@@ -26,7 +27,7 @@ from services.profile.domain.value import value_of
 from services.profile.handlers.folding import SOURCE
 from services.profile.ports import LearnerState, ModelRow, ProfileStore, QueuedBasket
 
-NEEDS, RETURNS = "needs", "return-chance"
+NEEDS, RETURNS, RETURN_WEIGHTS = "needs", "return-chance", "return-weights"
 BODY_FORMAT = 1
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
@@ -88,14 +89,8 @@ async def learn(store: ProfileStore, remembered: Memory | None, step: Step) -> t
     return memory, learned
 
 
-def model_body(model: Model, population: PopulationState, most_items: int) -> dict[str, Any]:
-    """What a model event carries: the weights, and the item statistics that its features read."""
-    content = b64encode(population.encode(most_items)).decode()
-    return {"format": BODY_FORMAT, "model": model.to_json(), "population": content}
-
-
 def read_model_body(body: Mapping[str, Any]) -> tuple[Model, PopulationState]:
-    """What `model_body` wrote; raises ValueError for another format."""
+    """The model in an event's body, and the item statistics that its features read; raises ValueError for another format."""
     if body.get("format") != BODY_FORMAT:
         raise ValueError("a model body of an unknown format")
     return Model.from_json(body["model"]), PopulationState.decode(b64decode(body["population"]))
@@ -114,12 +109,14 @@ async def _restored(store: ProfileStore, remembered: Memory | None) -> Memory:
 
 
 def read_returns(stored: LearnerState) -> ReturnChance:
-    """The return model that the learner stored; folders predict with it."""
-    return ReturnChance.from_json(msgspec.json.decode(stored.state))
+    """The return model that the learner stored, with its memory of customers or (RETURN_WEIGHTS) without."""
+    return ReturnChance.from_json(msgspec.json.decode(decompress(stored.state)))
 
 
 async def _save(store: ProfileStore, memory: Memory, step: Step) -> None:
-    contents = {NEEDS: memory.needs.encode(), RETURNS: msgspec.json.encode(memory.returns.to_json())}
+    returns = memory.returns.to_json()
+    weights = returns | {"standings": {}, "trips": {}, "probes": [], "examples": []}  # all that predicting needs
+    contents = {NEEDS: memory.needs.encode(), RETURNS: _packed(returns), RETURN_WEIGHTS: _packed(weights)}
     for learner, content in contents.items():
         state = LearnerState(
             number=memory.number,
@@ -128,8 +125,13 @@ async def _save(store: ProfileStore, memory: Memory, step: Step) -> None:
             state=content,
         )
         await store.learning.save_state(learner, state)
+    population = b64encode(memory.needs.population.state.encode(step.published_items)).decode()
     for model in memory.needs.models(memory.number).values():
-        await store.learning.publish(_row_of(model, memory, step.published_items))
+        await store.learning.publish(_row_of(model, population, memory.trained_until))
+
+
+def _packed(value: object) -> bytes:
+    return compress(msgspec.json.encode(value), 1)
 
 
 def _learn_from(memory: Memory, baskets: Sequence[QueuedBasket], facets: Mapping[str, Facet]) -> None:
@@ -156,19 +158,19 @@ def _labels_of(purchase: Purchase) -> dict[str, tuple[str, str]]:
     return {line.item_id: (line.category, line.type) for line in purchase.lines}
 
 
-def _row_of(model: Model, memory: Memory, most_items: int) -> ModelRow:
+def _row_of(model: Model, population: str, trained_until: datetime) -> ModelRow:
     published = ModelPublished(
         model_name=model.name,
         number=model.number,
         model_id=model.id,
-        trained_until=memory.trained_until,
-        body=model_body(model, memory.needs.population.state, most_items),
+        trained_until=trained_until,
+        body={"format": BODY_FORMAT, "model": model.to_json(), "population": population},
     )
-    event = new_event(published, event_id=model.id, source=SOURCE, occurred_at=memory.trained_until, received_at=None)
+    event = new_event(published, event_id=model.id, source=SOURCE, occurred_at=trained_until)
     return ModelRow(
         model_name=model.name,
         number=model.number,
         model_id=model.id,
-        trained_until=memory.trained_until,
+        trained_until=trained_until,
         message=OutboxMessage.of(event, PROFILE_MODELS),
     )

@@ -6,7 +6,7 @@ from functools import partial
 from libs.common.clock import Clock
 from libs.common.persistence import Transaction
 from services.profile.domain.return_chance import ReturnChance
-from services.profile.handlers.learning import RETURNS, Memory, Step, learn, learn_until, read_returns
+from services.profile.handlers.learning import RETURN_WEIGHTS, Memory, Step, learn, learn_until, read_returns
 from services.profile.metrics import ProfileMetrics
 from services.profile.ports import ProfileStore
 
@@ -51,7 +51,7 @@ class ReturnModel:
 
     async def newest(self, store: ProfileStore) -> ReturnChance:
         """The model to predict with; an untrained one while none is stored."""
-        stored = await store.learning.state(RETURNS, above_number=self._number)
+        stored = await store.learning.state(RETURN_WEIGHTS, above_number=self._number)
         if stored is not None:
             self._number, self._returns = stored.number, read_returns(stored)
         return self._returns

@@ -18,6 +18,7 @@ from tests.support.profile_events import (
     a_sale,
     a_view,
     a_void,
+    a_voucher,
     an_answer,
     at,
     card,
@@ -150,3 +151,18 @@ async def test_a_withdrawn_consent_is_in_the_next_snapshot(database: Database) -
         [snapshot] = (await profile.snapshots()).values()
         assert [(word.purpose, word.granted) for word in snapshot.consents] == [("personal_offers", False)]
         assert snapshot.accepted_at == at(3) + timedelta(seconds=1)
+
+
+async def test_vouchers_are_counted_for_their_customer_and_change_no_view(database: Database) -> None:
+    async with running_profile(database) as profile:
+        await profile.take([a_sale("r1", card(1))])
+        await profile.fold_all()
+        before = await profile.views()
+        mine, nobody = own_customer_id(card(1).key), own_customer_id(card(2).key)
+        await profile.take([a_voucher("v1", mine, day=3), a_voucher("v2", nobody), a_voucher("v3", None)])
+        assert (await profile.fold_once()).marks == 0
+        await profile.rows("INSERT INTO dirty_customers (customer_id) VALUES (:id) RETURNING 1", id=mine)
+        await profile.fold_all()
+        assert await profile.views() == before
+        [facet] = await profile.facets()
+        assert facet["contacts_count"] == 2
