@@ -93,10 +93,11 @@ class PopulationState:
         return {item: (categories[self.category_codes[row]], types[self.type_codes[row]]) for item, row in known}
 
     def encode(self, most_items: int | None = None) -> bytes:
-        """Compressed MessagePack; with `most_items` only those sold most in the last months are kept (the rest read as unknown).
+        """Compressed MessagePack: to store, all of it as it is; to publish, with `most_items`, a small copy.
 
-        Without a bound nothing is lost: floats travel as they are.
+        A copy keeps the items sold most in the last months (the rest read as unknown) and single floats.
         """
+        float_type = "<f8" if most_items is None else "<f4"
         rows = np.arange(1, len(self.item_ids))
         if most_items is not None and len(rows) > most_items:
             rows = np.sort(1 + np.argsort(-self.stats[rows, FADED.stop - 1], kind="stable")[:most_items])
@@ -106,7 +107,8 @@ class PopulationState:
         body = [
             FORMAT_VERSION,
             [self.item_ids[row] for row in rows.tolist()],
-            self.stats[rows].T.astype("<f8").tobytes(),
+            float_type,
+            self.stats[rows].T.astype(float_type).tobytes(),
             self.category_codes[rows].astype("<i4").tobytes(),
             self.type_codes[rows].astype("<i4").tobytes(),
             self.categories.names[1:],
@@ -122,8 +124,8 @@ class PopulationState:
         body = msgspec.msgpack.decode(decompress(content))
         if body[0] != FORMAT_VERSION:
             raise ValueError("a population state of an unknown format")
-        _, item_ids, stats, category_codes, type_codes, categories, types, popular, reference = body
-        columns = np.frombuffer(stats, "<f8").reshape(COLUMNS, -1)
+        _, item_ids, float_type, stats, category_codes, type_codes, categories, types, popular, reference = body
+        columns = np.frombuffer(stats, float_type).astype(np.float64).reshape(COLUMNS, -1)
         return cls(
             item_ids=["", *item_ids],
             row_of={item_id: row for row, item_id in enumerate(item_ids, 1)},
