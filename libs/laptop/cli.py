@@ -17,7 +17,13 @@ from libs.laptop.played import PlayRequest, play_slice
 from libs.laptop.slices import Choice
 from libs.laptop.state_folder import AlreadyRunning, Run
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, help="The Usual on one machine.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="The Usual on one machine.",
+)
 console = Console()
 
 State = Annotated[Path | None, typer.Option(help="The folder that holds everything; it can be deleted.")]

@@ -73,15 +73,17 @@ class Doors:
         """Close the connections."""
         await self._client.aclose()
 
-    async def send_events(self, events: Sequence[Mapping[str, Any]], entries: Sequence[Sent]) -> None:
-        """Send events (their journal `entries` beside them) to ingest; raises DoorClosed."""
+    async def send_events(self, events: Sequence[Mapping[str, Any]], entries: Sequence[Sent]) -> bool:
+        """Send events (their journal `entries` beside them) to ingest; True if each has an answer. Raises DoorClosed."""
+        answered = True
         for start in range(0, len(events), EVENTS_PER_REQUEST):
             part = slice(start, start + EVENTS_PER_REQUEST)
             self._journal.write(entries[part])
             self.tally.events_sent += len(entries[part])
-            await self._send_part(events[part])
+            answered = await self._send_part(events[part]) and answered
+        return answered
 
-    async def _send_part(self, events: Sequence[Mapping[str, Any]]) -> None:
+    async def _send_part(self, events: Sequence[Mapping[str, Any]]) -> bool:
         waiting = list(events)
 
         async def attempt() -> bool:
@@ -94,9 +96,11 @@ class Doors:
             waiting = self._note_results(waiting, _results(answer, waiting))
             return not waiting
 
-        if not await self._until_answered(attempt):
+        answered = await self._until_answered(attempt)
+        if not answered:
             self.tally.events_unknown += len(waiting)
             self._journal.write(_answered(event, "unknown", None) for event in waiting)
+        return answered
 
     def _note_results(
         self, sent: Sequence[Mapping[str, Any]], results: Sequence[Mapping[str, Any]]

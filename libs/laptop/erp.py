@@ -35,9 +35,9 @@ from libs.laptop.doors import Doors
 from libs.laptop.erp_book import Book
 from libs.laptop.journal import Journal
 from libs.laptop.launch import Keys
-from libs.laptop.stage import entry
 from libs.laptop.state_folder import StateFolder
 from libs.laptop.supply import SOURCE, Channel, Plan
+from libs.laptop.wire import entry
 
 TOPICS = (INVENTORY_COMMANDS.name, INGEST_PLAY.name)
 BOOK = "erp.jsonl"
@@ -57,6 +57,7 @@ class Erp:
     book: Book
     held: bool = False
     _reached_at: datetime | None = None
+    _delivered_until: datetime | None = None
     _handled: Mapping[tuple[str, int], int] = field(default_factory=dict)
     _delivering: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -74,7 +75,7 @@ class Erp:
         for record in await self.reader.read():
             self._take(record)
         await self._answer(self.book.unanswered())
-        if self._reached_at is not None and not self.held:
+        if self._reached_at is not None and not self.held and self._reached_at != self._delivered_until:
             await self.deliver(self._reached_at)
         self._handled = self.reader.positions()
 
@@ -83,9 +84,11 @@ class Erp:
         async with self._delivering:
             plans = self.book.due(until)
             events = [event for plan in plans for event in plan.deliveries()]
-            await self.doors.send_events(events, [entry(event) for event in events])
-            self.book.delivered(plans)
+            if not await self.doors.send_events(events, [entry(event) for event in events]):
+                raise RetryableError("the front door gave no answer")
             await self._send(plans, received=True)
+            self.book.delivered(plans)
+            self._delivered_until = until
 
     def state(self) -> dict[str, object]:
         """What was handled, as `topic/partition: next offset`, and the book's counts."""

@@ -1,6 +1,6 @@
 """What the simulated ERP has promised: commands, answers and deliveries, in a file that outlives it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -23,7 +23,8 @@ class Book:
     path: Path
     seed: int
     _plans: dict[str, Plan] = field(default_factory=dict)
-    _answered: set[tuple[str, int]] = field(default_factory=set)
+    _unanswered: dict[str, Plan] = field(default_factory=dict)
+    _undelivered: dict[str, Plan] = field(default_factory=dict)
     _delivered: set[str] = field(default_factory=set)
 
     @classmethod
@@ -51,53 +52,63 @@ class Book:
 
     def unanswered(self) -> list[Plan]:
         """What has not been answered yet, in the order of (command id, version)."""
-        return sorted((known for known in self._plans.values() if known.name not in self._answered), key=_name)
+        return sorted(self._unanswered.values(), key=_name)
 
     def due(self, until: datetime) -> list[Plan]:
         """What must be delivered by `until`, in the order of (time, command id)."""
-        waiting = [known for known in self._open() if known.delivers_at is not None and known.delivers_at <= until]
-        return sorted(waiting, key=lambda known: (known.delivers_at, known.command.command_id))
+        found = [(known.delivers_at, id_) for id_, known in self._undelivered.items()]
+        return [self._undelivered[id_] for at, id_ in sorted((at, id_) for at, id_ in found if at and at <= until)]
 
     def answered(self, plans: Sequence[Plan]) -> None:
         """Note that these were answered."""
-        self._answered.update(known.name for known in plans)
+        for known in plans:
+            self._note_answered(*known.name)
         self._append(*({"answered": known.name} for known in plans))
 
     def delivered(self, plans: Sequence[Plan]) -> None:
         """Note that these were delivered."""
-        self._delivered.update(known.command.command_id for known in plans)
+        for known in plans:
+            self._note_delivered(known.command.command_id)
         self._append(*({"delivered": known.command.command_id} for known in plans))
 
     def counts(self) -> dict[str, int]:
         """How many commands there are, by what became of them."""
         return {
             "commands": len(self._plans),
-            "answered": len(self._answered),
+            "unanswered": len(self._unanswered),
+            "undelivered": len(self._undelivered),
             "delivered": len(self._delivered),
-            "open": sum(1 for _ in self._open()),
         }
-
-    def _open(self) -> Iterator[Plan]:
-        for command_id, known in self._plans.items():
-            if command_id not in self._delivered and known.delivers_at is not None:
-                yield known
 
     def _plan(self, event: Event) -> bool:
         made = plan(event, self.seed)
-        known = self._plans.get(made.command.command_id)
-        if known is not None and known.command.version >= made.command.version:
+        command_id, version = made.name
+        known = self._plans.get(command_id)
+        if known is not None and known.command.version >= version:
             return False
-        self._plans[made.command.command_id] = made
+        self._plans[command_id] = self._unanswered[command_id] = made
+        self._undelivered.pop(command_id, None)
+        if made.delivers_at is not None and command_id not in self._delivered:
+            self._undelivered[command_id] = made
         return True
+
+    def _note_answered(self, command_id: str, version: int) -> None:
+        """An answer to an older version leaves the newer one unanswered."""
+        if (known := self._unanswered.get(command_id)) is not None and known.command.version <= version:
+            del self._unanswered[command_id]
+
+    def _note_delivered(self, command_id: str) -> None:
+        self._delivered.add(command_id)
+        self._undelivered.pop(command_id, None)
 
     def _restore(self, row: dict[str, Any]) -> None:
         if "command" in row:
             command = contract_of(row["type"]).model_validate_json(_encode(row["command"]))
             self._plan(new_event(command, event_id="restored", source="", occurred_at=parse_moment(row["at"])))
         elif "answered" in row:
-            self._answered.add((row["answered"][0], row["answered"][1]))
+            self._note_answered(*row["answered"])
         elif "delivered" in row:
-            self._delivered.add(row["delivered"])
+            self._note_delivered(row["delivered"])
 
     def _append(self, *rows: dict[str, Any]) -> None:
         if rows:

@@ -8,11 +8,11 @@ import math
 import random
 from collections.abc import Mapping
 
-COVER_WEEKS = 1.5
+COVER_WEEKS = 2.5
 SHELF_UNITS = 1
 """Beside the cover: a shelf is not empty where little is sold."""
 FACTORS: tuple[float, ...] = (0.0, 0.5, 1.0, 2.0, 5.0)
-WEIGHTS: tuple[float, ...] = (0.08, 0.17, 0.5, 0.17, 0.08)
+WEIGHTS: tuple[float, ...] = (0.02, 0.08, 0.7, 0.12, 0.08)
 
 StoreItem = tuple[str, str]
 

@@ -15,8 +15,9 @@ from libs.laptop.doors import Doors
 from libs.laptop.journal import Journal, Reached, Sent
 from libs.laptop.shoppers import HeldVoucher, Reaction, Shoppers, Why
 from libs.laptop.slices import Slice
-from libs.laptop.stage import consent_events, entry, master_events, stock_events
+from libs.laptop.stage import consent_events, master_events, stock_events
 from libs.laptop.till import Receipt
+from libs.laptop.wire import entry
 
 TICK = timedelta(hours=1)
 AT_ONCE = 8

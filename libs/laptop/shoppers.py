@@ -111,11 +111,17 @@ class Shoppers:
     def _reaction(self, voucher: HeldVoucher, basket_id: str, item_ids: Sequence[str]) -> Reaction | None:
         if any(voucher.is_for(item_id, self.categories.get(item_id)) for item_id in item_ids):
             return Reaction(voucher, Why.RELEVANCE)
-        wanted = voucher.item_ids[0] if voucher.item_ids else self.favourites.get(voucher.category or "")
+        wanted = self._wanted(voucher)
         drawn = random.Random(f"{self.seed}:{voucher.voucher_id}:{basket_id}").random()
         if wanted is None or drawn >= chance_ratio(voucher):
             return None
         return Reaction(voucher, Why.UPLIFT, wanted)
+
+    def _wanted(self, voucher: HeldVoucher) -> str | None:
+        """What would be bought because of it: of its items one that we know the price of, else the category's favourite."""
+        if voucher.item_ids:
+            return next((item_id for item_id in voucher.item_ids if item_id in self.categories), None)
+        return self.favourites.get(voucher.category or "")
 
     def _throw_away(self, wallet: dict[str, HeldVoucher], at: datetime) -> None:
         for voucher in [held for held in wallet.values() if held.expires_at + timedelta(days=1) <= at]:

@@ -8,15 +8,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from libs.laptop.dataset import Product
-from libs.laptop.journal import Sent
 from libs.laptop.slices import Slice
-from libs.laptop.till import CARD, cloud_event
+from libs.laptop.supply import DRY_HOURS, FRESH_HOURS, FRESH_LANE
+from libs.laptop.till import CARD
+from libs.laptop.wire import cloud_event
 
 COUNTRY = "US"
 FRESH_DEPARTMENTS = frozenset(
     {"PRODUCE", "MEAT", "SEAFOOD", "DELI", "PASTRY", "SALAD BAR", "CHEF SHOPPE", "FLORAL", "RESTAURANT"}
 )
-FRESH_HOURS, DRY_HOURS = 24, 48
 BARRED: Mapping[str, str] = {
     "CIGARETTES": "tobacco",
     "CIGARS": "tobacco",
@@ -70,16 +70,6 @@ def stock_events(part: Slice, seed: int) -> Iterator[Event]:
         yield _event(part, f"stock-{store_id}-{item_id}", "usual.stock.counted.v1", f"play/{part.name}", content)
 
 
-def entry(event: Event) -> Sent:
-    """The journal's entry for an event that changes no customer's facet and sells nothing."""
-    return Sent(event["source"], event["id"], event["type"])
-
-
-def lead_time_hours(lane_id: str) -> int:
-    """How long the made-up lane takes."""
-    return FRESH_HOURS if lane_id.startswith("lane-fresh") else DRY_HOURS
-
-
 def _event(part: Slice, event_id: str, kind: str, source: str, content: Mapping[str, Any]) -> Event:
     return cloud_event(kind, event_id, source, part.starts_at, content)
 
@@ -117,7 +107,7 @@ def _lanes(part: Slice) -> Iterator[dict[str, Any]]:
     kept = [product for product in part.products.values() if product.stock_keeping]
     for category in sorted({product.category for product in kept if product.department in FRESH_DEPARTMENTS}):
         yield {
-            "lane_id": f"lane-fresh-{category}"[:128],
+            "lane_id": f"{FRESH_LANE}{category}"[:128],
             "supplier_id": "fresh-goods",
             "store_id": "*",
             "category": category[:128],

@@ -31,7 +31,7 @@ def choose_state(path: Path | None) -> StateFolder:
     return next((state for state in found if state.read_run() is not None), found[0])
 
 
-async def supervise(
+async def supervise(  # noqa: PLR0913 - what to run, and whom to tell
     state: StateFolder,
     *,
     broker: str,

@@ -14,8 +14,7 @@ from typing import Any
 from libs.common.contracts import Event, format_moment
 from libs.common.contracts.inventory import AcknowledgementStatus, Command, Reorder, Reroute
 from libs.common.ids import derived_id
-from libs.laptop.stage import lead_time_hours
-from libs.laptop.till import cloud_event
+from libs.laptop.wire import cloud_event
 
 REJECTED_RATIO = 0.03
 SHORT_RATIO = 0.07
@@ -23,6 +22,9 @@ LATE_RATIO = 0.12
 SHORT_SHARE = Decimal("0.7")
 LATE = timedelta(hours=24)
 TRANSFER = timedelta(hours=12)
+FRESH_HOURS, DRY_HOURS = 24, 48
+"""Lead times of the made-up lanes."""
+FRESH_LANE = "lane-fresh-"
 SOURCE = "erp"
 
 
@@ -145,4 +147,6 @@ def _short(quantity: Decimal) -> Decimal:
 
 
 def _lead_time(command: Command) -> timedelta:
-    return timedelta(hours=lead_time_hours(command.lane_id)) if isinstance(command, Reorder) else TRANSFER
+    if not isinstance(command, Reorder):
+        return TRANSFER
+    return timedelta(hours=FRESH_HOURS if command.lane_id.startswith(FRESH_LANE) else DRY_HOURS)

@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from libs.common.contracts import format_moment
 from libs.laptop.dataset import Basket, Line
+from libs.laptop.wire import cloud_event
 
 CARD = "loyalty_card"
 TERMINAL = "1"
@@ -100,19 +101,6 @@ def _less(line: ReceiptLine, discount_cents: int, voucher_id: str) -> ReceiptLin
         return line
     discount = {"amount_cents": discount_cents, "voucher_id": voucher_id}
     return replace(line, amount_cents=line.amount_cents - discount_cents, discounts=(*line.discounts, discount))
-
-
-def cloud_event(kind: str, event_id: str, source: str, at: datetime, content: Mapping[str, Any]) -> dict[str, Any]:
-    """A CloudEvent in structured mode."""
-    return {
-        "specversion": "1.0",
-        "id": event_id,
-        "source": source,
-        "type": kind,
-        "time": format_moment(at),
-        "datacontenttype": "application/json",
-        "data": content,
-    }
 
 
 def sale_event(receipt: Receipt) -> dict[str, Any]:
