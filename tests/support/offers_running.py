@@ -5,7 +5,6 @@ import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from pydantic import SecretStr
 
 from libs.common.clock import FixedClock, SystemClock
 from libs.common.contracts import Event
-from libs.common.http.credentials import new_key, write_credentials
+from libs.common.http.credentials import Credential, new_key, write_credentials
 from libs.common.persistence import Timeouts, Transaction, Transactions, make_engine, run_migrations
 from services.offers.app import create_app
 from services.offers.bootstrap import Door, Parts, assemble, door_of, running
@@ -25,7 +24,7 @@ from services.offers.domain.code import CodeKey
 from services.offers.settings import Settings
 from services.offers.store.campaigns import PostgresCampaigns
 from services.offers.store.read_model import PostgresReadModel
-from tests.support.offers_facts import ITEMS, NOW, a_campaign, a_model, availability, catalogue, card
+from tests.support.offers_facts import ITEMS, NOW, a_campaign, a_model, availability, card, catalogue
 from tests.support.postgres import Database
 
 CODES = CodeKey(b"a key for tests only, 32 bytes!!")
@@ -41,12 +40,12 @@ class TestClock(FixedClock):
         return SystemClock().monotonic_seconds()
 
 
-def settings_of(database: Database, folder: Path, **changes: Any) -> Settings:
+def settings_of(database: Database, credentials: Path, **changes: Any) -> Settings:
     """Settings for this database; the broker is nobody."""
     plain: dict[str, Any] = {
         "database_url": SecretStr(database.url("offers")),
         "kafka_bootstrap": "127.0.0.1:1",
-        "credentials_file": folder / "credentials.json",
+        "credentials_file": credentials,
         "refresh_seconds": 0.2,
     }
     return Settings(**(plain | changes))
@@ -110,15 +109,16 @@ class Till:
 
 @asynccontextmanager
 async def open_till(
-    database: Database, folder: Path, *, now: datetime = NOW, codes: CodeKey = CODES, **changes: Any
+    database: Database, folder: Path, *, more_callers: Sequence[Credential] = (), **changes: Any
 ) -> AsyncIterator[Till]:
     """Offers' doors on this database, memory filled."""
     logging.getLogger("httpx").setLevel(logging.WARNING)
     key, credential = new_key("till", SCOPES)
-    write_credentials(folder / "credentials.json", [credential])
-    clock = TestClock(now)
-    parts = assemble(settings_of(database, folder, **changes), "api", clock)
-    door = door_of(parts, codes)
+    credentials = folder / f"{next_id('credentials')}.json"
+    write_credentials(credentials, [credential, *more_callers])
+    clock = TestClock(NOW)
+    parts = assemble(settings_of(database, credentials, **changes), "api", clock)
+    door = door_of(parts, CODES)
     app = create_app(door)
     async with running(door):
         await door.keeper.refresh()

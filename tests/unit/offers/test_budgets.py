@@ -17,7 +17,7 @@ def wishes_of(asked: list[tuple[str, int]]) -> list[Wish]:
 def test_a_batch_of_wishes_equals_some_serial_order(caps: dict[str, int], asked: list[tuple[str, int]]) -> None:
     budgets = {name: Budget(cap_cents=cap) for name, cap in caps.items()}
     together, granted = grant(budgets, wishes_of(asked))
-    one_by_one, won = dict(budgets), set()
+    one_by_one, won = dict(budgets), set[str]()
     for wish in sorted(wishes_of(asked), key=lambda wish: (wish.value_cents, wish.key)):
         one_by_one_after, got = grant(one_by_one, [wish])
         one_by_one, won = dict(one_by_one_after), won | got
