@@ -5,6 +5,7 @@ import socket
 from collections.abc import Generator, Iterator
 
 import pytest
+from hypothesis import settings
 
 from libs.laptop.apache_kafka import missing
 from libs.laptop.embedded_postgres import EmbeddedPostgres
@@ -12,6 +13,10 @@ from tests.support.brokers import EMBEDDED, KAFKA, Broker, running_broker
 from tests.support.postgres import Database, fresh_database, running_postgres
 
 LEFT_OUT = pytest.StashKey[str]()
+
+# The same examples in every run, and no time limit on one: machines are shared and noisy.
+settings.register_profile("usual", derandomize=True, deadline=None)
+settings.load_profile("usual")
 
 
 @pytest.fixture(scope="session")

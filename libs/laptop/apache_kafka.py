@@ -154,7 +154,7 @@ class ApacheKafka:
         self._config(node).parent.mkdir(parents=True, exist_ok=True)
         self._config(node).write_text("".join(f"{name}={value}\n" for name, value in self._properties(node).items()))
         argv = ["java", *_JVM, "-cp", f"{jars}/*", "kafka.tools.StorageTool", "format", "--ignore-formatted"]
-        argv += ["-t", self._cluster_id(), "-c", str(self._config(node))]
+        argv += [f"--cluster-id={self._cluster_id()}", "-c", str(self._config(node))]
         await run_to_end(f"kafka-{node}", argv, log=self._log(node), within_seconds=_START_SECONDS)
 
     def _config(self, node: int) -> Path:

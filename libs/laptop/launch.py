@@ -14,7 +14,7 @@ SERVICES = ("ingest", "profile", "offers", "inventory")
 SCOPES: Mapping[str, frozenset[str]] = {
     "till": frozenset({"events:write", "voucher:request", "voucher:redeem", "play"}),
     "erp": frozenset({"events:write", "inventory:read", "inventory:ack"}),
-    "office": frozenset({"events:write", "campaigns:write", "customers:read", "inventory:read"}),
+    "office": frozenset({"events:write", "campaigns:write", "customers:read", "inventory:read", "quarantine:read"}),
 }
 """Who calls the system on this machine, and what each of them may do."""
 DEMO_CAMPAIGNS = Path(__file__).parents[2] / "deploy" / "campaigns" / "demo.yaml"

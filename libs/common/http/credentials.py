@@ -6,19 +6,20 @@ same for all services, so that no door needs a database or another service to kn
 
 import hashlib
 import hmac
-import json
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+import structlog
 from fastapi import Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, TypeAdapter
 
 from libs.common.clock import Clock
-from libs.common.errors import Forbidden, Unauthenticated
+from libs.common.errors import Forbidden, RetryableError, Unauthenticated
 
+_log = structlog.get_logger(__name__)
 _PARTS_OF_A_KEY = 3
 _CHECK_FILE_EVERY_SECONDS = 2.0
 
@@ -76,7 +77,10 @@ class Credentials:
     _looked_at_seconds: float = float("-inf")
 
     def authenticate(self, key: str | None) -> Credential:
-        """The caller behind `key`; raises Unauthenticated without saying which part was wrong."""
+        """The caller behind `key`; raises Unauthenticated without saying which part was wrong.
+
+        Raises RetryableError while no file could be read since the start.
+        """
         parts = (key or "").split("_", 2)
         known = self._in_force().get(parts[1]) if len(parts) == _PARTS_OF_A_KEY and parts[0] == "tk" else None
         digest = hashlib.sha256(parts[-1].encode()).hexdigest()
@@ -91,13 +95,19 @@ class Credentials:
         elapsed = self.clock.monotonic_seconds()
         if self._by_id is None or elapsed - self._looked_at_seconds > _CHECK_FILE_EVERY_SECONDS:
             self._looked_at_seconds = elapsed
-            version = self.path.stat().st_mtime_ns
-            if version != self._read_version:
-                self._by_id = {
-                    known.key_id: known for known in _FILE.validate_python(json.loads(self.path.read_bytes()))
-                }
-                self._read_version = version
-        return self._by_id or {}
+            try:
+                self._read()
+            except (OSError, ValueError) as error:  # away or half written: the keys that we know stay in force
+                _log.error("credentials not readable", error=type(error).__name__)
+        if self._by_id is None:
+            raise RetryableError("no credentials could be read yet", slug="credentials-unavailable")
+        return self._by_id
+
+    def _read(self) -> None:
+        version = self.path.stat().st_mtime_ns
+        if version != self._read_version:
+            self._by_id = {known.key_id: known for known in _FILE.validate_json(self.path.read_bytes())}
+            self._read_version = version
 
 
 def key_in(request: Request) -> str | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from libs.common.clock import FixedClock
-from libs.common.errors import Unauthenticated
+from libs.common.errors import RetryableError, Unauthenticated
 from libs.common.http.credentials import Credential, Credentials, new_key, write_credentials
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -54,6 +54,21 @@ def test_a_key_taken_out_of_the_file_stops_working_without_a_restart(tmp_path: P
     clock.move(timedelta(seconds=3))
     with pytest.raises(Unauthenticated):
         credentials.authenticate(key)
+
+
+def test_a_file_that_is_away_or_half_written_leaves_the_known_keys_in_force(tmp_path: Path, clock: FixedClock) -> None:
+    key, credential = new_key("till7", frozenset())
+    credentials = in_force(tmp_path / "keys.json", clock, credential)
+    credentials.authenticate(key)
+    for breakage in ((tmp_path / "keys.json").unlink, lambda: (tmp_path / "keys.json").write_text("[{")):
+        breakage()
+        clock.move(timedelta(seconds=3))
+        assert credentials.authenticate(key) == credential
+
+
+def test_without_any_file_nobody_is_refused_for_good(tmp_path: Path, clock: FixedClock) -> None:
+    with pytest.raises(RetryableError):
+        Credentials(tmp_path / "none.json", clock).authenticate("tk_a_b")
 
 
 def test_a_till_speaks_for_its_own_store_only() -> None:
