@@ -28,8 +28,7 @@ class Availability(IntEnum):
 
 
 def statuses(available_milli: IntArray, incoming_milli: IntArray, rate: FloatArray) -> npt.NDArray[np.int8]:
-    """Per shelf: none when nothing is there or coming, low when less is on the shelf than a few days sell, else plenty."""
-    there = available_milli + incoming_milli
-    enough = np.maximum(np.ceil(rate * LOW_COVER_DAYS), 1.0) * 1000
-    found = np.where(available_milli > enough, Availability.PLENTY, Availability.LOW)
-    return np.where(there <= 0, Availability.NONE, found).astype(np.int8)
+    """Per shelf: none when nothing is there or coming, low when no more is on the shelf than a few days sell, else plenty."""
+    soon_gone = np.maximum(rate * LOW_COVER_DAYS * 1000, 0)
+    found = np.where(available_milli > soon_gone, Availability.PLENTY, Availability.LOW)
+    return np.where(available_milli + incoming_milli <= 0, Availability.NONE, found).astype(np.int8)

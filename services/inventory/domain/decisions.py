@@ -37,6 +37,8 @@ def decide(state: ItemState, now: datetime, around: Surroundings) -> tuple[Seque
     waits = False
     for place in np.flatnonzero(position < trigger):
         order = _reorder(state, int(place), int(position[place]), now, around)
+        if order is None:
+            continue
         known = state.commands.get(order.command_id)
         if known is not None and known.status is not Status.SENT:
             waits = True
@@ -54,9 +56,8 @@ def _reroutes(
     margin = policy.margin_cents(facts.price_cents, facts.cost_cents)
     gaps = _gap_days(state, now, around)
     least_cost = policy.hurdle_ratio * (policy.transfer_line_cents + policy.transfer_unit_cents)
-    # More than the expected demand of the gap can never be saved; what is owed already may be.
-    owed = np.maximum(-state.free_milli, 0) / _UNIT
-    eligible = short & (margin * (state.plan.rate * gaps + owed) > least_cost)
+    # More than the expected demand of the gap can never be saved.
+    eligible = short & (margin * state.plan.rate * gaps > least_cost)
     needed_on = (now + timedelta(days=policy.transfer_days)).date()
     for place in np.flatnonzero(eligible).tolist():
         asked = command_id_of(Kind.REROUTE, facts.item_id, state.item.store_ids[place], needed_on)
@@ -89,7 +90,6 @@ def _shelves(state: ItemState, gaps: FloatArray, now: datetime, around: Surround
     free, transit = state.free_milli // _UNIT, state.in_transit_milli // _UNIT
     return [
         Shelf(
-            place=place,
             free_units=int(free[place]),
             arriving_units=int(transit[place]),
             keep_units=-(int(-plan.trigger_milli[place]) // _UNIT),
@@ -137,41 +137,48 @@ def _reroute(  # the two sides of an exchange and where it happens
     )
 
 
-def _reorder(state: ItemState, place: int, position_milli: int, now: datetime, around: Surroundings) -> Command:
+def _need(state: ItemState, place: int, position_milli: int, now: datetime, around: Surroundings) -> Need:
+    """The figures of one store that is short."""
     facts, plan, policy = state.item.facts, state.plan, around.policy
-    store_id = state.item.store_ids[place]
-    lane = around.lanes.find(store_id, facts.category)
-    arrives_at = lane.arrives_at(now)
-    packs = packs_needed(
-        position_milli, int(plan.trigger_milli[place]), int(plan.order_up_to_milli[place]), facts.pack_milli
-    )
-    quantity_milli = packs * facts.pack_milli
+    lane = around.lanes.find(state.item.store_ids[place], facts.category)
+    rate = float(plan.rate[place])
+    trigger_milli, order_up_to_milli = int(plan.trigger_milli[place]), int(plan.order_up_to_milli[place])
     protection = lane.protection_days(weekday_of(day_of(now)))
-    horizon = protection + float(policy.cover(plan.rate)[place])
-    expected = float(plan.rate[place]) * horizon + float(plan.voucher_units[place])
-    missed = max(expected - max(position_milli, 0) / _UNIT, 0.0)
-    need = Need(
+    horizon = protection + policy.cover_days_of(rate)
+    missed = max(rate * horizon + float(plan.voucher_units[place]) - max(position_milli, 0) / _UNIT, 0.0)
+    return Need(
         on_hand_milli=int(state.item.on_hand_milli[place]),
         reserved_milli=int(state.reserved_milli[place]),
         coming_milli=int(state.in_transit_milli[place] + state.on_order_milli[place]),
-        rate=float(plan.rate[place]),
+        rate=rate,
         shelf_days=float(plan.shelf_days[place]),
         voucher_units=float(plan.voucher_units[place]),
         stores=len(state.item.store_ids),
         protection_days=protection,
-        target_ratio=float(policy.targets(plan.rate)[place]),
-        trigger_milli=int(plan.trigger_milli[place]),
-        order_up_to_milli=int(plan.order_up_to_milli[place]),
+        target_ratio=policy.target_ratio_of(rate),
+        trigger_milli=trigger_milli,
+        order_up_to_milli=order_up_to_milli,
         pack_milli=facts.pack_milli,
-        packs=packs,
-        arrives_at=arrives_at,
+        packs=packs_needed(position_milli, trigger_milli, order_up_to_milli, facts.pack_milli),
+        arrives_at=lane.arrives_at(now),
         horizon_days=horizon,
         missed_units=missed,
         missed_cents=missed * policy.margin_cents(facts.price_cents, facts.cost_cents),
         currency=facts.currency,
     )
+
+
+def _reorder(state: ItemState, place: int, position_milli: int, now: datetime, around: Surroundings) -> Command | None:
+    """The order that fills a store up, or None where handling it would cost more than it spares."""
+    facts, policy = state.item.facts, around.policy
+    need = _need(state, place, position_milli, now, around)
+    if facts.price_cents is not None and need.missed_cents < policy.order_line_cents:
+        return None
+    store_id = state.item.store_ids[place]
+    lane = around.lanes.find(store_id, facts.category)
+    quantity_milli = need.packs * facts.pack_milli
     return Command(
-        command_id=command_id_of(Kind.REORDER, facts.item_id, store_id, arrives_at.date()),
+        command_id=command_id_of(Kind.REORDER, facts.item_id, store_id, need.arrives_at.date()),
         version=1,
         kind=Kind.REORDER,
         item_id=facts.item_id,
@@ -179,10 +186,10 @@ def _reorder(state: ItemState, place: int, position_milli: int, now: datetime, a
         supplier_id=lane.supplier_id,
         lane_id=lane.lane_id,
         quantity_milli=quantity_milli,
-        packs=packs,
+        packs=need.packs,
         cost_cents=None if facts.cost_cents is None else facts.cost_cents * quantity_milli // _UNIT,
         decided_at=now,
-        needed_at=arrives_at,
+        needed_at=need.arrives_at,
         valid_until=now + timedelta(hours=policy.reorder_validity_hours),
         explanation=explain_reorder(need),
     )

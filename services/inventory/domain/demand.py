@@ -33,25 +33,21 @@ HALF_A_DAY = 0.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CategoryLevel:
-    """What a category's shelves sold over the window: integers, derived once per event day."""
+    """What a category's shelves sold over the window, Mondays first: integers, derived once per event day."""
 
     category: str
-    shelf_days: int
     weekday_milli: tuple[int, ...]
-    """Sold on Mondays, Tuesdays, ..., over all shelves."""
-
-    @property
-    def sold_units(self) -> float:
-        """Sold on all days."""
-        return sum(self.weekday_milli) / 1000
+    weekday_shelf_days: tuple[int, ...]
+    """How many days its shelves lived through on each weekday."""
 
     @property
     def rate(self) -> float:
-        """Units a shelf of this category sells in a day."""
-        return (self.sold_units + DEFAULT_RATE * CATEGORY_WEIGHT) / (self.shelf_days + CATEGORY_WEIGHT)
+        """Units a shelf of this category sells in a day, shrunk to next to nothing where little was seen."""
+        sold = sum(self.weekday_milli) / 1000
+        return (sold + DEFAULT_RATE * CATEGORY_WEIGHT) / (sum(self.weekday_shelf_days) + CATEGORY_WEIGHT)
 
 
-NOTHING_KNOWN = CategoryLevel(category="", shelf_days=0, weekday_milli=(0,) * WEEK)
+NOTHING_KNOWN = CategoryLevel(category="", weekday_milli=(0,) * WEEK, weekday_shelf_days=(0,) * WEEK)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,11 +73,16 @@ class Rates:
 
 
 def weekday_factors(level: CategoryLevel, whole: CategoryLevel) -> FloatArray:
-    """How much each weekday sells against the average of 1: the category's share, shrunk to the chain's."""
-    chain = np.array(whole.weekday_milli, dtype=np.float64) / 1000 + WEEKDAY_WEIGHT_UNITS / WEEK
-    chain /= chain.sum()
-    own = np.array(level.weekday_milli, dtype=np.float64) / 1000 + WEEKDAY_WEIGHT_UNITS * chain
-    factors: FloatArray = own / own.sum() * WEEK
+    """How much each weekday sells against an average day: the category's, shrunk to the chain's, that to 1."""
+    return _factors(level, _factors(whole, np.ones(WEEK)))
+
+
+def _factors(level: CategoryLevel, prior: FloatArray) -> FloatArray:
+    """Sold over what an average day would have sold on as many shelf-days; a weekday never seen keeps its prior."""
+    sold = np.array(level.weekday_milli, dtype=np.float64) / 1000
+    days = np.array(level.weekday_shelf_days, dtype=np.float64)
+    average = days * (sold.sum() / max(days.sum(), 1.0))
+    factors: FloatArray = (sold + WEEKDAY_WEIGHT_UNITS * prior) / (average + WEEKDAY_WEIGHT_UNITS)
     return factors
 
 

@@ -43,12 +43,13 @@ def explain_reorder(need: Need) -> str:
     """One paragraph for a buyer."""
     vouchers = f", {need.voucher_units:.1f} of it on vouchers already printed" if need.voucher_units >= 0.05 else ""  # noqa: PLR2004  # shown with one decimal
     reserved = f", {plain(need.reserved_milli)} promised to other stores" if need.reserved_milli else ""
+    doubt = " (a book below nothing is wrong: taken as an empty shelf)" if need.on_hand_milli < 0 else ""
     expected = need.rate * need.protection_days + need.voucher_units
     return (
         f"Reorder {plain(need.packs * need.pack_milli)} ({need.packs} x {plain(need.pack_milli)}). "
         f"Policy: order when less is here and coming than demand needs until the order after this one can arrive, "
         f"in {need.target_ratio:.0%} of cases; fill up with whole packs. "
-        f"Inputs: {plain(need.on_hand_milli)} on hand{reserved}, {plain(need.coming_milli)} on its way. "
+        f"Inputs: {plain(need.on_hand_milli)} on hand{doubt}{reserved}, {plain(need.coming_milli)} on its way. "
         f"Forecast: {need.rate:.2f} a day here ({need.shelf_days:.0f} recent days, pooled with {need.stores} stores); "
         f"{expected:.1f} in {need.protection_days:.1f} days{vouchers}. "
         f"Result: due below {plain(need.trigger_milli)}, filled up to {plain(need.order_up_to_milli)}. "

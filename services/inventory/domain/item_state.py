@@ -36,8 +36,12 @@ class ItemState:
 
     @property
     def free_milli(self) -> IntArray:
-        """On hand and not promised to another store."""
-        return self.item.on_hand_milli - self.reserved_milli
+        """On hand and not promised to another store.
+
+        A negative book is a wrong book: what was sold was there. It is planned with as an empty shelf, not as a debt.
+        """
+        free: IntArray = np.maximum(self.item.on_hand_milli, 0) - self.reserved_milli
+        return free
 
     @property
     def position_milli(self) -> IntArray:

@@ -43,7 +43,10 @@ def plan_items(items: Sequence[ItemView], now: datetime, around: Surroundings) -
     item_of = np.repeat(np.arange(len(items)), counts)
     whole = around.levels.whole(NOTHING_KNOWN)
     found = [around.levels.by_category.get(item.facts.category, NOTHING_KNOWN) for item in items]
-    by_weekday = {level.category: weekday_factors(level, whole) for level in found}
+    by_weekday = {
+        category: weekday_factors(level, whole)
+        for category, level in {level.category: level for level in found}.items()
+    }
     factors = np.array([by_weekday[level.category] for level in found])
     rates = _rates(items, now, item_of, factors, np.array([level.rate for level in found]))
     protection = _protection_days(items, around.lanes, weekday_of(day))
@@ -105,14 +108,14 @@ def _rates(
 
 def _protection_days(items: Sequence[ItemView], lanes: LaneBook, weekday: int) -> FloatArray:
     """How long each shelf must last on an order decided now."""
-    known: dict[tuple[str, str], float] = {}
+    known: dict[str, float] = {}
     days = []
     for item in items:
         for store_id in item.store_ids:
-            key = (store_id, item.facts.category)
-            if key not in known:
-                known[key] = lanes.find(*key).protection_days(weekday)
-            days.append(known[key])
+            lane = lanes.find(store_id, item.facts.category)
+            if lane.lane_id not in known:
+                known[lane.lane_id] = lane.protection_days(weekday)
+            days.append(known[lane.lane_id])
     return np.array(days)
 
 

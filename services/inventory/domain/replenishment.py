@@ -30,6 +30,9 @@ class Policy:
     margin_ratio: float = 0.5
     """What a lost sale costs, as a share of the price, where no cost is known."""
 
+    order_line_cents: int = 100
+    """What handling one order line costs, from picking to shelving: nothing is ordered to spare less margin than this."""
+
     transfer_line_cents: int = 30
     transfer_unit_cents: int = 5
     transfer_days: float = 1.0
@@ -49,6 +52,14 @@ class Policy:
     def cover(self, rate: FloatArray) -> FloatArray:
         """Days of demand that an order adds on top of the trigger."""
         return np.where(rate * 7 < self.slow_weekly_units, self.slow_cover_days, self.cover_days)
+
+    def target_ratio_of(self, rate: float) -> float:
+        """The service target of one shelf."""
+        return float(self.targets(np.array([rate]))[0])
+
+    def cover_days_of(self, rate: float) -> float:
+        """The cover of one shelf."""
+        return float(self.cover(np.array([rate]))[0])
 
     def margin_cents(self, price_cents: int | None, cost_cents: int | None) -> float:
         """What one lost sale costs; 0 where no price is known, so that nothing is moved for an unknown gain."""

@@ -53,7 +53,11 @@ def review(items: Sequence[ItemView], now: datetime, around: Surroundings) -> Ou
     day = day_of(now)
     stale = [item for item in items if item.needs_plan(day)]
     plans = {plan.item_id: plan for plan in plan_items(stale, now, around)}
-    states = [_state(item, plans.get(item.facts.item_id) or item.plan, now, outcome) for item in items]
+    quiet = _quiet([item for item in items if item.facts.item_id not in plans and not item.commands])
+    busy = [item for item in items if item.facts.item_id not in quiet]
+    if not busy:
+        return outcome
+    states = [_state(item, plans.get(item.facts.item_id) or item.plan, now, outcome) for item in busy]
     for state in states:
         commands, waits = decide(state, now, around)
         outcome.commands.extend(commands)
@@ -63,6 +67,20 @@ def review(items: Sequence[ItemView], now: datetime, around: Surroundings) -> Ou
     for state in states:
         _remember_deadlines(state, outcome)
     return outcome
+
+
+def _quiet(items: Sequence[ItemView]) -> set[str]:
+    """Of items with a plan of today and nothing on its way, those where no shelf is short and offers has nothing new to hear."""
+    plans = [item.plan for item in items if item.plan is not None]
+    if not plans:
+        return set()
+    free = np.maximum(np.concatenate([item.on_hand_milli for item in items]), 0)
+    rate = np.concatenate([plan.rate for plan in plans])
+    news = free < np.concatenate([plan.trigger_milli for plan in plans])
+    news |= statuses(free, np.zeros_like(free), rate) != np.concatenate([plan.statuses for plan in plans])
+    starts = np.cumsum([0, *(len(plan.store_ids) for plan in plans)])[:-1]
+    loud = np.logical_or.reduceat(news, starts)
+    return {plan.item_id for plan, is_loud in zip(plans, loud.tolist(), strict=True) if not is_loud}
 
 
 def _state(item: ItemView, plan: ItemPlan | None, now: datetime, outcome: Outcome) -> ItemState:

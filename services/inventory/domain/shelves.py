@@ -1,6 +1,6 @@
 """One item in all its stores, as a review sees it: what the store loads, and the plan that it keeps for the rest of the day."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -126,6 +126,10 @@ class Levels:
             return nothing
         return CategoryLevel(
             category="",
-            shelf_days=sum(level.shelf_days for level in known),
-            weekday_milli=tuple(sum(sums) for sums in zip(*(level.weekday_milli for level in known), strict=True)),
+            weekday_milli=_sums(level.weekday_milli for level in known),
+            weekday_shelf_days=_sums(level.weekday_shelf_days for level in known),
         )
+
+
+def _sums(columns: Iterable[tuple[int, ...]]) -> tuple[int, ...]:
+    return tuple(sum(values) for values in zip(*columns, strict=True))

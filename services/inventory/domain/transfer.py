@@ -10,16 +10,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from services.inventory.domain.distribution import FloatArray, shortage_at, shortages
+from services.inventory.domain.distribution import FloatArray, IntArray, shortage_at, shortages
 from services.inventory.domain.replenishment import Policy
+
+GREATEST_STOCK = 1_000
+"""Units above which a donor's stock makes no difference to its losses."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shelf:
-    """One store's side of an item: whole units, demand as mean and variance."""
-
-    place: int
-    """Its place among the item's stores, in the order of their ids."""
+    """One store's side of an item: whole units, demand as mean and variance. Known by its place among the item's stores."""
 
     free_units: int
     """On hand and not promised."""
@@ -54,73 +54,60 @@ class Transfer:
 def plan_transfers(shelves: Sequence[Shelf], margin_cents: float, policy: Policy) -> Sequence[Transfer]:
     """The transfers of one item that pass the hurdle; none gives a donor more loss than its receiver is spared."""
     greatest = policy.greatest_transfer_units
-    stock = {shelf.place: shelf.free_units + shelf.arriving_units for shelf in shelves}
-    free = {shelf.place: shelf.free_units - shelf.keep_units for shelf in shelves}
-    donors = [shelf for shelf in shelves if free[shelf.place] > 0]
-    needy = [shelf for shelf in shelves if stock[shelf.place] < shelf.keep_units and shelf.gap_mean > 0]
-    if not donors or not needy or margin_cents <= 0:
+    stock = np.array([shelf.free_units + shelf.arriving_units for shelf in shelves], dtype=np.int64)
+    spare = np.array([shelf.free_units - shelf.keep_units for shelf in shelves], dtype=np.int64)
+    donors: IntArray = np.flatnonzero(spare > 0)
+    needy = [place for place, shelf in enumerate(shelves) if stock[place] < shelf.keep_units and shelf.gap_mean > 0]
+    if not donors.size or not needy or margin_cents <= 0:
         return ()
-    gap = shortages(*_arrays([(shelf.gap_mean, shelf.gap_variance) for shelf in needy]), upto=2 * greatest)
-    upto = max(shelf.free_units for shelf in donors)
-    own = shortages(*_arrays([(shelf.own_mean, shelf.own_variance) for shelf in donors]), upto=min(upto, 1000))
-    order = sorted(
-        range(len(needy)), key=lambda row: (-shortage_at(gap, row, stock[needy[row].place]), needy[row].place)
+    gaps = shortages(
+        *_demand([(shelves[place].gap_mean, shelves[place].gap_variance) for place in needy]), 2 * greatest
     )
+    own = shortages(
+        *_demand([(shelves[place].own_mean, shelves[place].own_variance) for place in donors.tolist()]),
+        min(int(stock[donors].max()), GREATEST_STOCK),
+    )
+    order = sorted(range(len(needy)), key=lambda row: (-shortage_at(gaps, row, int(stock[needy[row]])), needy[row]))
     chosen: list[Transfer] = []
     for row in order:
-        receiver = needy[row]
-        options = [
-            best
-            for place, donor in enumerate(donors)
-            if donor.place != receiver.place and free[donor.place] > 0
-            for best in [_best(gap[row], own[place], receiver, donor, stock, free, margin_cents, policy)]
-            if best is not None
-        ]
-        if options:
-            best = max(options, key=lambda one: (one.saved_cents - one.donor_loss_cents - one.cost_cents, -one.donor))
+        best = _best(margin_cents * gaps[row], margin_cents * own, needy[row], donors, stock, spare, policy)
+        if best is not None:
             chosen.append(best)
             stock[best.receiver] += best.units
             stock[best.donor] -= best.units
-            free[best.donor] -= best.units
+            spare[best.donor] -= best.units
     return chosen
 
 
-def _best(  # noqa: PLR0913  # the two sides of one exchange
-    gap: FloatArray,
-    own: FloatArray,
-    receiver: Shelf,
-    donor: Shelf,
-    stock: dict[int, int],
-    free: dict[int, int],
-    margin_cents: float,
-    policy: Policy,
+def _best(  # noqa: PLR0913  # both sides of an exchange
+    gap: FloatArray, own: FloatArray, receiver: int, donors: IntArray, stock: IntArray, spare: IntArray, policy: Policy
 ) -> Transfer | None:
-    """The quantity between these two that gains most, or None when none passes the hurdle."""
-    units = np.arange(1, min(free[donor.place], policy.greatest_transfer_units) + 1)
-    here, there = stock[receiver.place], stock[donor.place]
-    saved = margin_cents * (_loss(gap, np.array([here])) - _loss(gap, here + units))
-    lost = margin_cents * (_loss(own, there - units) - _loss(own, np.array([there])))
+    """The donor and quantity that gain most for this receiver, or None where none passes the hurdle; ties to the first store.
+
+    `gap` and `own` hold losses in money by stock: the receiver's, and the donors' (a row each).
+    """
+    most = int(min(spare[donors].max(), policy.greatest_transfer_units))
+    units = np.arange(1, most + 1)
+    here = max(int(stock[receiver]), 0)
+    saved = gap[min(here, len(gap) - 1)] - gap[np.minimum(here + units, len(gap) - 1)]
+    there = np.minimum(stock[donors], own.shape[1] - 1)[:, None]
+    rows = np.arange(len(donors))[:, None]
+    lost = own[rows, np.maximum(there - units, 0)] - own[rows, there]
     cost = policy.transfer_line_cents + policy.transfer_unit_cents * units
-    gain = saved - lost - policy.hurdle_ratio * cost
-    best = int(np.argmax(gain))
-    if gain[best] <= 0:
+    gain = np.where(units <= spare[donors][:, None], saved - lost - policy.hurdle_ratio * cost, -np.inf)
+    row, column = divmod(int(np.argmax(gain)), most)
+    if gain[row, column] <= 0:
         return None
     return Transfer(
-        donor=donor.place,
-        receiver=receiver.place,
-        units=int(units[best]),
-        saved_cents=float(saved[best]),
-        donor_loss_cents=float(lost[best]),
-        cost_cents=float(cost[best]),
+        donor=int(donors[row]),
+        receiver=receiver,
+        units=int(units[column]),
+        saved_cents=float(saved[column]),
+        donor_loss_cents=float(lost[row, column]),
+        cost_cents=float(cost[column]),
     )
 
 
-def _loss(table: FloatArray, stock: "np.ndarray[tuple[int], np.dtype[np.int64]]") -> FloatArray:
-    """Expected shortage at each stock; below nothing all that is owed is added."""
-    found: FloatArray = table[np.clip(stock, 0, len(table) - 1)] - np.minimum(stock, 0)
-    return found
-
-
-def _arrays(pairs: Sequence[tuple[float, float]]) -> tuple[FloatArray, FloatArray]:
+def _demand(pairs: Sequence[tuple[float, float]]) -> tuple[FloatArray, FloatArray]:
     means, variances = np.array(pairs, dtype=np.float64).T
     return means, variances

@@ -54,11 +54,12 @@ CREATE TABLE movements (
     item_id     text COLLATE "C" NOT NULL,
     store_id    text COLLATE "C" NOT NULL,
     at          timestamptz NOT NULL,
+    day         integer     NOT NULL,  -- of `at` in UTC, days since 1970-01-01
     sold_milli  bigint      NOT NULL,
     moved_milli bigint      NOT NULL,
     PRIMARY KEY (item_id, store_id, at)
 );
-CREATE INDEX movements_at ON movements USING brin (at);
+CREATE INDEX movements_day ON movements USING brin (day);
 
 -- Kept up step by step: on_hand = the count in force + everything that moved after it (domain/stock.py states the law).
 CREATE TABLE stock (
@@ -69,7 +70,7 @@ CREATE TABLE stock (
     counted_milli bigint      NOT NULL DEFAULT 0,
     counted_at    timestamptz,
     counted_by    text,
-    first_at      timestamptz NOT NULL,
+    first_day     integer     NOT NULL,  -- when the shelf was first heard of, days since 1970-01-01
     on_hand       numeric GENERATED ALWAYS AS (on_hand_milli / 1000.0) VIRTUAL,
     sold_units    numeric GENERATED ALWAYS AS (sold_milli / 1000.0) VIRTUAL,
     PRIMARY KEY (item_id, store_id)
@@ -139,11 +140,11 @@ CREATE TABLE plans (
 
 -- What a category's shelves sold over the last weeks; made anew at the first review of each event day.
 CREATE TABLE category_levels (
-    category         text COLLATE "C" PRIMARY KEY,
-    day              integer  NOT NULL,
-    shelf_days       bigint   NOT NULL,
-    weekday_milli    bigint[] NOT NULL,
-    shelves_per_store float8  NOT NULL
+    category           text COLLATE "C" PRIMARY KEY,
+    day                integer  NOT NULL,
+    weekday_milli      bigint[] NOT NULL,  -- Mondays first
+    weekday_shelf_days bigint[] NOT NULL,
+    shelves_per_store  float8   NOT NULL
 );
 
 -- Units that issued vouchers will probably sell, in millionths; an empty item_id means the category.

@@ -1,6 +1,8 @@
 """Rows of items, plans and histories as the domain's arrays, and back."""
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
+from operator import ge
 from typing import Any
 
 import numpy as np
@@ -25,28 +27,51 @@ PLAN_TYPES: Mapping[str, tuple[str, bool]] = {
 }
 """Each column's type, and whether it holds a value per store."""
 
+_PLAN_ARRAYS: Mapping[str, type] = {
+    "rate": np.float64,
+    "shape": np.float64,
+    "variance_ratio": np.float64,
+    "shelf_days": np.float64,
+    "voucher_units": np.float64,
+    "trigger_milli": np.int64,
+    "order_up_to_milli": np.int64,
+    "statuses": np.int8,
+}
+_SHELF_ARRAYS: Mapping[str, type] = {"on_hand_milli": np.int64, "counted": np.bool_, "first_day": np.int64}
+
 RawHistory = tuple[Sequence[str], Sequence[int], Sequence[int], Sequence[int]]
 
 
-def plan_of(row: Any) -> ItemPlan | None:
-    """The plan in a row that has one."""
-    if row.day is None:
-        return None
-    return ItemPlan(
-        item_id=row.item_id,
-        day=row.day,
-        store_ids=row.store_ids,
-        rates=Rates(
-            rate=np.array(row.rate),
-            shape=np.array(row.shape),
-            variance_ratio=np.array(row.variance_ratio),
-            shelf_days=np.array(row.shelf_days),
-        ),
-        voucher_units=np.array(row.voucher_units),
-        trigger_milli=np.array(row.trigger_milli, dtype=np.int64),
-        order_up_to_milli=np.array(row.order_up_to_milli, dtype=np.int64),
-        statuses=np.array(row.statuses, dtype=np.int8),
-    )
+def plans_of(rows: Sequence[Any]) -> Sequence[ItemPlan | None]:
+    """The plan in each row, None where it has none; all their arrays are slices of one array a column."""
+    planned = [row for row in rows if row.day is not None]
+    flat = {name: _flat(planned, name, kind) for name, kind in _PLAN_ARRAYS.items()}
+    found: list[ItemPlan | None] = []
+    start = 0
+    for row in rows:
+        if row.day is None:
+            found.append(None)
+            continue
+        where = slice(start, start + len(row.store_ids))
+        start = where.stop
+        found.append(
+            ItemPlan(
+                item_id=row.item_id,
+                day=row.day,
+                store_ids=row.store_ids,
+                rates=Rates(
+                    rate=flat["rate"][where],
+                    shape=flat["shape"][where],
+                    variance_ratio=flat["variance_ratio"][where],
+                    shelf_days=flat["shelf_days"][where],
+                ),
+                voucher_units=flat["voucher_units"][where],
+                trigger_milli=flat["trigger_milli"][where],
+                order_up_to_milli=flat["order_up_to_milli"][where],
+                statuses=flat["statuses"][where],
+            )
+        )
+    return found
 
 
 def plan_row(plan: ItemPlan) -> list[Any]:
@@ -66,27 +91,43 @@ def history_of(row: Any) -> RawHistory:
     return row.store_ids, row.days, row.sold_milli, row.moved_milli
 
 
-def view_of(
-    row: Any, plan: ItemPlan | None, commands: Sequence[Command], histories: Mapping[str, RawHistory]
-) -> ItemView:
-    """One item as a review sees it."""
-    return ItemView(
-        facts=ItemFacts(
-            item_id=row.item_id,
-            category=row.category,
-            pack_milli=row.pack_milli,
-            price_cents=row.price_cents,
-            cost_cents=row.cost_cents,
-            currency=row.currency,
-        ),
-        store_ids=row.shelf_store_ids,
-        on_hand_milli=np.array(row.on_hand_milli, dtype=np.int64),
-        counted=np.array(row.counted, dtype=np.bool_),
-        first_day=np.array(row.first_day, dtype=np.int64),
-        commands=commands,
-        plan=plan,
-        history=_sums(row.shelf_store_ids, histories.get(row.item_id)),
-    )
+def views_of(
+    rows: Sequence[Any], commands: Mapping[str, Sequence[Command]], histories: Mapping[str, RawHistory]
+) -> Sequence[ItemView]:
+    """The items as a review sees them, their stores in order."""
+    flat = {name: _flat(rows, name, kind) for name, kind in _SHELF_ARRAYS.items()}
+    views = []
+    start = 0
+    for row, plan in zip(rows, plans_of(rows), strict=True):
+        where = slice(start, start + len(row.shelf_store_ids))
+        start = where.stop
+        if any(map(ge, row.shelf_store_ids, row.shelf_store_ids[1:])):
+            raise RuntimeError("an aggregate did not keep the order of its input")
+        views.append(
+            ItemView(
+                facts=ItemFacts(
+                    item_id=row.item_id,
+                    category=row.category,
+                    pack_milli=row.pack_milli,
+                    price_cents=row.price_cents,
+                    cost_cents=row.cost_cents,
+                    currency=row.currency,
+                ),
+                store_ids=row.shelf_store_ids,
+                on_hand_milli=flat["on_hand_milli"][where],
+                counted=flat["counted"][where],
+                first_day=flat["first_day"][where],
+                commands=commands.get(row.item_id, ()),
+                plan=plan,
+                history=_sums(row.shelf_store_ids, histories.get(row.item_id)),
+            )
+        )
+    return views
+
+
+def _flat(rows: Sequence[Any], name: str, kind: type) -> Any:
+    """All rows' arrays one after the other."""
+    return np.array(list(chain.from_iterable(getattr(row, name) for row in rows)), dtype=kind)
 
 
 def _sums(store_ids: Sequence[str], history: RawHistory | None) -> DaySums | None:

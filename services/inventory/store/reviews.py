@@ -1,7 +1,7 @@
 """What a review reads and writes, on PostgreSQL: whole items at a time, their stores as arrays."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import TextClause, text
@@ -14,66 +14,66 @@ from services.inventory.domain.review import Outcome
 from services.inventory.domain.shelves import ItemView, day_of, start_of
 from services.inventory.store.columns import columns
 from services.inventory.store.commands import COLUMNS, PostgresCommands, command_of
-from services.inventory.store.plans import PLAN_TYPES, history_of, plan_of, plan_row, view_of
+from services.inventory.store.plans import PLAN_TYPES, RawHistory, history_of, plan_row, views_of
 from services.inventory.store.surroundings import read_surroundings
 
 LEVEL_DAYS = 28
 KEPT_DAYS = 84
 """Movements older than this are forgotten: a count that comes so late is taken as if nothing had moved before that."""
 
-_DAY = "(({} AT TIME ZONE 'UTC')::date - DATE '1970-01-01')"
 _HAS_LEVELS = text("SELECT EXISTS (SELECT FROM category_levels WHERE day = :day)")
 _NO_LEVELS = text("DELETE FROM category_levels")
-_FORGET = text("DELETE FROM movements WHERE at < :before")
+_FORGET = text("DELETE FROM movements WHERE day < :before")
 _FORGET_VOUCHERS = text("DELETE FROM voucher_demand WHERE last_day < :day")
 # Whole days only: what today will still bring does not depend on when the first review of the day runs.
+# How many days d of [a, b) have weekday w (Monday 0; (d + 3) % 7): count(b) - count(a) with count(x) = (x + 9 - w) / 7.
 _MAKE_LEVELS = text(f"""
-    WITH sold AS MATERIALIZED (
-        SELECT items.category, (extract(isodow FROM movements.at AT TIME ZONE 'UTC')::integer - 1) AS weekday,
-               sum(movements.sold_milli) AS sold_milli
+    WITH shelves AS (
+        SELECT items.category, greatest(stock.first_day, :day - {LEVEL_DAYS}) AS first_day, count(*) AS shelves
+        FROM stock JOIN items USING (item_id) WHERE items.stock_keeping AND stock.first_day < :day GROUP BY 1, 2
+    ), lived AS (
+        SELECT category, weekday, sum(shelves * ((:day + 9 - weekday) / 7 - (first_day + 9 - weekday) / 7)) AS shelf_days
+        FROM shelves CROSS JOIN generate_series(0, 6) AS weekday GROUP BY 1, 2
+    ), sold AS (
+        SELECT items.category, (movements.day + 3) % 7 AS weekday, sum(movements.sold_milli) AS sold_milli
         FROM movements JOIN items USING (item_id)
-        WHERE items.stock_keeping AND movements.at >= :since AND movements.at < :until
-        GROUP BY 1, 2
+        WHERE items.stock_keeping AND movements.day >= :day - {LEVEL_DAYS} AND movements.day < :day GROUP BY 1, 2
+    ), per_store AS (
+        SELECT items.category, count(*)::float8 / count(DISTINCT stock.store_id) AS shelves
+        FROM stock JOIN items USING (item_id) WHERE items.stock_keeping GROUP BY 1
     )
-    INSERT INTO category_levels (category, day, shelf_days, weekday_milli, shelves_per_store)
-    SELECT shelves.category, :day, shelves.shelf_days,
-           ARRAY(SELECT coalesce(sum(sold.sold_milli), 0)::bigint FROM generate_series(0, 6) AS week (day)
-                 LEFT JOIN sold ON sold.category = shelves.category AND sold.weekday = week.day
-                 GROUP BY week.day ORDER BY week.day),
-           shelves.shelves_per_store
-    FROM (
-        SELECT items.category, count(*)::float8 / count(DISTINCT stock.store_id) AS shelves_per_store,
-               sum(greatest(:day - greatest({_DAY.format("stock.first_at")}, :day - {LEVEL_DAYS}), 0))::bigint AS shelf_days
-        FROM stock JOIN items USING (item_id) WHERE items.stock_keeping GROUP BY items.category
-    ) AS shelves
+    INSERT INTO category_levels (category, day, weekday_milli, weekday_shelf_days, shelves_per_store)
+    SELECT lived.category, :day, array_agg(coalesce(sold.sold_milli, 0)::bigint ORDER BY lived.weekday),
+           array_agg(lived.shelf_days::bigint ORDER BY lived.weekday), min(per_store.shelves)
+    FROM lived JOIN per_store USING (category) LEFT JOIN sold USING (category, weekday)
+    GROUP BY lived.category
 """)  # noqa: S608  # our own expressions
 _CLAIM = text("""
     DELETE FROM agenda WHERE item_id IN (
         SELECT item_id FROM agenda WHERE due_at <= :now ORDER BY item_id LIMIT :batch FOR UPDATE SKIP LOCKED
     ) RETURNING item_id
 """)
+# Aggregates keep the order in which their input comes; the store checks that it did.
 _LOAD = text(f"""
-    SELECT shelf.item_id, items.category, items.pack_milli, items.price_cents, items.cost_cents, items.currency,
-           array_agg(shelf.store_id ORDER BY shelf.store_id) AS shelf_store_ids,
-           array_agg(shelf.on_hand_milli ORDER BY shelf.store_id) AS on_hand_milli,
-           array_agg(shelf.counted_at IS NOT NULL ORDER BY shelf.store_id) AS counted,
-           array_agg({_DAY.format("shelf.first_at")} ORDER BY shelf.store_id) AS first_day,
+    SELECT shelves.*, items.category, items.pack_milli, items.price_cents, items.cost_cents, items.currency,
            {", ".join(f"plans.{name}" for name in list(PLAN_TYPES)[1:])}
-    FROM stock AS shelf JOIN items ON items.item_id = shelf.item_id LEFT JOIN plans ON plans.item_id = shelf.item_id
-    WHERE shelf.item_id = ANY(CAST(:item_ids AS text[])) AND items.stock_keeping
-    GROUP BY shelf.item_id, items.item_id, plans.item_id
-    ORDER BY shelf.item_id
-""")  # noqa: S608  # our own expressions
-_HISTORY = text(f"""
+    FROM (
+        SELECT item_id, array_agg(store_id) AS shelf_store_ids, array_agg(on_hand_milli) AS on_hand_milli,
+               array_agg(counted_at IS NOT NULL) AS counted, array_agg(first_day) AS first_day
+        FROM (SELECT item_id, store_id, on_hand_milli, counted_at, first_day FROM stock
+              WHERE item_id = ANY(CAST(:item_ids AS text[])) ORDER BY item_id, store_id) AS ordered
+        GROUP BY item_id
+    ) AS shelves
+    JOIN items ON items.item_id = shelves.item_id AND items.stock_keeping
+    LEFT JOIN plans ON plans.item_id = shelves.item_id
+    ORDER BY shelves.item_id
+""")  # noqa: S608  # our own columns
+_HISTORY = text("""
     SELECT item_id, array_agg(store_id) AS store_ids, array_agg(day) AS days,
            array_agg(sold_milli) AS sold_milli, array_agg(moved_milli) AS moved_milli
-    FROM (
-        SELECT item_id, store_id, {_DAY.format("at")} AS day, sum(sold_milli)::bigint AS sold_milli,
-               sum(moved_milli)::bigint AS moved_milli
-        FROM movements WHERE item_id = ANY(CAST(:item_ids AS text[])) AND at >= :since GROUP BY 1, 2, 3
-    ) AS sums
+    FROM movements WHERE item_id = ANY(CAST(:item_ids AS text[])) AND day >= :since
     GROUP BY item_id
-""")  # noqa: S608  # our own expressions
+""")
 _COMMANDS = text(f"""
     SELECT {COLUMNS} FROM commands
     WHERE item_id = ANY(CAST(:item_ids AS text[]))
@@ -121,10 +121,9 @@ class PostgresReviews:
         if (await self._tx.connection.execute(_HAS_LEVELS, {"day": day})).scalar_one():
             return
         await self._tx.connection.execute(_NO_LEVELS)
-        await self._tx.connection.execute(_FORGET, {"before": start_of(day - KEPT_DAYS)})
+        await self._tx.connection.execute(_FORGET, {"before": day - KEPT_DAYS})
         await self._tx.connection.execute(_FORGET_VOUCHERS, {"day": day})
-        window = {"since": start_of(day - LEVEL_DAYS), "until": start_of(day)}
-        await self._tx.connection.execute(_MAKE_LEVELS, {"day": day, **window})
+        await self._tx.connection.execute(_MAKE_LEVELS, {"day": day})
 
     async def claim(self, now: datetime, limit: int) -> Sequence[str]:
         """Take the next items off the agenda."""
@@ -135,15 +134,9 @@ class PostgresReviews:
         """These items in order, read after their locks."""
         day = day_of(now)
         rows = (await self._tx.connection.execute(_LOAD, {"item_ids": list(item_ids)})).all()
-        plans = {row.item_id: plan_of(row) for row in rows}
-        stale = [
-            row.item_id
-            for row in rows
-            if (plan := plans[row.item_id]) is None or plan.day != day or plan.store_ids != row.shelf_store_ids
-        ]
+        stale = [row.item_id for row in rows if row.day != day or row.store_ids != row.shelf_store_ids]
         commands = await self._open_commands([row.item_id for row in rows], start_of(day))
-        history = await self._history(stale, day)
-        return [view_of(row, plans[row.item_id], commands.get(row.item_id, ()), history) for row in rows]
+        return views_of(rows, commands, await self._history(stale, day))
 
     async def surroundings(self, items: Sequence[ItemView], now: datetime, policy: Policy) -> Surroundings:
         """Levels, lanes and vouchers for these items."""
@@ -181,9 +174,9 @@ class PostgresReviews:
             found.setdefault(row.item_id, []).append(command_of(row))
         return found
 
-    async def _history(self, item_ids: Sequence[str], day: int) -> Mapping[str, Any]:
+    async def _history(self, item_ids: Sequence[str], day: int) -> Mapping[str, RawHistory]:
         if not item_ids:
             return {}
-        since = start_of(day) - timedelta(days=WINDOW_DAYS - 1)
-        rows = await self._tx.connection.execute(_HISTORY, {"item_ids": list(item_ids), "since": since})
+        window = {"item_ids": list(item_ids), "since": day - WINDOW_DAYS + 1}
+        rows = await self._tx.connection.execute(_HISTORY, window)
         return {row.item_id: history_of(row) for row in rows}

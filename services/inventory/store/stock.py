@@ -1,29 +1,29 @@
 """Stock on PostgreSQL: integer sums kept up step by step, in any order of arrival, by as few statements as a batch allows."""
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
 
 from sqlalchemy import text
 
 from libs.common.persistence import Transaction
+from services.inventory.domain.shelves import day_of
 from services.inventory.domain.stock import Count, Movement, is_in_count
 from services.inventory.ports import VoucherDemand
 from services.inventory.store.columns import columns
 
 _MOVED = text("""
-    INSERT INTO movements (item_id, store_id, at, sold_milli, moved_milli)
+    INSERT INTO movements (item_id, store_id, at, day, sold_milli, moved_milli)
     SELECT * FROM unnest(CAST(:item_id AS text[]), CAST(:store_id AS text[]), CAST(:at AS timestamptz[]),
-                         CAST(:sold_milli AS bigint[]), CAST(:moved_milli AS bigint[]))
+                         CAST(:day AS integer[]), CAST(:sold_milli AS bigint[]), CAST(:moved_milli AS bigint[]))
     ON CONFLICT (item_id, store_id, at) DO UPDATE
     SET sold_milli = movements.sold_milli + excluded.sold_milli, moved_milli = movements.moved_milli + excluded.moved_milli
 """)
 _STOCK = text("""
-    INSERT INTO stock (item_id, store_id, on_hand_milli, sold_milli, first_at)
+    INSERT INTO stock (item_id, store_id, on_hand_milli, sold_milli, first_day)
     SELECT * FROM unnest(CAST(:item_id AS text[]), CAST(:store_id AS text[]), CAST(:change_milli AS bigint[]),
-                         CAST(:sold_milli AS bigint[]), CAST(:first_at AS timestamptz[]))
+                         CAST(:sold_milli AS bigint[]), CAST(:first_day AS integer[]))
     ON CONFLICT (item_id, store_id) DO UPDATE
     SET on_hand_milli = stock.on_hand_milli + excluded.on_hand_milli, sold_milli = stock.sold_milli + excluded.sold_milli,
-        first_at = least(stock.first_at, excluded.first_at)
+        first_day = least(stock.first_day, excluded.first_day)
     RETURNING item_id, store_id, counted_at
 """)
 _CORRECT = text("""
@@ -33,13 +33,14 @@ _CORRECT = text("""
     WHERE (stock.item_id, stock.store_id) = (late.item_id, late.store_id)
 """)
 _COUNTED = text("""
-    INSERT INTO stock (item_id, store_id, counted_milli, on_hand_milli, counted_at, counted_by, first_at)
-    SELECT item_id, store_id, counted_milli, counted_milli, at, event_id, at
+    INSERT INTO stock (item_id, store_id, counted_milli, on_hand_milli, counted_at, counted_by, first_day)
+    SELECT item_id, store_id, counted_milli, counted_milli, at, event_id, day
     FROM unnest(CAST(:item_id AS text[]), CAST(:store_id AS text[]), CAST(:counted_milli AS bigint[]),
-                CAST(:at AS timestamptz[]), CAST(:event_id AS text[])) AS new (item_id, store_id, counted_milli, at, event_id)
+                CAST(:at AS timestamptz[]), CAST(:event_id AS text[]), CAST(:day AS integer[]))
+         AS new (item_id, store_id, counted_milli, at, event_id, day)
     ON CONFLICT (item_id, store_id) DO UPDATE
     SET counted_milli = excluded.counted_milli, counted_at = excluded.counted_at, counted_by = excluded.counted_by,
-        first_at = least(stock.first_at, excluded.first_at)
+        first_day = least(stock.first_day, excluded.first_day)
     WHERE stock.counted_at IS NULL OR (stock.counted_at, stock.counted_by) < (excluded.counted_at, excluded.counted_by)
     RETURNING item_id, store_id
 """)
@@ -81,11 +82,11 @@ class PostgresStock:
         """Apply sums of movements; what a later count already holds is taken out again while its row is locked."""
         if not movements:
             return
-        names = ("item_id", "store_id", "at", "sold_milli", "moved_milli")
-        rows = [(one.item_id, one.store_id, one.at, one.sold_milli, one.moved_milli) for one in movements]
+        names = ("item_id", "store_id", "at", "day", "sold_milli", "moved_milli")
+        rows = [(*one.place, one.at, day_of(one.at), one.sold_milli, one.moved_milli) for one in movements]
         await self._tx.connection.execute(_MOVED, columns(names, rows))
-        names = ("item_id", "store_id", "change_milli", "sold_milli", "first_at")
-        found = await self._tx.connection.execute(_STOCK, columns(names, _by_shelf(movements)))
+        shelf_names = ("item_id", "store_id", "change_milli", "sold_milli", "first_day")
+        found = await self._tx.connection.execute(_STOCK, columns(shelf_names, _by_shelf(movements)))
         counted = {(row.item_id, row.store_id): row.counted_at for row in found if row.counted_at is not None}
         late: dict[tuple[str, str], int] = {}
         for one in movements:
@@ -99,8 +100,8 @@ class PostgresStock:
         """Apply counts, then add what moved after them."""
         if not counts:
             return
-        names = ("item_id", "store_id", "counted_milli", "at", "event_id")
-        rows = [(one.item_id, one.store_id, one.on_hand_milli, one.at, one.event_id) for one in counts]
+        names = ("item_id", "store_id", "counted_milli", "at", "event_id", "day")
+        rows = [(*one.place, one.on_hand_milli, one.at, one.event_id, day_of(one.at)) for one in counts]
         found = (await self._tx.connection.execute(_COUNTED, columns(names, rows))).all()
         if found:
             await self._tx.connection.execute(_RECOUNT, columns(("item_id", "store_id"), found))
@@ -120,10 +121,10 @@ class PostgresStock:
         await self._tx.connection.execute(_EXPECT, columns(names, rows))
 
 
-def _by_shelf(movements: Sequence[Movement]) -> list[tuple[str, str, int, int, datetime]]:
-    """Per item and store: change, sold, first moment; in order."""
-    sums: dict[tuple[str, str], tuple[int, int, datetime]] = {}
+def _by_shelf(movements: Sequence[Movement]) -> list[tuple[str, str, int, int, int]]:
+    """Per item and store: change, sold, first day; in order."""
+    sums: dict[tuple[str, str], tuple[int, int, int]] = {}
     for one in movements:
-        change, sold, first = sums.get(one.place, (0, 0, one.at))
-        sums[one.place] = (change + one.change_milli, sold + one.sold_milli, min(first, one.at))
+        change, sold, first = sums.get(one.place, (0, 0, day_of(one.at)))
+        sums[one.place] = (change + one.change_milli, sold + one.sold_milli, min(first, day_of(one.at)))
     return [(*place, *found) for place, found in sorted(sums.items())]

@@ -11,7 +11,9 @@ from services.inventory.domain.planning import Surroundings
 from services.inventory.domain.replenishment import Policy
 from services.inventory.domain.shelves import ItemView, Levels, VoucherLine
 
-_LEVELS = text("SELECT category, shelf_days, weekday_milli, shelves_per_store FROM category_levels ORDER BY category")
+_LEVELS = text(
+    "SELECT category, weekday_milli, weekday_shelf_days, shelves_per_store FROM category_levels ORDER BY category"
+)
 _LANES = text("SELECT lane_id, supplier_id, store_id, category, lead_time_hours, order_weekdays FROM lanes")
 _VOUCHERS = text("""
     SELECT store_id, item_id, category, first_day, last_day, expected_micro FROM voucher_demand
@@ -56,13 +58,11 @@ async def read_surroundings(tx: Transaction, items: Sequence[ItemView], day: int
 
 
 async def _levels(tx: Transaction) -> Levels:
-    rows = (await tx.connection.execute(_LEVELS)).all()
-    return Levels(
-        {
-            row.category: CategoryLevel(
-                category=row.category, shelf_days=row.shelf_days, weekday_milli=tuple(row.weekday_milli)
-            )
-            for row in rows
-        },
-        {row.category: row.shelves_per_store for row in rows},
-    )
+    by_category: dict[str, CategoryLevel] = {}
+    shelves_per_store: dict[str, float] = {}
+    for category, weekday_milli, weekday_shelf_days, shelves in await tx.connection.execute(_LEVELS):
+        by_category[category] = CategoryLevel(
+            category=category, weekday_milli=tuple(weekday_milli), weekday_shelf_days=tuple(weekday_shelf_days)
+        )
+        shelves_per_store[category] = shelves
+    return Levels(by_category, shelves_per_store)

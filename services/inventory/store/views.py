@@ -9,7 +9,7 @@ from services.inventory.domain.command import Command
 from services.inventory.domain.shelves import ItemPlan
 from services.inventory.ports import CommandFilter, StockView
 from services.inventory.store.commands import COLUMNS, command_of
-from services.inventory.store.plans import PLAN_TYPES, plan_of
+from services.inventory.store.plans import PLAN_TYPES, plans_of
 
 _OPEN = "commands.status NOT IN ('rejected', 'closed', 'expired')"
 _COMING = "greatest(coalesce(promised_milli, quantity_milli) - received_milli, 0)"
@@ -77,7 +77,7 @@ class PostgresViews:
     async def plan(self, item_id: str) -> ItemPlan | None:
         """An item's last plan."""
         row = (await self._tx.connection.execute(_PLAN, {"item_id": item_id})).one_or_none()
-        return None if row is None else plan_of(row)
+        return None if row is None else plans_of([row])[0]
 
     async def commands(self, wanted: CommandFilter) -> Sequence[Command]:
         """Commands in the order of ids."""
