@@ -18,7 +18,7 @@ _KEEP_CONSENTS = text("""
         accepted_at = excluded.accepted_at
     WHERE (consents.occurred_at, consents.event_id) < (excluded.occurred_at, excluded.event_id)
 """)
-# Links are rare, and two that change at once could each miss the other's edge: so one at a time.
+# Links are rare, and two around the same person would lock its facets crosswise: so one at a time.
 _ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtext('profile.identity'), 0)")
 _KEEP_LINKS = text("""
     INSERT INTO links (first_customer_id, second_customer_id, linked, occurred_at, event_id)

@@ -134,6 +134,17 @@ async def test_unlinking_restores_both_views(database: Database) -> None:
         assert (change["customer_id"], change["version"]) == (change["now_customer_id"], 2)
 
 
+async def test_an_id_that_no_link_names_is_superseded_with_its_person(database: Database) -> None:
+    first, middle, last = sorted((card(number) for number in range(3)), key=lambda who: own_customer_id(who.key))
+    async with running_profile(database) as profile:
+        await profile.take([a_link("l1", middle, last)])
+        await profile.fold_all()
+        assert set(await profile.snapshots()) == {own_customer_id(middle.key)}
+        await profile.take([a_link("l2", last, first, day=1)])
+        await profile.fold_all()
+        assert set(await profile.snapshots()) == {own_customer_id(first.key)}
+
+
 async def test_an_older_link_that_comes_late_does_not_undo_the_unlink(database: Database) -> None:
     async with running_profile(database) as profile:
         await profile.take([a_link("l2", card(1), visitor(1), linked=False, day=2)])

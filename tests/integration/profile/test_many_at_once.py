@@ -9,6 +9,10 @@ import pytest
 
 from libs.common.contracts import Event
 from libs.common.errors import RetryableError
+from services.profile.handlers.folding import fold_dirty
+from services.profile.handlers.identity import take_consents_and_links
+from services.profile.handlers.intake import own_customer_id
+from services.profile.store import PostgresProfileStore
 from tests.support.postgres import Database
 from tests.support.profile_events import a_link, a_return, a_sale, a_view, an_answer, card, visitor
 from tests.support.profile_running import RunningProfile, running_profile
@@ -84,3 +88,31 @@ async def test_nothing_is_lost_between_writers_linkers_and_folders(
         await asyncio.gather(*beside)
         await profile.fold_all()
         assert (await profile.facets(), await profile.views()) == expected
+
+
+async def test_a_folder_waits_for_the_one_that_folds_the_same_customer(database: Database) -> None:
+    async with running_profile(database) as profile:
+        await profile.take([a_sale("r0", card(1), day=-1)])
+        await profile.fold_all()
+        await profile.take([a_sale("r1", card(1))])
+        async with profile.parts.transactions.begin() as tx:
+            await fold_dirty(PostgresProfileStore(tx), 10, profile.returns)
+            await profile.take([a_sale("r2", card(1), day=1)])
+            second = asyncio.create_task(profile.fold_once())
+            await asyncio.wait({second}, timeout=0.3)
+            assert not second.done()
+        await second
+        [snapshot] = (await profile.snapshots()).values()
+        assert (snapshot.version, len(snapshot.ranking_state["visit_at_seconds"])) == (3, 3)
+
+
+async def test_two_links_at_once_make_one_person(database: Database) -> None:
+    a, b, c, d = sorted((card(number) for number in range(4)), key=lambda who: own_customer_id(who.key))
+    async with running_profile(database) as profile:
+        await profile.take([a_link("bc", b, c)])
+        async with profile.parts.transactions.begin() as tx:
+            await take_consents_and_links(PostgresProfileStore(tx), [a_link("cd", c, d, day=1)])
+            second = asyncio.create_task(profile.take([a_link("ab", a, b, day=1)]))
+            await asyncio.wait({second}, timeout=0.3)
+        await second
+        assert {row["customer_id"] for row in await profile.facets()} == {own_customer_id(a.key)}
