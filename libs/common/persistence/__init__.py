@@ -2,6 +2,7 @@
 
 from libs.common.persistence.backoff import Backoff
 from libs.common.persistence.engine import Timeouts, make_engine
+from libs.common.persistence.housekeeping import Housekeeping
 from libs.common.persistence.inbox import mark_seen, prune_inbox
 from libs.common.persistence.messages import OutboxMessage, Sender
 from libs.common.persistence.metrics import RelayMetrics
@@ -14,6 +15,7 @@ from libs.common.persistence.version_outbox import VersionedTable, VersionRelay,
 
 __all__ = [
     "Backoff",
+    "Housekeeping",
     "InvalidValue",
     "OffsetKey",
     "OutboxMessage",

@@ -22,6 +22,8 @@ class MemoryBroker:
     logs: dict[TopicPartition, list[Record]] = field(default_factory=dict)
     starts: dict[TopicPartition, int] = field(default_factory=dict)
     members: dict[str, list["MemorySource"]] = field(default_factory=dict)
+    committed: dict[tuple[str, TopicPartition], int] = field(default_factory=dict)
+    """Kafka's own offsets: like its client's auto-commit, past whatever was handed out, applied or not."""
 
     def __post_init__(self) -> None:
         for topic, count in self.topics.items():
@@ -41,6 +43,7 @@ class MemoryBroker:
         """Come back as another broker with empty logs; every member has to join again."""
         self.cluster_id = cluster_id
         self.starts.clear()
+        self.committed.clear()
         for log in self.logs.values():
             log.clear()
         for group in self.members:
@@ -60,7 +63,7 @@ class MemoryBroker:
         if members:
             mine = [partition for partition in self.logs if partition.topic in members[0].topics]
             for place, partition in enumerate(mine):
-                members[place % len(members)].assigned[partition] = 0
+                members[place % len(members)].assigned[partition] = self.committed.get((group, partition), 0)
         for member in members:
             member.reassigned()
 
@@ -119,6 +122,7 @@ class MemorySource:
             if records:
                 polled[partition] = records
                 self.assigned[partition] = records[-1].offset + 1
+                self._broker.committed[self._group, partition] = records[-1].offset + 1
         return polled
 
     def seek(self, partition: TopicPartition, offset: int) -> bool:

@@ -67,6 +67,7 @@ class Watchdog:
         self._group = group
         self._progress = Progress(limit_seconds=runtime.stall_seconds, step_cap_seconds=2 * runtime.look_seconds)
         self._last_assignment: frozenset[TopicPartition] = frozenset()
+        self._reported: frozenset[TopicPartition] = frozenset()
 
     def healthy(self) -> bool:
         """False only when a partition of ours has lag, has not moved for the limit, and broker and database are well."""
@@ -107,6 +108,10 @@ class Watchdog:
         newest_applied_ms: Callable[[TopicPartition], int | None],
     ) -> None:
         now_ms = self._runtime.clock.now().timestamp() * 1000
+        for gone in self._reported - positions.keys():  # somebody else's lag now
+            self._runtime.metrics.lag_records.remove(self._group, gone.topic, str(gone.partition))
+            self._runtime.metrics.lag_seconds.remove(self._group, gone.topic, str(gone.partition))
+        self._reported = frozenset(positions)
         for partition, (next_offset, end) in positions.items():
             labels = (self._group, partition.topic, str(partition.partition))
             lag = max(0, end - next_offset)

@@ -274,7 +274,7 @@ async def running(*parts: Part) -> AsyncIterator[None]:
         await asyncio.gather(*tasks)
 
 
-async def until(condition: Callable[[], object], *, within_seconds: float = 15.0) -> None:
+async def until(condition: Callable[[], object], *, within_seconds: float = 30.0) -> None:
     """Wait for an (async) condition; AssertionError when it does not come true in time."""
     async with asyncio.timeout(within_seconds):
         while True:

@@ -169,6 +169,19 @@ async def test_what_a_new_log_says_is_never_booked_on_the_old_one(ledger: Ledger
     assert await ledger.effects() == Counter(f"event-{number}" for number in range(140))
 
 
+async def test_what_another_member_fetched_and_never_applied_is_applied_by_the_next_owner(ledger: Ledger) -> None:
+    async with running(ledger.consumer()):
+        await ledger.publish(movement(number) for number in range(40))
+        await until(lambda: ledger.applied(40))
+        fleeting = ledger.memory_source()
+        await fleeting.start(lambda: None)
+        await ledger.publish(movement(number) for number in range(40, 140))
+        assert await fleeting.poll()
+        await fleeting.stop()
+        await until(lambda: ledger.applied(140))
+    assert await ledger.effects() == Counter(f"event-{number}" for number in range(140))
+
+
 async def test_an_offset_below_the_log_is_an_error(ledger: Ledger) -> None:
     await ledger.publish(movement(number, item="milk") for number in range(10))
     async with running(ledger.consumer()):

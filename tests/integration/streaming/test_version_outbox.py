@@ -85,12 +85,21 @@ def shown(ledger: Ledger) -> dict[str, list[list[int]]]:
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_two_relays_show_every_final_state_and_versions_rise_per_key(ledger: Ledger, seed: int) -> None:
     random = Random(seed)
+    assert ledger.memory is not None
+
+    class Slow(MemorySender):
+        """The wire takes its time, more or less."""
+
+        async def send_many(self, messages: Sequence[OutboxMessage]) -> Sequence[UsualError | None]:
+            await asyncio.sleep(random.random() * 0.02)  # noqa: TID251  # the way to the broker
+            return await super().send_many(messages)
 
     async def writer(place: int) -> None:
         for number in range(60):
             await change(ledger, f"item-{random.randrange(8)}", place * 1_000 + number)
 
-    async with running(relay(ledger, batch_rows=3), relay(ledger, batch_rows=3)):
+    slow = Slow(ledger.memory)
+    async with running(relay(ledger, slow, batch_rows=3), relay(ledger, slow, batch_rows=3)):
         await asyncio.gather(*(writer(place) for place in range(5)))
         await until(lambda: caught_up(ledger))
     history = shown(ledger)
@@ -119,6 +128,19 @@ async def test_a_new_log_gets_every_state_again(ledger: Ledger) -> None:
         ledger.memory.replace("memory-2")
         await until(lambda: len(shown(ledger)) == 20)
     assert ledger.metric("outbox_republished_total") == 1
+
+
+async def test_a_send_without_acknowledgement_leaves_its_row_unpublished(ledger: Ledger) -> None:
+    class Unsure(MemorySender):
+        async def send_many(self, messages: Sequence[OutboxMessage]) -> Sequence[UsualError | None]:
+            return [SendUnknown("no acknowledgement") for _ in messages]
+
+    assert ledger.memory is not None
+    await change(ledger, "item", 1)
+    assert await relay(ledger, Unsure(ledger.memory)).run_once() == 0
+    assert not await caught_up(ledger)
+    assert await relay(ledger).run_once() == 1
+    assert shown(ledger) == {"item": [[1, 1]]}
 
 
 async def test_an_old_state_that_arrives_late_does_not_stay_the_last_one(ledger: Ledger) -> None:

@@ -43,6 +43,23 @@ async def test_a_broker_that_is_away_is_not_the_consumers_fault(database: Databa
                 assert await consumer.healthy()
 
 
+async def test_not_even_a_stuck_consumer_is_restarted_while_the_broker_is_away(database: Database) -> None:
+    go_on = asyncio.Event()
+
+    async def frozen(tx: Transaction, batch: Batch) -> None:
+        await go_on.wait()
+
+    async with memory_ledger(database.url("inventory"), partitions=1) as ledger:
+        consumer = ledger.consumer(frozen, runtime=_impatient(ledger))
+        async with running(consumer):
+            await ledger.publish([movement(1)])
+            await until(lambda: _unhealthy(consumer.healthy()))
+            assert ledger.memory is not None
+            ledger.memory.down = True
+            await until(consumer.healthy)
+            go_on.set()
+
+
 async def _unhealthy(healthy: object) -> bool:
     assert asyncio.iscoroutine(healthy)
     return not await healthy

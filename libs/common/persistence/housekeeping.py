@@ -1,0 +1,38 @@
+"""Forgets what no repeat can need any more; one part of each worker."""
+
+from datetime import timedelta
+
+from libs.common.clock import Clock
+from libs.common.persistence.backoff import Backoff
+from libs.common.persistence.inbox import prune_inbox
+from libs.common.persistence.relay import RelayLoop
+from libs.common.persistence.transaction import Transactions
+
+INBOX_WINDOW = timedelta(days=35)
+"""A week beyond the longest that raw events stay in a topic."""
+
+
+class Housekeeping:
+    """Prunes the inbox at its start and every hour."""
+
+    def __init__(
+        self, transactions: Transactions, *, clock: Clock, backoff: Backoff, window: timedelta = INBOX_WINDOW
+    ) -> None:
+        self._transactions = transactions
+        self._clock = clock
+        self._window = window
+        self._loop = RelayLoop(self.run_once, name="housekeeping", backoff=backoff, idle_seconds=3_600.0)
+
+    async def run(self) -> None:
+        """Work until `stop`."""
+        await self._loop.run()
+
+    def stop(self) -> None:
+        """End `run`."""
+        self._loop.stop()
+
+    async def run_once(self) -> int:
+        """Prune once; returns 0 so that the loop rests."""
+        async with self._transactions.begin() as tx:
+            await prune_inbox(tx, before=self._clock.now() - self._window)
+        return 0
