@@ -17,6 +17,7 @@ from libs.common.ids import derived_id
 from libs.ranking.population import COLUMNS, PopulationState
 from libs.ranking.state import PastVisit, state_of
 from services.offers.domain.campaign import Campaign
+from services.offers.domain.needs import MODEL_NAME
 
 NOW = datetime(2026, 3, 10, 15, 0, tzinfo=UTC)
 CATEGORIES = ("bread", "cheese", "coffee", "eggs", "fruit", "milk", "pasta", "yoghurt")
@@ -129,7 +130,7 @@ def a_model(number: int = 1) -> Event:
     """The prior ranker with a population in which low numbers sell best."""
     body = {"format": 1, "model": None, "population": b64encode(a_population().encode()).decode()}
     published = ModelPublished(
-        model_name="needs", number=number, model_id=f"needs-{number}", trained_until=NOW, body=body
+        model_name=MODEL_NAME, number=number, model_id=f"needs-{number}", trained_until=NOW, body=body
     )
     return an_event(published, f"needs:{number}")
 

@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from libs.common.contracts.topics import PROFILE_SNAPSHOTS
-from libs.common.errors import RetryableError
 from libs.common.persistence import OutboxRelay, RelayMetrics, RelayRuntime, Transaction, stored_offsets
 from libs.common.persistence.relay import RelayLoop
 from libs.common.streaming import Cluster, Consumer, Producer, StreamMetrics, StreamRuntime, Subscription, Worker
@@ -63,9 +62,9 @@ def worker_of(parts: Parts) -> Worker:
         metrics=RelayMetrics(parts.registry),
         backoff=parts.backoff,
     )
-    rounds = [
+    rounds: list[RelayLoop | FeedWatch] = [
         _every(_MEASURE_SECONDS, "measure", measure_round(parts), parts),
-        _every(_FEED_SECONDS, "feed", feed_round(parts, Cluster(stream)), parts),
+        FeedWatch(parts, Cluster(stream)),
     ]
     if not parts.settings.play_mode:
         rounds.append(_every(parts.settings.expiry_seconds, "expiry", expiry_round(parts), parts))
@@ -109,28 +108,40 @@ def measure_round(parts: Parts) -> Round:
     return measure
 
 
-def feed_round(parts: Parts, cluster: Cluster) -> Round:
-    """Notes that the snapshots are complete up to now, for each partition whose log is read to its end.
+class FeedWatch:
+    """Notes again and again that the snapshots are complete up to now, for each partition whose log is read to its end.
 
     Without a broker nothing is noted: after a while nobody's own profile is used, since a consent may have been
     withdrawn and we could not know.
     """
 
-    async def look() -> int:
-        now = parts.clock.now()
+    def __init__(self, parts: Parts, cluster: Cluster) -> None:
+        self._parts = parts
+        self._cluster = cluster
+        self._loop = _every(_FEED_SECONDS, "feed", self.look, parts)
+
+    async def run(self) -> None:
+        """Look until `stop`."""
         try:
-            incarnation = await cluster.incarnation()
-            ends = await cluster.end_offsets([PROFILE_SNAPSHOTS.name])
-        except RetryableError:
-            return 0
-        async with parts.transactions.begin() as tx:
+            await self._loop.run()
+        finally:
+            await self._cluster.close()
+
+    def stop(self) -> None:
+        """End `run` after the present look."""
+        self._loop.stop()
+
+    async def look(self) -> int:
+        """One look; returns 0. Raises RetryableError when broker or database is away."""
+        now = self._parts.clock.now()
+        incarnation = await self._cluster.incarnation()
+        ends = await self._cluster.end_offsets([PROFILE_SNAPSHOTS.name])
+        async with self._parts.transactions.begin() as tx:
             stored = await stored_offsets(tx, GROUP, incarnation)
             for topic, partition in sorted(ends):
                 if stored.get((topic, partition), 0) >= ends[topic, partition]:
                     await PostgresReadModel(tx).feed_reached(topic, partition, now)
         return 0
-
-    return look
 
 
 def _every(seconds: float, name: str, work: Round, parts: Parts) -> RelayLoop:

@@ -14,6 +14,9 @@ from libs.ranking.ranker import LearnedRanker, Need, PriorRanker, Ranker
 from libs.ranking.state import CustomerRankingState, Moment
 from services.offers.domain.catalogue import Item
 
+MODEL_NAME = "next-basket-till"
+"""Of the models that profile publishes, the one that is asked right after a receipt."""
+
 ITEMS_RANKED = 60
 ITEMS_NAMED = 5
 PRIOR_ITEMS = 120
@@ -41,6 +44,12 @@ class NeedModel:
     model_id: str
     ranker: Ranker
     population: PopulationState
+
+    @classmethod
+    def unlearned(cls) -> Self:
+        """What is asked until a model was published: the customer's own habits, and nothing of others."""
+        prior = PriorRanker()
+        return cls(model_id=prior.model_id, ranker=prior, population=PopulationState())
 
     @classmethod
     def of(cls, model_id: str, body: Mapping[str, Any]) -> Self:

@@ -32,7 +32,6 @@ from services.offers.ports.checkout import (
 
 ANSWER_SECONDS = 0.02
 """Of the deadline, what is kept for making and sending the answer."""
-NO_MODEL = "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,9 +144,7 @@ class CheckoutDesk:
         fresh_at = view.snapshots_fresh_at
         if fresh_at is None or self.clock.now() - fresh_at > self.fresh_within:
             return "stale-profile"
-        if not view.customer.personal_offers:
-            return "no-consent"
-        return None if self.keeper.knowledge.model else "no-model"
+        return None if view.customer.personal_offers else "no-consent"
 
     def _request(self, asked: _Asked) -> tuple[Proposal, IssueRequest]:
         checkout, knowledge = asked.checkout, self.keeper.knowledge
@@ -184,8 +181,6 @@ class CheckoutDesk:
 
     def _needs(self, asked: _Asked) -> Sequence[CategoryNeed]:
         knowledge, basket = self.keeper.knowledge, asked.checkout.item_ids
-        if knowledge.model is None:
-            return ()
         if asked.personal is None:
             popular = knowledge.model.popular(set(basket))
             return by_category(popular, knowledge.items, asked.view.there, ())
@@ -205,14 +200,13 @@ class CheckoutDesk:
 
     def _proposal(self, asked: _Asked, decision: Decision) -> Proposal:
         knowledge, checkout = self.keeper.knowledge, asked.checkout
-        needs_model = knowledge.model.model_id if knowledge.model else NO_MODEL
         return Proposal(
             checkout_id=checkout.checkout_id,
             decision_id=derived_id("decision", checkout.checkout_id),
             tier=0 if asked.personal else 1,
             reason=asked.reason if decision.chosen else decision.reason,
             group=decision.group,
-            model_id=f"{needs_model}/{MODEL_ID}",
+            model_id=f"{knowledge.model.model_id}/{MODEL_ID}",
             columns=checkout.columns,
             vouchers=tuple(
                 proposed(slot, chosen, checkout.checkout_id, checkout.currency, (asked.store, asked.now), knowledge)

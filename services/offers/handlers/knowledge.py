@@ -24,7 +24,7 @@ class Knowledge:
     campaigns: dict[str, Campaign] = field(default_factory=dict)
     items: dict[str, Item] = field(default_factory=dict)
     stores: dict[str, Store] = field(default_factory=dict)
-    model: NeedModel | None = None
+    model: NeedModel = field(default_factory=NeedModel.unlearned)
     prior_item_ids: list[str] = field(default_factory=list)
     loaded: bool = False
 

@@ -19,7 +19,7 @@ class ReadModel(Protocol):
         ...
 
     async def apply_models(self, events: Sequence[Event]) -> None:
-        """Newest population models."""
+        """The newest of the models that checkouts ask."""
         ...
 
     async def apply_availability(self, events: Sequence[Event], gone: Sequence[str]) -> None:

@@ -14,6 +14,7 @@ from libs.common.contracts.inventory import Availability
 from libs.common.contracts.profile import IdentityChanged, ModelPublished, ProfileSnapshot
 from libs.common.persistence import Transaction, mark_seen
 from libs.ranking.state import CustomerRankingState, state_of
+from services.offers.domain.needs import MODEL_NAME
 
 _INBOX_SCOPE = "offers"
 _NOTHING_KNOWN = state_of([], {})
@@ -118,11 +119,12 @@ class PostgresReadModel:
         )
 
     async def apply_models(self, events: Sequence[Event]) -> None:
-        """Newest population models."""
-        newest = {event.data.model_name: event.data for event in events if isinstance(event.data, ModelPublished)}
-        if newest:
+        """The newest of the models that checkouts ask; the others are left alone."""
+        published = [event.data for event in events if isinstance(event.data, ModelPublished)]
+        asked = [model for model in published if model.model_name == MODEL_NAME]
+        if asked:
             revision = await self._next_revision("models")
-            await self._write(_MODEL, [_model(newest[name], revision) for name in sorted(newest)])
+            await self._write(_MODEL, [_model(asked[-1], revision)])
 
     async def apply_availability(self, events: Sequence[Event], gone: Sequence[str]) -> None:
         """What each store has; `gone` are keys `store:item`."""

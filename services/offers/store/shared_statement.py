@@ -123,6 +123,7 @@ class SharedStatement(Generic[Ask, Answer]):
             with contextlib.suppress(Exception, asyncio.CancelledError):
                 await statement
             _fail(batch, OutcomeUnknown(f"{self.name}: no answer from the database"))
+            self._refuse()
             return
         error = statement.exception()
         if error is None:
@@ -156,14 +157,18 @@ class SharedStatement(Generic[Ask, Answer]):
                 self._connection = await self._connect()
         except (asyncpg.PostgresError, *_LOST) as error:
             _log.warning("%s: no database connection: %s", self.name, type(error).__name__)
-            self._refusing = True
-            _fail(self._waiting, DatabaseAway("no database connection"))
-            self._waiting.clear()
+            self._refuse()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), self._limits.reconnect_seconds)
             return False
         self._refusing = False
         return True
+
+    def _refuse(self) -> None:
+        """Nobody waits for a database that does not answer, until there is a connection again."""
+        self._refusing = True
+        _fail(self._waiting, DatabaseAway("no database connection"))
+        self._waiting.clear()
 
     def _drop(self) -> None:
         """Abandon the connection without a word to the server: it may not be listening."""

@@ -185,3 +185,13 @@ def test_what_was_just_bought_is_not_pushed_again() -> None:
     after = [need.item_id for need, _ in model.personal(state_of(weekly, labels), moment, ["coffee-1", "milk-1"])]
     assert "coffee-1" not in after, "bought every fourth week, and just now"
     assert "milk-1" in after, "needed again by the next trip"
+
+
+def test_before_any_model_was_published_a_customers_own_habits_are_asked() -> None:
+    labels = {item_id: (category, category) for item_id, category in ITEMS.items()}
+    visits = [PastVisit(int((NOW - timedelta(days=days)).timestamp()), 0, "store-1", ("milk-1",)) for days in (14, 7)]
+    moment = Moment(int(NOW.timestamp()), "store-1", "till")
+    model = NeedModel.unlearned()
+    assert [need.item_id for need, _ in model.personal(state_of(visits, labels), moment, ["bread-1"])] == ["milk-1"]
+    assert model.popular(set()) == []
+    assert model.personal(state_of([], {}), moment, []) == []
