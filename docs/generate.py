@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from docs.described import metrics_page, openapi_pages
 from libs.common.contracts import CONTRACTS, TOPICS, Topic
 
 DOCS = Path(__file__).parent
@@ -49,12 +50,12 @@ def _topic_row(topic: Topic) -> str:
 
 GENERATORS: Mapping[str, tuple[Callable[[], Mapping[str, str]], ...]] = {
     "schemas": (schema_pages,),
-    "all": (schema_pages, event_page),
+    "all": (schema_pages, event_page, openapi_pages, metrics_page),
 }
 
 
 def stale_pages() -> list[str]:
-    """The generated pages that differ from what the code says now, and schema files that no contract has."""
+    """The generated pages that differ from what the code says now, and files that nothing generates any more."""
     wanted = {path: text for generate in GENERATORS["all"] for path, text in generate().items()}
     differing = [
         path for path, text in wanted.items() if not (DOCS / path).exists() or (DOCS / path).read_text() != text

@@ -1,0 +1,99 @@
+"""The services assembled only to be described: nothing connects, no environment is read. Used by generate.py."""
+
+import asyncio
+import json
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry, Metric
+
+import services.ingest.app
+import services.ingest.bootstrap
+import services.ingest.settings
+import services.inventory.app
+import services.inventory.bootstrap
+import services.inventory.settings
+import services.offers.app
+import services.offers.bootstrap
+import services.offers.settings
+import services.profile.app
+import services.profile.bootstrap
+import services.profile.settings
+from libs.common.http.request_metrics import RequestMetrics
+from libs.common.persistence import RelayMetrics
+from libs.common.streaming import StreamMetrics
+from services.offers.domain.code import CodeKey
+
+SETTINGS: Mapping[str, object] = {
+    "database_url": "postgresql+asyncpg://nobody@127.0.0.1:1/usual",
+    "kafka_bootstrap": "127.0.0.1:1",
+    "credentials_file": Path("credentials.json"),
+}
+
+
+def _ingest() -> tuple[FastAPI, CollectorRegistry]:
+    ingest = services.ingest.bootstrap.assemble(services.ingest.settings.Settings.model_validate(SETTINGS))
+    return services.ingest.app.create_app(ingest), ingest.registry
+
+
+def _profile() -> tuple[FastAPI, CollectorRegistry]:
+    parts = services.profile.bootstrap.assemble(services.profile.settings.Settings.model_validate(SETTINGS), "api")
+    return services.profile.app.create_app(parts), parts.registry
+
+
+def _offers() -> tuple[FastAPI, CollectorRegistry]:
+    parts = services.offers.bootstrap.assemble(services.offers.settings.Settings.model_validate(SETTINGS), "api")
+    door = services.offers.bootstrap.door_of(parts, CodeKey(bytes(32)))
+    return services.offers.app.create_app(door), parts.registry
+
+
+def _inventory() -> tuple[FastAPI, CollectorRegistry]:
+    parts = services.inventory.bootstrap.assemble(services.inventory.settings.Settings.model_validate(SETTINGS), "api")
+    return services.inventory.app.create_app(parts), parts.registry
+
+
+SERVICES: Mapping[str, Callable[[], tuple[FastAPI, CollectorRegistry]]] = {
+    "ingest": _ingest,
+    "profile": _profile,
+    "offers": _offers,
+    "inventory": _inventory,
+}
+
+
+async def _assembled() -> Mapping[str, tuple[FastAPI, CollectorRegistry]]:
+    return {service: assemble() for service, assemble in SERVICES.items()}
+
+
+def openapi_pages() -> Mapping[str, str]:
+    """The OpenAPI document of each service."""
+    return {
+        f"openapi/{service}.json": json.dumps(app.openapi(), indent=1, sort_keys=True) + "\n"
+        for service, (app, _) in asyncio.run(_assembled()).items()
+    }
+
+
+def metrics_page() -> Mapping[str, str]:
+    """Every metric: what all processes have, what consumers and relays have, what each service adds."""
+    requests, streams = CollectorRegistry(), CollectorRegistry()
+    RequestMetrics(FastAPI(), requests)
+    StreamMetrics(streams)
+    RelayMetrics(streams)
+    lines = [
+        "# Metrics",
+        "",
+        "Generated from the code by `make docs`; do not edit. Every process serves them on `/metrics`.",
+    ]
+    lines += _section("Every process", requests.collect())
+    lines += _section("Consumers and relays", streams.collect())
+    for service, (_, registry) in asyncio.run(_assembled()).items():
+        lines += _section(service, registry.collect())
+    return {"metrics.md": "\n".join(lines) + "\n"}
+
+
+def _section(title: str, families: Iterable[Metric]) -> list[str]:
+    rows = sorted(families, key=lambda family: family.name)
+    return ["", f"## {title}", "", "| Metric | Kind | What it says |", "| --- | --- | --- |"] + [
+        f"| `{row.name}{'_total' if row.type == 'counter' else ''}` | {row.type} | {row.documentation} |"
+        for row in rows
+    ]
