@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import httpx
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from libs.common.errors import InvalidInput
-from libs.common.streaming import StreamSettings
+from libs.common.streaming import BrokerUnavailable, StreamSettings
+from libs.laptop.child import ChildFailed
 from libs.laptop.digest import digests
 from libs.laptop.doors import Doors, Tally
 from libs.laptop.drain import Observer
@@ -27,6 +29,7 @@ from libs.laptop.play import Play, Printed
 from libs.laptop.shoppers import Shoppers
 from libs.laptop.slices import Choice, Slice
 from libs.laptop.state_folder import Run, StateFolder
+from libs.laptop.supervise import SUPERVISOR_LOG
 from libs.laptop.system import ERP
 from libs.laptop.verify import InThisLog, Verdict, verify
 
@@ -121,8 +124,18 @@ class RunningSystem:
 async def play_slice(state: StateFolder, request: PlayRequest, console: Console) -> Outcome:
     """Play, wait until everything has come to rest, and verify.
 
-    Raises InvalidInput when no system runs or the data set is none, DoorClosed, NotDrained.
+    Raises InvalidInput when no system runs or the data set is none, ChildFailed when the system ends meanwhile,
+    DoorClosed, NotDrained.
     """
+    try:
+        return await _play_slice(state, request, console)
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, BrokerUnavailable, httpx.TransportError, OSError) as error:
+        if state.read_run() is not None:
+            raise
+        raise ChildFailed("the system", "ended meanwhile", state.logs / SUPERVISOR_LOG) from error
+
+
+async def _play_slice(state: StateFolder, request: PlayRequest, console: Console) -> Outcome:
     system = RunningSystem(state)
     part = Slice.read(request.dataset, request.choice)
     starts = [size_of(path) for path in system.journals]
