@@ -33,7 +33,7 @@ from libs.common.streaming import Producer, StreamSettings
 from libs.common.streaming.reader import TopicReader, TopicRecord
 from libs.laptop.doors import Doors
 from libs.laptop.erp_book import Book
-from libs.laptop.journal import Journal
+from libs.laptop.journal import ERP_JOURNAL, Journal
 from libs.laptop.launch import Keys
 from libs.laptop.state_folder import StateFolder
 from libs.laptop.supply import SOURCE, Channel, Plan
@@ -41,7 +41,6 @@ from libs.laptop.wire import entry
 
 TOPICS = (INVENTORY_COMMANDS.name, INGEST_PLAY.name)
 BOOK = "erp.jsonl"
-JOURNAL = "journal-erp.jsonl"
 SEED = 20
 _AT_ONCE = 8
 _log = logging.getLogger(__name__)
@@ -171,7 +170,7 @@ async def run(state: StateFolder, port: int, seed: int) -> None:
         raise RuntimeError(f"nothing runs in {state.path}")
     settings = StreamSettings(bootstrap=found.addresses["broker"], client_id="erp", idempotence=False)
     producer = Producer(settings)
-    with Journal(state.path / JOURNAL) as journal:
+    with Journal(state.path / ERP_JOURNAL) as journal:
         doors = Doors(found.addresses, Keys(state.path).key("erp"), journal, connections=_AT_ONCE)
         async with TopicReader(settings, TOPICS) as reader:
             erp = Erp(reader, doors, producer, Book.read(state.path / BOOK, seed))

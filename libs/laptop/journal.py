@@ -10,6 +10,10 @@ from typing import Literal, Self
 
 import msgspec
 
+PLAY_JOURNAL = "journal.jsonl"
+ERP_JOURNAL = "journal-erp.jsonl"
+"""One file for each process that sends."""
+
 Status = Literal["ok", "fail", "unknown"]
 
 

@@ -19,9 +19,8 @@ from libs.laptop.digest import digests
 from libs.laptop.doors import Doors, Tally
 from libs.laptop.drain import Observer
 from libs.laptop.embedded_postgres import EmbeddedPostgres
-from libs.laptop.erp import JOURNAL as ERP_JOURNAL
 from libs.laptop.histogram import buckets, quantile
-from libs.laptop.journal import Answered, Entry, Journal, Sent, read, size_of
+from libs.laptop.journal import ERP_JOURNAL, PLAY_JOURNAL, Answered, Entry, Journal, Sent, read, size_of
 from libs.laptop.launch import Keys
 from libs.laptop.ledger import Ledger, expect
 from libs.laptop.pace import ErpDoor, Lockstep, Near
@@ -33,7 +32,6 @@ from libs.laptop.supervise import SUPERVISOR_LOG
 from libs.laptop.system import ERP
 from libs.laptop.verify import InThisLog, Verdict, verify
 
-JOURNAL = "journal.jsonl"
 FRESHNESS = "offers_profile_freshness_seconds"
 _REST_SECONDS = 120.0
 
@@ -91,7 +89,7 @@ class RunningSystem:
         self.run: Run = run
         self.ports = {part.name: part.port for part in run.parts if part.port is not None}
         self.settings = self.stream_settings(run)
-        self.journals = (state.path / JOURNAL, state.path / ERP_JOURNAL)
+        self.journals = (state.path / PLAY_JOURNAL, state.path / ERP_JOURNAL)
 
     def observer(self) -> Observer:
         """Somebody who looks into databases and logs."""

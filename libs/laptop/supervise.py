@@ -1,5 +1,9 @@
-"""`usual up` and `usual down`: one supervisor process per state folder, in the foreground or on its own."""
+"""`usual up` and `usual down`: one supervisor process per state folder, in the foreground or on its own.
 
+On its own it is `python -m libs.laptop.supervise`: the whole command would load what only a play needs.
+"""
+
+import argparse
 import asyncio
 import contextlib
 import signal
@@ -76,7 +80,7 @@ async def detach(state: StateFolder, *, broker: str, play: bool, campaigns: Path
     if (run := state.read_run()) is not None:
         raise AlreadyRunning(state.path, run)
     log = state.logs / SUPERVISOR_LOG
-    argv = [sys.executable, "-m", "libs.laptop.cli", "up", "--broker", broker, "--state", str(state.path)]
+    argv = [sys.executable, "-m", "libs.laptop.supervise", "--broker", broker, "--state", str(state.path)]
     options = [*(["--play"] if play else []), *(["--campaigns", str(campaigns)] if campaigns else [])]
     child = _spawn_lasting([*argv, *options], log)
 
@@ -134,3 +138,37 @@ def _stop_signals() -> Iterator[asyncio.Event]:
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
+
+
+def main() -> None:
+    """Supervise in a process of one's own; what happens goes to its output."""
+    parser = argparse.ArgumentParser(prog="python -m libs.laptop.supervise", description=__doc__)
+    parser.add_argument("--state", type=Path, required=True)
+    parser.add_argument("--broker", default="embedded")
+    parser.add_argument("--play", action="store_true")
+    parser.add_argument("--campaigns", type=Path)
+    chosen = parser.parse_args()
+    try:
+        crashed = asyncio.run(
+            supervise(
+                StateFolder(chosen.state),
+                broker=chosen.broker,
+                play=chosen.play,
+                campaigns=chosen.campaigns,
+                tell=_say,
+                on_up=lambda _: _say("up"),
+            )
+        )
+    except (AlreadyRunning, ChildFailed) as error:
+        sys.exit(str(error))
+    if crashed is not None:
+        sys.exit(str(crashed))
+
+
+def _say(what: str) -> None:
+    sys.stdout.write(f"{what}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -6,7 +6,6 @@ from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
 from typing import Any
 
-from libs.common.streaming.settings import StreamSettings
 from libs.laptop.apache_kafka import ApacheKafka
 from libs.laptop.child import Child, ChildFailed, free_port, spawn
 from libs.laptop.children import Children, answers
@@ -109,11 +108,6 @@ class System:
         """Stop everything: services first, so that each can save and leave, then broker and PostgreSQL."""
         await asyncio.gather(*(child.stop(grace_seconds=15.0) for child in self.children.running))
         await asyncio.gather(self.broker.stop(), self.postgres.stop())
-
-    @property
-    def stream_settings(self) -> StreamSettings:
-        """How to reach the broker."""
-        return StreamSettings(bootstrap=self.broker.bootstrap, client_id="laptop", idempotence=self.broker.idempotence)
 
     @property
     def _surroundings(self) -> Surroundings:
