@@ -12,6 +12,8 @@ from services.inventory.domain.command import Command
 from services.inventory.domain.demand import CategoryLevel, Rates
 from services.inventory.domain.distribution import FloatArray, IntArray
 
+SEEN_DAYS_PER_DAY_HELD = 5.0
+GREATEST_DAYS_HELD = 7.0
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -36,7 +38,7 @@ def weekday_of(day: int) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemPlan:
-    """What one review found for the rest of its day; arrays in the order of `store_ids`, which is sorted."""
+    """What a review found, for the rest of its day and some days more; arrays in the order of `store_ids`, which is sorted."""
 
     item_id: str
     day: int
@@ -49,6 +51,11 @@ class ItemPlan:
     order_up_to_milli: IntArray
     statuses: npt.NDArray[np.int8]
     """The availability that offers was told last, per store."""
+
+    def holds_on(self, day: int) -> bool:
+        """Whether it may still be used: for its own day, and for the longer the more days its rates were seen on."""
+        longest = min(max(float(self.shelf_days.mean()) / SEEN_DAYS_PER_DAY_HELD, 1.0), GREATEST_DAYS_HELD)
+        return 0 <= day - self.day < longest
 
     @property
     def rate(self) -> FloatArray:
@@ -90,8 +97,8 @@ class ItemView:
     """Loaded where the plan is to be made anew."""
 
     def needs_plan(self, day: int) -> bool:
-        """Whether there is no plan of this day for these stores."""
-        return self.plan is None or self.plan.day != day or list(self.plan.store_ids) != list(self.store_ids)
+        """Whether there is no plan for these stores that may still be used on this day."""
+        return self.plan is None or not self.plan.holds_on(day) or list(self.plan.store_ids) != list(self.store_ids)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -87,6 +87,8 @@ def _best(  # noqa: PLR0913  # both sides of an exchange
     `gap` and `own` hold losses in money by stock: the receiver's, and the donors' (a row each).
     """
     most = int(min(spare[donors].max(), policy.greatest_transfer_units))
+    if most <= 0:
+        return None
     units = np.arange(1, most + 1)
     here = max(int(stock[receiver]), 0)
     saved = gap[min(here, len(gap) - 1)] - gap[np.minimum(here + units, len(gap) - 1)]

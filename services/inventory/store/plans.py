@@ -1,6 +1,7 @@
 """Rows of items, plans and histories as the domain's arrays, and back."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
 from operator import ge
 from typing import Any
@@ -91,10 +92,8 @@ def history_of(row: Any) -> RawHistory:
     return row.store_ids, row.days, row.sold_milli, row.moved_milli
 
 
-def views_of(
-    rows: Sequence[Any], commands: Mapping[str, Sequence[Command]], histories: Mapping[str, RawHistory]
-) -> Sequence[ItemView]:
-    """The items as a review sees them, their stores in order."""
+def views_of(rows: Sequence[Any], commands: Mapping[str, Sequence[Command]]) -> Sequence[ItemView]:
+    """The items as a review sees them, their stores in order; without history."""
     flat = {name: _flat(rows, name, kind) for name, kind in _SHELF_ARRAYS.items()}
     views = []
     start = 0
@@ -119,7 +118,6 @@ def views_of(
                 first_day=flat["first_day"][where],
                 commands=commands.get(row.item_id, ()),
                 plan=plan,
-                history=_sums(row.shelf_store_ids, histories.get(row.item_id)),
             )
         )
     return views
@@ -130,17 +128,19 @@ def _flat(rows: Sequence[Any], name: str, kind: type) -> Any:
     return np.array(list(chain.from_iterable(getattr(row, name) for row in rows)), dtype=kind)
 
 
-def _sums(store_ids: Sequence[str], history: RawHistory | None) -> DaySums | None:
+def with_history(view: ItemView, history: RawHistory | None) -> ItemView:
+    """The item with what it sold and moved."""
     if history is None:
-        return None
-    place = {store_id: index for index, store_id in enumerate(store_ids)}
+        return view
+    place = {store_id: index for index, store_id in enumerate(view.store_ids)}
     stores, days, sold, moved = history
-    return DaySums(
+    sums = DaySums(
         store_index=np.array([place[store_id] for store_id in stores], dtype=np.int64),
         day=np.array(days, dtype=np.int64),
         sold_milli=np.array(sold, dtype=np.int64),
         moved_milli=np.array(moved, dtype=np.int64),
     )
+    return replace(view, history=sums)
 
 
 def _array(values: Sequence[Any]) -> str:

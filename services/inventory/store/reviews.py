@@ -14,7 +14,7 @@ from services.inventory.domain.review import Outcome
 from services.inventory.domain.shelves import ItemView, day_of, start_of
 from services.inventory.store.columns import columns
 from services.inventory.store.commands import COLUMNS, PostgresCommands, command_of
-from services.inventory.store.plans import PLAN_TYPES, RawHistory, history_of, plan_row, views_of
+from services.inventory.store.plans import PLAN_TYPES, RawHistory, history_of, plan_row, views_of, with_history
 from services.inventory.store.surroundings import read_surroundings
 
 LEVEL_DAYS = 28
@@ -47,32 +47,39 @@ _MAKE_LEVELS = text(f"""
            array_agg(lived.shelf_days::bigint ORDER BY lived.weekday), min(per_store.shelves)
     FROM lived JOIN per_store USING (category) LEFT JOIN sold USING (category, weekday)
     GROUP BY lived.category
+    UNION ALL  -- so that a day without any shelf is prepared too
+    SELECT '', :day, CAST(:nothing AS bigint[]), CAST(:nothing AS bigint[]), 0
 """)  # noqa: S608  # our own expressions
 _CLAIM = text("""
     DELETE FROM agenda WHERE item_id IN (
         SELECT item_id FROM agenda WHERE due_at <= :now ORDER BY item_id LIMIT :batch FOR UPDATE SKIP LOCKED
     ) RETURNING item_id
 """)
-# Aggregates keep the order in which their input comes; the store checks that it did.
+# Item by item from the primary keys, whatever the planner believes of tables that grow faster than it looks at them.
+# Aggregates keep the order in which their input comes; views_of checks that it did.
 _LOAD = text(f"""
-    SELECT shelves.*, items.category, items.pack_milli, items.price_cents, items.cost_cents, items.currency,
+    SELECT items.item_id, items.category, items.pack_milli, items.price_cents, items.cost_cents, items.currency, shelves.*,
            {", ".join(f"plans.{name}" for name in list(PLAN_TYPES)[1:])}
-    FROM (
-        SELECT item_id, array_agg(store_id) AS shelf_store_ids, array_agg(on_hand_milli) AS on_hand_milli,
+    FROM unnest(CAST(:item_ids AS text[])) AS wanted (item_id)
+    JOIN items ON items.item_id = wanted.item_id AND items.stock_keeping
+    CROSS JOIN LATERAL (
+        SELECT array_agg(store_id) AS shelf_store_ids, array_agg(on_hand_milli) AS on_hand_milli,
                array_agg(counted_at IS NOT NULL) AS counted, array_agg(first_day) AS first_day
-        FROM (SELECT item_id, store_id, on_hand_milli, counted_at, first_day FROM stock
-              WHERE item_id = ANY(CAST(:item_ids AS text[])) ORDER BY item_id, store_id) AS ordered
-        GROUP BY item_id
+        FROM (SELECT store_id, on_hand_milli, counted_at, first_day FROM stock
+              WHERE stock.item_id = wanted.item_id ORDER BY store_id) AS ordered
     ) AS shelves
-    JOIN items ON items.item_id = shelves.item_id AND items.stock_keeping
-    LEFT JOIN plans ON plans.item_id = shelves.item_id
-    ORDER BY shelves.item_id
+    LEFT JOIN plans ON plans.item_id = wanted.item_id
+    WHERE shelves.shelf_store_ids IS NOT NULL
+    ORDER BY items.item_id
 """)  # noqa: S608  # our own columns
 _HISTORY = text("""
-    SELECT item_id, array_agg(store_id) AS store_ids, array_agg(day) AS days,
-           array_agg(sold_milli) AS sold_milli, array_agg(moved_milli) AS moved_milli
-    FROM movements WHERE item_id = ANY(CAST(:item_ids AS text[])) AND day >= :since
-    GROUP BY item_id
+    SELECT wanted.item_id, moved.* FROM unnest(CAST(:item_ids AS text[])) AS wanted (item_id)
+    CROSS JOIN LATERAL (
+        SELECT array_agg(store_id) AS store_ids, array_agg(day) AS days, array_agg(sold_milli) AS sold_milli,
+               array_agg(moved_milli) AS moved_milli
+        FROM movements WHERE movements.item_id = wanted.item_id AND day >= :since
+    ) AS moved
+    WHERE moved.days IS NOT NULL
 """)
 _COMMANDS = text(f"""
     SELECT {COLUMNS} FROM commands
@@ -123,7 +130,7 @@ class PostgresReviews:
         await self._tx.connection.execute(_NO_LEVELS)
         await self._tx.connection.execute(_FORGET, {"before": day - KEPT_DAYS})
         await self._tx.connection.execute(_FORGET_VOUCHERS, {"day": day})
-        await self._tx.connection.execute(_MAKE_LEVELS, {"day": day})
+        await self._tx.connection.execute(_MAKE_LEVELS, {"day": day, "nothing": [0] * 7})
 
     async def claim(self, now: datetime, limit: int) -> Sequence[str]:
         """Take the next items off the agenda."""
@@ -134,9 +141,10 @@ class PostgresReviews:
         """These items in order, read after their locks."""
         day = day_of(now)
         rows = (await self._tx.connection.execute(_LOAD, {"item_ids": list(item_ids)})).all()
-        stale = [row.item_id for row in rows if row.day != day or row.store_ids != row.shelf_store_ids]
         commands = await self._open_commands([row.item_id for row in rows], start_of(day))
-        return views_of(rows, commands, await self._history(stale, day))
+        views = views_of(rows, commands)
+        history = await self._history([view.facts.item_id for view in views if view.needs_plan(day)], day)
+        return [with_history(view, history.get(view.facts.item_id)) for view in views]
 
     async def surroundings(self, items: Sequence[ItemView], now: datetime, policy: Policy) -> Surroundings:
         """Levels, lanes and vouchers for these items."""
