@@ -31,6 +31,7 @@ _ROWS = text("""
     WHERE bucket = ANY(CAST(:buckets AS smallint[])) ORDER BY id LIMIT :batch_rows
 """)
 _DELETE = text("DELETE FROM outbox WHERE id = ANY(CAST(:ids AS bigint[]))")
+_ANY = text("SELECT EXISTS (SELECT 1 FROM outbox)")
 _WAITING = text("""
     SELECT (SELECT count(*) FROM (SELECT 1 FROM outbox LIMIT 100000) AS head) AS waiting_rows,
            coalesce(extract(epoch FROM clock_timestamp()
@@ -94,6 +95,8 @@ class OutboxRelay:
 
     async def run_once(self) -> int:
         """Publish one batch and return how many rows were acknowledged and deleted."""
+        if not self._measure_is_due() and not await self._runtime.transactions.peek(_ANY):
+            return 0
         async with self._runtime.transactions.begin() as tx:
             await self._measure(tx)
             rows = await self._claim(tx)
@@ -138,11 +141,14 @@ class OutboxRelay:
                 self._runtime.clock.monotonic_seconds() + self._runtime.backoff.delay_seconds(failures),
             )
 
+    def _measure_is_due(self) -> bool:
+        since = self._measured_at
+        return since is None or self._runtime.clock.monotonic_seconds() - since >= self._runtime.measure_seconds
+
     async def _measure(self, tx: Transaction) -> None:
-        now = self._runtime.clock.monotonic_seconds()
-        if self._measured_at is not None and now - self._measured_at < self._runtime.measure_seconds:
+        if not self._measure_is_due():
             return
-        self._measured_at = now
+        self._measured_at = self._runtime.clock.monotonic_seconds()
         waiting = (await tx.connection.execute(_WAITING)).one()
         self._runtime.metrics.rows.labels(self.name).set(waiting.waiting_rows)
         self._runtime.metrics.oldest_age_seconds.labels(self.name).set(waiting.oldest_age_seconds)

@@ -18,6 +18,7 @@ from libs.common.persistence.transaction import Transaction, Transactions
 _log = logging.getLogger(__name__)
 
 
+_SHORTEST_REST_SECONDS = 0.01
 _WAITS_FOR_BROKER = text("SELECT set_config('idle_in_transaction_session_timeout', '30s', true)")
 
 
@@ -36,8 +37,8 @@ class RelayRuntime:
     metrics: RelayMetrics
     backoff: Backoff
     batch_rows: int = 500
-    idle_seconds: float = 0.05
-    measure_seconds: float = 2.0
+    idle_seconds: float = 0.1
+    measure_seconds: float = 1.0
 
 
 class RelayLoop:
@@ -54,7 +55,7 @@ class RelayLoop:
 
     async def run(self) -> None:
         """Run until `stop`. A RetryableError waits and goes on; anything else raises."""
-        failures = 0
+        failures = idle = 0
         while not self._stopped.is_set():
             try:
                 done = await self._cycle()
@@ -64,8 +65,10 @@ class RelayLoop:
                 await self._rest(self._backoff.delay_seconds(failures))
                 continue
             failures = 0
-            if not done:
-                await self._rest(self._idle_seconds)
+            idle = 0 if done else idle + 1
+            if idle:
+                # Work comes in runs: look again soon, then less and less often.
+                await self._rest(min(self._idle_seconds, _SHORTEST_REST_SECONDS * idle))
 
     def stop(self) -> None:
         """Let `run` end after the present cycle."""

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from asyncpg import InterfaceError as DriverInterfaceError
 from asyncpg import PostgresError
+from sqlalchemy import Executable
 from sqlalchemy.exc import DBAPIError, InterfaceError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -16,6 +17,9 @@ _TIMEOUTS = frozenset({"57014", "55P03"})
 _UNAVAILABLE_CLASSES = frozenset({"08", "53", "57", "58"})
 _UNAVAILABLE = frozenset({"25006", "25P03", "25P04"})
 _REFUSED_VALUES = frozenset({"22000", "22001", "22003", "22007", "22008", "22021", "22P02", "22P03", "22P05"})
+
+
+_DATABASE_ERRORS = (SQLAlchemyError, PostgresError, DriverInterfaceError, OSError)
 
 
 class InvalidValue(InvalidMessage):
@@ -51,6 +55,7 @@ class Transactions:
     def __init__(self, engine: AsyncEngine, schema: str) -> None:
         self.engine = engine
         self.schema = schema
+        self._autocommitting = engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[Transaction]:
@@ -64,12 +69,20 @@ class Transactions:
             async with self.engine.begin() as connection:
                 transaction = Transaction(connection, self.schema)
                 yield transaction
-        except (SQLAlchemyError, PostgresError, DriverInterfaceError, OSError) as error:
-            translated = _translate(error)
-            if translated is None:
-                raise
-            raise translated from error
+        except _DATABASE_ERRORS as error:
+            raise _translate(error) or error from error
         transaction.committed()
+
+    async def peek(self, query: Executable) -> bool:
+        """The single truth value that `query` selects, in one round trip and no transaction: for loops that look often.
+
+        Raises RetryableError like `begin`.
+        """
+        try:
+            async with self._autocommitting.connect() as connection:
+                return bool((await connection.execute(query)).scalar_one())
+        except _DATABASE_ERRORS as error:
+            raise _translate(error) or error from error
 
 
 def _translate(error: Exception) -> RetryableError | InvalidValue | None:

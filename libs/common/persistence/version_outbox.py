@@ -69,6 +69,7 @@ class VersionRelay:
         self._caught_up_at = runtime.clock.monotonic_seconds()
         self._failures = 0
         self._not_before = 0.0
+        self._any_unpublished = select(select(1).select_from(versioned.table).where(versioned.unpublished).exists())
         self._key = [versioned.table.c[name] for name in versioned.key]
         self._doubtful: list[tuple[Any, ...]] = []
         self._loop = RelayLoop(
@@ -87,10 +88,13 @@ class VersionRelay:
         """Publish one batch and return how many rows are now shown by the topic."""
         if self._runtime.clock.monotonic_seconds() < self._not_before:
             return 0
+        if not self._measure_is_due() and not await self._runtime.transactions.peek(self._any_unpublished):
+            return 0
         incarnation = await self._incarnation()
         async with self._runtime.transactions.begin() as tx:
             lock = {"lock_name": f"{tx.schema}.{self._versioned.name}"}
             if not (await tx.connection.execute(_LOCK, lock)).scalar_one():
+                self._measured_at = self._runtime.clock.monotonic_seconds()  # another one works and measures
                 return 0
             await self._follow_log(tx, incarnation)
             await self._rewind(tx)
@@ -183,11 +187,15 @@ class VersionRelay:
                 self._failures
             )
 
+    def _measure_is_due(self) -> bool:
+        """Due also means: look whether the broker's log is still the same, and settle what is in doubt."""
+        since = self._measured_at
+        return since is None or self._runtime.clock.monotonic_seconds() - since >= self._runtime.measure_seconds
+
     async def _measure(self, tx: Transaction) -> None:
-        now = self._runtime.clock.monotonic_seconds()
-        if self._measured_at is not None and now - self._measured_at < self._runtime.measure_seconds:
+        if not self._measure_is_due():
             return
-        self._measured_at = now
+        now = self._measured_at = self._runtime.clock.monotonic_seconds()
         waiting = await unpublished_rows(tx, self._versioned)
         if not waiting:
             self._caught_up_at = now
