@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from libs.common.clock import Clock
 from libs.common.contracts.topics import (
     INGEST_CATALOG,
     INGEST_PLAY,
@@ -15,6 +14,7 @@ from libs.common.contracts.topics import (
 from libs.common.persistence import Transaction
 from libs.common.streaming import Batch
 from services.offers.handlers.feeds import FeedStores, observe_freshness, on_receipts, on_snapshots, on_tick
+from services.offers.handlers.money_clock import MoneyClock
 from services.offers.metrics import OffersMetrics
 
 GROUP = "offers"
@@ -35,7 +35,9 @@ Handler = Callable[[Transaction, FeedStores, Batch], Awaitable[None]]
 class Feeds:
     """Calls the handler of each topic; `on_batch` is what the consumer wants."""
 
-    def __init__(self, stores_of: Callable[[Transaction], FeedStores], clock: Clock, metrics: OffersMetrics) -> None:
+    def __init__(
+        self, stores_of: Callable[[Transaction], FeedStores], clock: MoneyClock, metrics: OffersMetrics
+    ) -> None:
         self._stores_of = stores_of
         self._clock = clock
         self._metrics = metrics
@@ -57,7 +59,7 @@ class Feeds:
         accepted = await on_snapshots(
             stores, batch.events, batch.tombstones, topic=batch.topic, partition=batch.partition.partition
         )
-        tx.on_commit(lambda: observe_freshness(self._metrics, self._clock, accepted))
+        tx.on_commit(lambda: observe_freshness(self._metrics, self._clock.clock, accepted))
 
     async def _identities(self, _tx: Transaction, stores: FeedStores, batch: Batch) -> None:
         await stores.read_model.apply_identities(batch.events, batch.tombstones)
@@ -72,7 +74,7 @@ class Feeds:
         await stores.read_model.apply_catalogue(batch.events, batch.tombstones)
 
     async def _receipts(self, _tx: Transaction, stores: FeedStores, batch: Batch) -> None:
-        await on_receipts(stores, batch.events)
+        await on_receipts(stores, batch.events, self._clock)
 
     async def _ticks(self, _tx: Transaction, stores: FeedStores, batch: Batch) -> None:
         await on_tick(stores, batch.events, self._metrics)

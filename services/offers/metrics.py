@@ -31,6 +31,12 @@ class OffersMetrics:
             "Commits that were given up: their vouchers may exist unprinted until they expire.",
             registry=registry,
         )
+        self.statement_failures = Counter(
+            "offers_statement_failures_total",
+            "Shared statements that failed as a whole, by reason.",
+            ["statement", "reason"],
+            registry=registry,
+        )
         self.issued = Counter(
             "offers_vouchers_issued_total", "Vouchers issued.", ["campaign", "tier"], registry=registry
         )

@@ -28,6 +28,9 @@ from tests.support.offers_facts import ITEMS, NOW, a_campaign, a_model, availabi
 from tests.support.postgres import Database
 
 CODES = CodeKey(b"a key for tests only, 32 bytes!!")
+PATIENCE_MS = 30_000
+"""Laws that are not about time must hold on a busy machine too."""
+
 SCOPES = frozenset({"voucher:request", "voucher:redeem", "campaigns:write", "play"})
 
 
@@ -47,6 +50,8 @@ def settings_of(database: Database, credentials: Path, **changes: Any) -> Settin
         "kafka_bootstrap": "127.0.0.1:1",
         "credentials_file": credentials,
         "refresh_seconds": 0.2,
+        "greatest_deadline_ms": PATIENCE_MS,
+        "statement_seconds": 10.0,
     }
     return Settings(**(plain | changes))
 
@@ -139,7 +144,7 @@ def checkout_body(checkout_id: str, **changes: Any) -> dict[str, Any]:
         "currency": "USD",
         "lines": [{"line_no": 1, "item_id": "bread-1", "quantity": "1", "amount_cents": 250}],
         "total_cents": 250,
-        "deadline_ms": 2000,
+        "deadline_ms": PATIENCE_MS,
     }
     return plain | changes
 

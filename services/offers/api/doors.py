@@ -15,6 +15,7 @@ from libs.common.http.credentials import Credential, require
 from services.offers.domain.code import CodeKey
 from services.offers.handlers.checkout import CheckoutDesk
 from services.offers.handlers.knowledge import Knowledge
+from services.offers.handlers.money_clock import MoneyClock
 from services.offers.metrics import OffersMetrics
 from services.offers.ports.campaigns import CampaignStore
 from services.offers.ports.vouchers import RedemptionStore
@@ -31,7 +32,7 @@ class Doors:
     codes: CodeKey
     clock: Clock
     metrics: OffersMetrics
-    play_mode: bool
+    money_clock: MoneyClock
     greatest_deadline_ms: int
     write_deadline_seconds: float
 
@@ -39,7 +40,7 @@ class Doors:
         """The time that a caller states, where it may; raises Forbidden: no till moves the clock of a live deployment."""
         if occurred_at is None:
             return None
-        if not (self.play_mode and caller.allows("play")):
+        if not (self.money_clock.play_mode and caller.allows("play")):
             raise Forbidden("occurred_at needs play mode and the scope play", slug="play-only")
         return occurred_at
 

@@ -63,7 +63,7 @@ def redemption_router(doors: Doors) -> APIRouter:
         )
         async with _in_time(doors) as store:
             redeemed = await redeem_voucher(
-                store, asked, codes=doors.codes, items=doors.knowledge.items, now=doors.clock.now()
+                store, asked, codes=doors.codes, items=doors.knowledge.items, clock=doors.money_clock
             )
         _count(doors, redeemed)
         return Response(redeemed.answer, media_type="application/json")
@@ -77,7 +77,7 @@ def redemption_router(doors: Doors) -> APIRouter:
         """The voucher is good again while its time lasts."""
         async with _in_time(doors) as store:
             await _check_owner(store, redemption_id, caller)
-            answer = await roll_back(store, redemption_id, doors.clock.now())
+            answer = await roll_back(store, redemption_id, doors.money_clock)
         return Response(answer, media_type="application/json")
 
     return router

@@ -38,10 +38,12 @@ class Door:
 def door_of(parts: Parts, codes: CodeKey) -> Door:
     """Join the parts; nothing connects yet. Ready means also: memory was filled once."""
     settings = parts.settings
+    # In a play nobody queues at a till: giving up early would only make it impossible to repeat.
+    statement_seconds = settings.greatest_deadline_ms / 1000 if settings.play_mode else settings.statement_seconds
     limits = Limits(
         most_together=settings.checkouts_together,
         most_waiting=settings.checkouts_waiting,
-        statement_seconds=settings.statement_seconds,
+        statement_seconds=statement_seconds,
     )
     knowledge = Knowledge()
     keeper = KnowledgeKeeper(
@@ -51,19 +53,23 @@ def door_of(parts: Parts, codes: CodeKey) -> Door:
         settings.database_url.get_secret_value(),
         schema=SCHEMA,
         name="offers-checkouts",
-        statement_seconds=settings.statement_seconds,
+        statement_seconds=statement_seconds,
     )
-    reads = SharedCheckoutReads(connect, lambda: knowledge.prior_item_ids, limits)
-    issuing = SharedIssuing(connect, limits)
+
+    def failed(statement: str, reason: str) -> None:
+        parts.metrics.statement_failures.labels(statement, reason).inc()
+
+    reads = SharedCheckoutReads(connect, lambda: knowledge.prior_item_ids, limits, failed)
+    issuing = SharedIssuing(connect, limits, failed)
     desk = CheckoutDesk(
         reads=reads,
         issuing=issuing,
         keeper=keeper,
         codes=codes,
         clock=parts.clock,
+        money_clock=parts.money_clock,
         metrics=parts.metrics,
         fresh_within=timedelta(seconds=settings.fresh_within_seconds),
-        strict=settings.play_mode,
     )
     doors = Doors(
         desk=desk,
@@ -72,8 +78,8 @@ def door_of(parts: Parts, codes: CodeKey) -> Door:
         campaigns=_unit(parts.transactions, PostgresCampaigns),
         codes=codes,
         clock=parts.clock,
+        money_clock=parts.money_clock,
         metrics=parts.metrics,
-        play_mode=settings.play_mode,
         greatest_deadline_ms=settings.greatest_deadline_ms,
         write_deadline_seconds=settings.write_deadline_seconds,
     )

@@ -12,6 +12,7 @@ from libs.common.errors import InvalidInput
 from libs.common.observability.health import Check, Health
 from libs.common.persistence import Backoff, Timeouts, Transactions, is_current, make_engine
 from services.offers.domain.code import CodeKey
+from services.offers.handlers.money_clock import MoneyClock
 from services.offers.metrics import OffersMetrics
 from services.offers.settings import Settings
 from services.offers.store.campaigns import stored_code_key
@@ -34,6 +35,11 @@ class Parts:
     metrics: OffersMetrics
     health: Health
     backoff: Backoff
+
+    @property
+    def money_clock(self) -> MoneyClock:
+        """Which time counts for money here."""
+        return MoneyClock(self.clock, self.settings.play_mode)
 
     async def code_key(self) -> CodeKey:
         """The secret behind voucher codes: from its file, else the one that the migrate role made.

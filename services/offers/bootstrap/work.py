@@ -51,7 +51,7 @@ def worker_of(parts: Parts) -> Worker:
     consumer = Consumer(
         runtime,
         Subscription(group=GROUP, topics=TOPICS),
-        Feeds(stores_of, parts.clock, parts.metrics).on_batch,
+        Feeds(stores_of, parts.money_clock, parts.metrics).on_batch,
     )
     parts.health.alive["consumer"] = consumer.healthy
     parts.health.ready["flowing"] = consumer.flowing

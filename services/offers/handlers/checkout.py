@@ -20,6 +20,7 @@ from services.offers.domain.policy import MODEL_ID, Prior
 from services.offers.domain.receipt import Columns
 from services.offers.handlers.drafting import decided_message, drafts_of, proposed
 from services.offers.handlers.knowledge import KnowledgeKeeper
+from services.offers.handlers.money_clock import MoneyClock
 from services.offers.metrics import OffersMetrics
 from services.offers.ports.checkout import (
     CheckoutQuestion,
@@ -69,16 +70,16 @@ class _Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckoutDesk:
-    """Answers checkouts. `strict` (play): memory is brought up to date before it decides, so that a play can be repeated."""
+    """Answers checkouts. In a play memory is brought up to date before it decides, so that the play can be repeated."""
 
     reads: CheckoutReads
     issuing: Issuing
     keeper: KnowledgeKeeper
     codes: CodeKey
     clock: Clock
+    money_clock: MoneyClock
     metrics: OffersMetrics
     fresh_within: timedelta
-    strict: bool = False
     prior: Prior = field(default_factory=Prior)
 
     async def answer(self, checkout: Checkout, accepted_seconds: float) -> bytes:
@@ -107,7 +108,7 @@ class CheckoutDesk:
         view = await self.reads.read(question)
         if view.stored is not None:
             return self._repeated(view.stored, view.granted)
-        if not self.keeper.saw(view.revisions) and (self.strict or not self.keeper.knowledge.loaded):
+        if not self.keeper.saw(view.revisions) and (self.money_clock.play_mode or not self.keeper.knowledge.loaded):
             await self.keeper.catch_up(view.revisions)
             view = await self.reads.read(question)
         store = self.keeper.knowledge.stores.get(checkout.store_id)
@@ -128,9 +129,7 @@ class CheckoutDesk:
         return self._answered(proposal, granted)
 
     def _tiered(self, checkout: Checkout, store: Store, view: CheckoutView) -> _Asked:
-        now = checkout.occurred_at or self.clock.now()
-        if checkout.occurred_at and view.reached_at:
-            now = max(now, view.reached_at)
+        now = self.money_clock.now(stated=checkout.occurred_at, reached=view.reached_at)
         why_not = self._why_not_personal(checkout, view)
         return _Asked(checkout, store, now, view, None if why_not else view.customer, why_not or OFFERED)
 

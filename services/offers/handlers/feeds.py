@@ -11,6 +11,7 @@ from libs.common.contracts.play import PlayTicked
 from libs.common.contracts.pos import Return, Void
 from libs.common.contracts.profile import ProfileSnapshot
 from services.offers.handlers.expiry import EXPIRED_TOGETHER, expire_vouchers
+from services.offers.handlers.money_clock import MoneyClock
 from services.offers.handlers.returns import give_back_returned, roll_back_receipt
 from services.offers.metrics import OffersMetrics
 from services.offers.ports.feeds import ReadModel
@@ -47,7 +48,7 @@ async def on_snapshots(
     return accepted
 
 
-async def on_receipts(stores: FeedStores, events: Sequence[Event]) -> None:
+async def on_receipts(stores: FeedStores, events: Sequence[Event], clock: MoneyClock) -> None:
     """Returns and voids of receipts on which a voucher gave; sales change nothing here.
 
     Each counts once, whatever repeats: its event id is remembered with its effect.
@@ -59,7 +60,7 @@ async def on_receipts(stores: FeedStores, events: Sequence[Event]) -> None:
     for event in takes_back:
         if event.event_id in new_ids:
             new_ids.discard(event.event_id)
-            await _take_back(stores.redemptions, event)
+            await _take_back(stores.redemptions, event, clock)
 
 
 async def on_tick(stores: FeedStores, events: Sequence[Event], metrics: OffersMetrics) -> None:
@@ -79,10 +80,10 @@ def observe_freshness(metrics: OffersMetrics, clock: Clock, accepted: Sequence[d
         metrics.freshness_seconds.observe(max(0.0, (now - at).total_seconds()))
 
 
-async def _take_back(store: RedemptionStore, event: Event) -> None:
+async def _take_back(store: RedemptionStore, event: Event, clock: MoneyClock) -> None:
     fact = event.data
     if isinstance(fact, Void):
-        await roll_back_receipt(store, fact.voided_receipt_id, event.occurred_at)
+        await roll_back_receipt(store, fact.voided_receipt_id, clock, event.occurred_at)
     elif isinstance(fact, Return) and fact.original_receipt_id is not None:
         returned: list[tuple[str, Decimal]] = [(line.item_id, line.quantity) for line in fact.lines]
         await give_back_returned(store, fact.original_receipt_id, returned, event.event_id, event.occurred_at)

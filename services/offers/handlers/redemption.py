@@ -13,6 +13,7 @@ from services.offers.domain.catalogue import Item
 from services.offers.domain.code import CodeKey, normalised
 from services.offers.domain.voucher import Basket, Given, GivenLine, NotRedeemed, Voucher, redeem
 from services.offers.handlers.facts import about, voucher_message
+from services.offers.handlers.money_clock import MoneyClock
 from services.offers.ports.vouchers import NewRedemption, RedemptionStore, StoredRedemption
 
 REDEEMED = "redeemed"
@@ -63,7 +64,7 @@ _encoder = msgspec.json.Encoder()
 
 
 async def redeem_voucher(
-    store: RedemptionStore, asked: Redemption, *, codes: CodeKey, items: Mapping[str, Item], now: datetime
+    store: RedemptionStore, asked: Redemption, *, codes: CodeKey, items: Mapping[str, Item], clock: MoneyClock
 ) -> Redeemed:
     """Redeem, or refuse with a reason; the same attempt again, or the same code on the same receipt, gets the same answer."""
     code = normalised(asked.code)
@@ -71,7 +72,8 @@ async def redeem_voucher(
     known = await store.answered(asked.redemption_id, voucher.voucher_id if voucher else None, asked.basket.receipt_id)
     if known is not None:
         return _repeated(known)
-    outcome = redeem(voucher, asked.basket, items, await _clock(store, asked, now))
+    now = clock.now(stated=asked.occurred_at, reached=await store.reached_at())
+    outcome = redeem(voucher, asked.basket, items, now)
     attempt = _attempt(asked, voucher, outcome, now)
     if not await store.keep(attempt):
         known = await store.answered(asked.redemption_id, None, asked.basket.receipt_id)
@@ -80,15 +82,8 @@ async def redeem_voucher(
         return _repeated(known)
     if isinstance(outcome, Given) and voucher is not None:
         await store.spend(voucher, outcome.given_cents)
-        await store.tell([_redeemed_message(attempt, voucher, outcome, asked.occurred_at or now)])
+        await store.tell([_redeemed_message(attempt, voucher, outcome, now)])
     return Redeemed(attempt.answer, attempt.status, attempt.reason, voucher.campaign_id if voucher else None)
-
-
-async def _clock(store: RedemptionStore, asked: Redemption, now: datetime) -> datetime:
-    """Server time; in a play the event's own, and never before what the play has reached."""
-    if asked.occurred_at is None:
-        return now
-    return max(asked.occurred_at, await store.reached_at() or asked.occurred_at)
 
 
 def _attempt(asked: Redemption, voucher: Voucher | None, outcome: Given | NotRedeemed, now: datetime) -> NewRedemption:
@@ -111,7 +106,7 @@ def _attempt(asked: Redemption, voucher: Voucher | None, outcome: Given | NotRed
         status=status,
         reason=reason,
         answer=_encoder.encode(answer),
-        answered_at=asked.occurred_at or now,
+        answered_at=now,
         given=given,
     )
 

@@ -11,6 +11,7 @@ from libs.common.errors import Conflict, NotFound
 from libs.common.persistence import OutboxMessage
 from services.offers.domain.voucher import Voucher
 from services.offers.handlers.facts import about, voucher_message
+from services.offers.handlers.money_clock import MoneyClock
 from services.offers.handlers.redemption import REDEEMED
 from services.offers.ports.vouchers import RedemptionStore
 
@@ -28,7 +29,9 @@ class RollbackAnswer(msgspec.Struct, frozen=True):
 _encoder = msgspec.json.Encoder()
 
 
-async def roll_back(store: RedemptionStore, redemption_id: str, now: datetime) -> bytes:
+async def roll_back(
+    store: RedemptionStore, redemption_id: str, clock: MoneyClock, occurred_at: datetime | None = None
+) -> bytes:
     """Take a redemption back: what was given is no longer spent, and the voucher is good again while its time lasts.
 
     It is then good for what it was worth, as far as the budget still allows, and at least for what was given.
@@ -42,14 +45,15 @@ async def roll_back(store: RedemptionStore, redemption_id: str, now: datetime) -
         raise Conflict("this redemption gave nothing", slug="nothing-given")
     if redemption.rollback_answer is not None:
         return redemption.rollback_answer
-    return await _reopen(store, redemption_id, voucher, max(now, await store.reached_at() or now))
+    now = clock.now(stated=occurred_at, reached=await store.reached_at())
+    return await _reopen(store, redemption_id, voucher, now)
 
 
-async def roll_back_receipt(store: RedemptionStore, receipt_id: str, now: datetime) -> int:
+async def roll_back_receipt(store: RedemptionStore, receipt_id: str, clock: MoneyClock, occurred_at: datetime) -> int:
     """A whole receipt was voided: take back all that vouchers gave on it; returns how many redemptions."""
     redemption_ids = await store.redemption_ids_of_receipt(receipt_id)
     for redemption_id in redemption_ids:
-        await roll_back(store, redemption_id, now)
+        await roll_back(store, redemption_id, clock, occurred_at)
     return len(redemption_ids)
 
 

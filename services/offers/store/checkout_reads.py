@@ -8,7 +8,7 @@ from services.offers.domain.answer import unpack
 from services.offers.domain.eligibility import PastVoucher
 from services.offers.ports.checkout import CheckoutQuestion, CheckoutView, KnownCustomer
 from services.offers.ports.knowledge import Revisions
-from services.offers.store.shared_statement import Connect, Limits, SharedStatement
+from services.offers.store.shared_statement import Connect, Limits, OnFailure, SharedStatement
 
 _HOPS = 4
 _PAST_VOUCHERS = 100
@@ -55,10 +55,16 @@ ORDER BY asked.place
 class SharedCheckoutReads:
     """Fits CheckoutReads; `prior_item_ids` says whose availability every checkout wants."""
 
-    def __init__(self, connect: Connect, prior_item_ids: Callable[[], Sequence[str]], limits: Limits) -> None:
+    def __init__(
+        self,
+        connect: Connect,
+        prior_item_ids: Callable[[], Sequence[str]],
+        limits: Limits,
+        on_failure: OnFailure | None = None,
+    ) -> None:
         self._prior_item_ids = prior_item_ids
         self.statement: SharedStatement[CheckoutQuestion, CheckoutView] = SharedStatement(
-            "checkout-reads", connect, self._execute, limits
+            "checkout-reads", connect, self._execute, limits, on_failure
         )
 
     async def read(self, question: CheckoutQuestion) -> CheckoutView:

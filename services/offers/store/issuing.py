@@ -14,7 +14,7 @@ from libs.common.persistence.messages import encode_headers
 from libs.common.persistence.outbox import BUCKETS
 from services.offers.domain.answer import pack
 from services.offers.ports.checkout import Draft, IssueRequest
-from services.offers.store.shared_statement import Connect, Limits, SharedStatement
+from services.offers.store.shared_statement import Connect, Limits, OnFailure, SharedStatement
 
 _JOIN = "\x1f"  # ids hold no control characters
 
@@ -83,9 +83,9 @@ FROM fresh
 class SharedIssuing:
     """Fits Issuing. Callers with the same checkout share one outcome."""
 
-    def __init__(self, connect: Connect, limits: Limits) -> None:
+    def __init__(self, connect: Connect, limits: Limits, on_failure: OnFailure | None = None) -> None:
         self.statement: SharedStatement[IssueRequest, Sequence[int] | None] = SharedStatement(
-            "issuing", connect, _execute, limits
+            "issuing", connect, _execute, limits, on_failure
         )
 
     async def issue(self, request: IssueRequest) -> Sequence[int] | None:

@@ -21,6 +21,9 @@ Ask = TypeVar("Ask")
 Answer = TypeVar("Answer")
 
 Connect = Callable[[], Awaitable[Any]]
+OnFailure = Callable[[str, str], None]
+"""Told the statement's name and the reason each time that one fails as a whole."""
+
 _log = logging.getLogger(__name__)
 _LOST = (asyncpg.InterfaceError, asyncpg.PostgresConnectionError, OSError)
 _GONE = (asyncpg.AdminShutdownError, asyncpg.CrashShutdownError, asyncpg.CannotConnectNowError)
@@ -59,11 +62,13 @@ class SharedStatement(Generic[Ask, Answer]):
         connect: Connect,
         execute: Callable[[Any, Sequence[Ask]], Awaitable[Sequence[Answer]]],
         limits: Limits | None = None,
+        on_failure: OnFailure | None = None,
     ) -> None:
         self.name = name
         self._connect = connect
         self._execute = execute
         self._limits = limits or Limits()
+        self._on_failure = on_failure or _untold
         self._waiting: deque[tuple[Ask, asyncio.Future[Answer]]] = deque()
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -119,6 +124,7 @@ class SharedStatement(Generic[Ask, Answer]):
         statement = asyncio.ensure_future(self._execute(self._connection, asks))
         done, _ = await asyncio.wait({statement}, timeout=self._limits.statement_seconds)
         if not done:
+            self._on_failure(self.name, "timeout")
             self._drop()
             with contextlib.suppress(Exception, asyncio.CancelledError):
                 await statement
@@ -134,6 +140,7 @@ class SharedStatement(Generic[Ask, Answer]):
             await self._recover(batch, error)
 
     async def _recover(self, batch: Sequence[tuple[Ask, "asyncio.Future[Answer]"]], error: BaseException) -> None:
+        self._on_failure(self.name, type(error).__name__)
         if isinstance(error, (*_LOST, *_GONE)) or self._connection.is_closed():
             self._drop()
             _fail(batch, OutcomeUnknown(f"{self.name}: connection lost ({type(error).__name__})"))
@@ -175,6 +182,10 @@ class SharedStatement(Generic[Ask, Answer]):
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.terminate()
+
+
+def _untold(_name: str, _reason: str) -> None:
+    """Where nobody counts failures."""
 
 
 def _fail(

@@ -20,7 +20,7 @@ from tests.support.postgres import Database
 pytestmark = pytest.mark.faults
 
 DEADLINE_MS = 300
-GRACE_SECONDS = 0.15  # the test, its client and a busy machine run in the same process as the door
+GRACE_SECONDS = 0.5  # the test, its client and a busy machine run in the same process as the door
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ async def test_a_stopped_database_costs_the_voucher_and_never_the_deadline(
     database: Database, stoppable: EmbeddedPostgres, tmp_path: Path
 ) -> None:
     await tell_world(database, customers=[a_snapshot()])
-    async with open_till(database, tmp_path) as till:
+    async with open_till(database, tmp_path, statement_seconds=0.5) as till:
         assert (await till.checkout("before"))["tier"] == 0
         async with stopped(stoppable):
             for _ in range(4):
@@ -79,7 +79,7 @@ async def test_a_stopped_database_costs_the_voucher_and_never_the_deadline(
                 assert {answer["tier"] for _, answer in burst} == {3}
                 assert all(answer["retryable"] and not answer["vouchers"] for _, answer in burst)
             took, _ = await timed(till, next_id("refused-at-once"))
-            assert took < 0.1, "once the connection is given up nobody waits for it any more"
+            assert took < DEADLINE_MS / 1000 / 2, "once the connection is given up nobody waits for it any more"
         await works_again(till)
         booked = await till.rows("SELECT reserved_cents FROM budgets")
         assert booked == await till.rows("SELECT sum(reserved_cents)::int AS reserved_cents FROM vouchers")
@@ -105,7 +105,7 @@ async def test_a_checkout_whose_commit_was_given_up_gets_its_one_set_of_vouchers
 
 async def test_a_slow_lock_costs_nobody_more_than_the_deadline(database: Database, tmp_path: Path) -> None:
     await tell_world(database, customers=[a_snapshot()])
-    async with open_till(database, tmp_path) as till:
+    async with open_till(database, tmp_path, statement_seconds=0.5) as till:
         async with till.transaction() as (tx, _):
             await tx.connection.exec_driver_sql("LOCK TABLE vouchers")
             burst = await asyncio.gather(*(timed(till, next_id("slow")) for _ in range(8)))
@@ -116,7 +116,7 @@ async def test_a_slow_lock_costs_nobody_more_than_the_deadline(database: Databas
 
 async def test_a_killed_connection_is_replaced(database: Database, tmp_path: Path) -> None:
     await tell_world(database, customers=[a_snapshot()])
-    async with open_till(database, tmp_path) as till:
+    async with open_till(database, tmp_path, statement_seconds=0.5) as till:
         await till.checkout("before")
         await till.rows("""
             SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -129,7 +129,7 @@ async def test_a_redemption_that_cannot_be_kept_is_not_promised(
     database: Database, stoppable: EmbeddedPostgres, tmp_path: Path
 ) -> None:
     await tell_world(database, customers=[a_snapshot()])
-    async with open_till(database, tmp_path, write_deadline_seconds=0.5) as till:
+    async with open_till(database, tmp_path, write_deadline_seconds=0.5, statement_seconds=0.5) as till:
         code = (await till.checkout("before"))["vouchers"][0]["code"]
         async with stopped(stoppable):
             body = {**checkout_body("x"), "redemption_id": "r1", "code": code, "receipt_id": "sale"}

@@ -60,15 +60,27 @@ def a_request(checkout_id: str, wishes: Sequence[tuple[str, int]]) -> IssueReque
 
 @asynccontextmanager
 async def issuers(database: Database, processes: int, together: int = 64) -> AsyncIterator[list[SharedIssuing]]:
-    """As many group commits as there would be api processes, each with a connection of its own."""
+    """As many group commits as there would be api processes, each with a connection of its own.
+
+    Whatever they are asked, no statement may fail: what can't be granted is an outcome of its row.
+    """
+    failures: list[str] = []
     connect = connector(database.url("offers"), schema=SCHEMA, name="test", statement_seconds=10)
-    made = [SharedIssuing(connect, Limits(most_together=together, statement_seconds=10.0)) for _ in range(processes)]
+    made = [
+        SharedIssuing(
+            connect,
+            Limits(most_together=together, statement_seconds=10.0),
+            lambda _, reason: failures.append(reason),
+        )
+        for _ in range(processes)
+    ]
     async with AsyncExitStack() as stack:
         for issuer in made:
             serving = asyncio.create_task(issuer.statement.run())
             stack.push_async_callback(asyncio.wait_for, serving, 10)
             stack.callback(issuer.statement.stop)
         yield made
+    assert failures == []
 
 
 @asynccontextmanager

@@ -147,6 +147,18 @@ async def test_no_till_revives_a_code_by_stating_an_earlier_time(database: Datab
         assert (await till.redeem(code, "r1", occurred_at=NOW.isoformat()))["reason"] == "expired"
 
 
+async def test_a_rollback_in_a_play_goes_by_the_play_s_time(database: Database, tmp_path: Path) -> None:
+    await tell_world(database, customers=[a_snapshot()])
+    moment = NOW.isoformat()
+    async with open_till(database, tmp_path, play_mode=True) as till:
+        till.clock.move(timedelta(days=3_000))
+        code = (await till.checkout("checkout", occurred_at=moment))["vouchers"][0]["code"]
+        assert (await till.redeem(code, "r1", occurred_at=moment))["status"] == "redeemed"
+        await tick(till, hours=24)
+        assert (await till.client.post("/v1/redemptions/r1/rollback")).json()["good_for_cents"] == 100
+        assert (await till.redeem(code, "r2", occurred_at=moment))["status"] == "redeemed"
+
+
 async def test_returns_give_the_share_of_each_line_back_once(database: Database, tmp_path: Path) -> None:
     await tell_world(database, campaigns=[half_off()], customers=[a_snapshot()])
     async with open_till(database, tmp_path) as till:
@@ -196,7 +208,7 @@ async def tick(till: Till, *, hours: int) -> None:
 
 async def hand(till: Till, events: Sequence[Event]) -> None:
     async with till.transaction() as (_, stores):
-        await on_receipts(stores, events)
+        await on_receipts(stores, events, till.parts.money_clock)
 
 
 def a_return(receipt_id: str, original_receipt_id: str, items: Sequence[tuple[str, str]]) -> Event:
