@@ -32,7 +32,9 @@ from libs.ranking.state import CustomerRankingState, Moment, MomentKind, PastVis
 from services.profile.domain.population import PopulationLearner
 
 FORMAT_VERSION = 1
-KNOT_RATE, CELL_RATE = 0.07, 0.02  # chosen on the first quarter of the built-in data set, and nothing later
+# Learning rates were chosen on the first quarter of the built-in data set, and nothing later.
+KNOT_RATES: Mapping[MomentKind, float] = {"arrival": 0.07, "till": 0.02}
+CELL_RATE = 0.02
 FIRST_SQUARES = 0.01
 SIZE_EXPONENT = 0.75
 VISITS_BEFORE_LEARNING = 3  # with fewer trips there is no habit to learn from
@@ -43,7 +45,7 @@ MODEL_NAMES: Mapping[MomentKind, str] = {"arrival": "next-basket-arrival", "till
 class NeedsLearner:
     """The weights of one model with their Adagrad sums; `table` is derived from them and always in step."""
 
-    name: str
+    kind: MomentKind
     knots: Floats
     cells: Floats
     knot_squares: Floats
@@ -52,11 +54,11 @@ class NeedsLearner:
     table: Floats
 
     @classmethod
-    def new(cls, name: str) -> "NeedsLearner":
+    def new(cls, kind: MomentKind) -> "NeedsLearner":
         """A learner that knows the prior alone."""
         knots, cells = prior_knots(), np.zeros(CELLS)
         squares = np.full_like(knots, FIRST_SQUARES), np.full(CELLS, FIRST_SQUARES)
-        return cls(name, knots, cells, *squares, 0, table_of(knots, cells))
+        return cls(kind, knots, cells, *squares, 0, table_of(knots, cells))
 
     def learn(self, candidates: Candidates, basket: Collection[str]) -> None:
         """One step towards the items of a basket, given what was known of each candidate before it."""
@@ -67,7 +69,7 @@ class NeedsLearner:
         gradient = summed(cells.ravel(), np.tile(slope, len(cells)), SMOOTH + CELLS)
         knot_slope = knot_gradient(gradient[:SMOOTH])
         self.knot_squares += knot_slope**2
-        self.knots -= KNOT_RATE * knot_slope / np.sqrt(self.knot_squares)
+        self.knots -= KNOT_RATES[self.kind] * knot_slope / np.sqrt(self.knot_squares)
         touched = np.flatnonzero(gradient[SMOOTH:])
         cell_slope = gradient[SMOOTH:][touched]
         self.cell_squares[touched] += cell_slope**2
@@ -77,21 +79,21 @@ class NeedsLearner:
 
     def model(self, number: int) -> Model:
         """An immutable copy of the weights."""
-        return Model(self.name, number, self.knots.copy(), self.cells.copy())
+        return Model(MODEL_NAMES[self.kind], number, self.knots.copy(), self.cells.copy())
 
     def parts(self) -> list[object]:
         """Plain values for storage."""
         arrays = (self.knots, self.cells, self.knot_squares, self.cell_squares)
-        return [self.name, self.baskets, *(array.astype("<f8").tobytes() for array in arrays)]
+        return [self.baskets, *(array.astype("<f8").tobytes() for array in arrays)]
 
     @classmethod
-    def from_parts(cls, parts: Iterable[object]) -> "NeedsLearner":
+    def from_parts(cls, kind: MomentKind, parts: Iterable[object]) -> "NeedsLearner":
         """The learner that gave these parts."""
-        name, baskets, *contents = parts
+        baskets, *contents = parts
         knots, cells, knot_squares, cell_squares = (np.frombuffer(bytes(content), "<f8").copy() for content in contents)  # type: ignore[call-overload]  # msgpack gives bytes
         shape = (len(FEATURES), KNOTS)
         knots, knot_squares = knots.reshape(shape), knot_squares.reshape(shape)
-        return cls(str(name), knots, cells, knot_squares, cell_squares, int(str(baskets)), table_of(knots, cells))
+        return cls(kind, knots, cells, knot_squares, cell_squares, int(str(baskets)), table_of(knots, cells))
 
 
 class Learner:
@@ -104,7 +106,7 @@ class Learner:
         needs: Mapping[MomentKind, NeedsLearner] | None = None,
     ) -> None:
         self.population = population or PopulationLearner()
-        self.needs = dict(needs or {kind: NeedsLearner.new(MODEL_NAMES[kind]) for kind in kinds})
+        self.needs = dict(needs or {kind: NeedsLearner.new(kind) for kind in kinds})
 
     def candidates(self, state: CustomerRankingState, moment: Moment) -> Candidates:
         """What may be wanted at a moment, under the live population."""
@@ -148,7 +150,7 @@ class Learner:
             raise ValueError("a learner state of an unknown format")
         return cls(
             population=PopulationLearner.decode(population, slot),
-            needs={kind: NeedsLearner.from_parts(parts) for kind, parts in needs.items()},
+            needs={kind: NeedsLearner.from_parts(kind, parts) for kind, parts in needs.items()},
         )
 
 
