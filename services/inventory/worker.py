@@ -16,7 +16,7 @@ async def run_worker(settings: Settings) -> None:
     app = create_service_app(
         "The Usual: inventory worker", description="Health and metrics.", health=parts.health, metrics=parts.registry
     )
-    server = make_server(app, host=settings.http_host, port=settings.http_port, health=parts.health)
+    server = make_server(app, host=settings.http_host, port=settings.http_port, health=parts.health, lifespan="off")
     stop = asyncio.Event()
     with stop_on_signals(stop):
         await run_until_stopped(replace(worker_of(parts), beside=server.serve), stop)

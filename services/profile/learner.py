@@ -16,7 +16,7 @@ async def run_learner(settings: Settings) -> None:
     app = create_service_app(
         "The Usual: profile learner", description="Health and metrics.", health=parts.health, metrics=parts.registry
     )
-    server = make_server(app, host=settings.http_host, port=settings.http_port, health=parts.health)
+    server = make_server(app, host=settings.http_host, port=settings.http_port, health=parts.health, lifespan="off")
     stop = asyncio.Event()
     with stop_on_signals(stop):
         await run_until_stopped(replace(learner_of(parts), beside=server.serve), stop)

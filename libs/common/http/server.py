@@ -1,5 +1,7 @@
 """Serves an app with uvicorn until it is told to stop, then lets what is under way finish."""
 
+from typing import Literal
+
 import uvicorn
 from fastapi import FastAPI
 
@@ -21,8 +23,13 @@ class DrainingServer(uvicorn.Server):
         super().handle_exit(sig, frame)  # type: ignore[arg-type]  # uvicorn names the frame's type; any will do
 
 
-def make_server(app: FastAPI, *, host: str, port: int, health: Health) -> DrainingServer:
-    """A server for `app`: no access log (metrics count), bounded concurrency, ten seconds of grace at the end."""
+def make_server(
+    app: FastAPI, *, host: str, port: int, health: Health, lifespan: Literal["on", "off"] = "on"
+) -> DrainingServer:
+    """A server for `app`: no access log (metrics count), bounded concurrency, ten seconds of grace at the end.
+
+    A worker serves its health with `lifespan` off: the worker owns its parts, and ends this server when they have ended.
+    """
     config = uvicorn.Config(
         app,
         host=host,
@@ -35,5 +42,6 @@ def make_server(app: FastAPI, *, host: str, port: int, health: Health) -> Draini
         limit_concurrency=2048,
         timeout_graceful_shutdown=GRACE_SECONDS,
         backlog=1024,
+        lifespan=lifespan,
     )
     return DrainingServer(config, health)
