@@ -1,11 +1,13 @@
 """The parts of the worker, joined: consumers and rounds stop first, relays last; and the desk that the API asks."""
 
+from datetime import timedelta
 from typing import Any
 
 from libs.common.contracts import new_event
 from libs.common.contracts.inventory import Availability
 from libs.common.contracts.topics import INGEST_PLAY, INVENTORY_AVAILABILITY
 from libs.common.persistence import (
+    Housekeeping,
     OutboxMessage,
     OutboxRelay,
     RelayMetrics,
@@ -16,7 +18,7 @@ from libs.common.persistence import (
 from libs.common.persistence.relay import RelayLoop
 from libs.common.streaming import Cluster, Consumer, Producer, StreamRuntime, Subscription, Worker
 from services.inventory.bootstrap.parts import Parts
-from services.inventory.bootstrap.rounds import measure_round, prune_round, review_round
+from services.inventory.bootstrap.rounds import measure_round, review_round
 from services.inventory.consumer import TOPICS, facts_handler, ticks_handler
 from services.inventory.domain.measure import from_milli
 from services.inventory.handlers import SOURCE
@@ -30,7 +32,6 @@ REVIEW_GROUP = "inventory-review"
 """A group of its own: a long review (the first of a chain) must not hold up the facts."""
 
 _MEASURE_SECONDS = 5.0
-_PRUNE_SECONDS = 600.0
 
 
 def worker_of(parts: Parts) -> Worker:
@@ -59,7 +60,12 @@ def worker_of(parts: Parts) -> Worker:
             facts,
             reviewing,
             RelayLoop(measure_round(parts), name="measure", backoff=parts.backoff, idle_seconds=_MEASURE_SECONDS),
-            RelayLoop(prune_round(parts), name="prune", backoff=parts.backoff, idle_seconds=_PRUNE_SECONDS),
+            Housekeeping(
+                parts.transactions,
+                clock=parts.clock,
+                backoff=parts.backoff,
+                window=timedelta(days=parts.settings.inbox_kept_days),
+            ),
         ],
         last=[OutboxRelay(relays), VersionRelay(relays, availability(), Cluster(runtime.settings).incarnation)],
         producer=producer,

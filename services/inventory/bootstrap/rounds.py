@@ -1,9 +1,7 @@
-"""What happens again and again, not event by event: reviewing by the clock of a live deployment, measuring, pruning."""
+"""What happens again and again, not event by event: reviewing by the clock of a live deployment, measuring."""
 
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
 
-from libs.common.persistence import prune_inbox
 from services.inventory.bootstrap.parts import Parts
 from services.inventory.handlers.reviewing import Reviewer
 from services.inventory.store import store_of
@@ -31,15 +29,3 @@ def measure_round(parts: Parts) -> Round:
         return 0
 
     return measure
-
-
-def prune_round(parts: Parts) -> Round:
-    """Forgets event ids that nobody can send again."""
-    kept = timedelta(days=parts.settings.inbox_kept_days)
-
-    async def prune() -> int:
-        async with parts.transactions.begin() as tx:
-            await prune_inbox(tx, before=parts.clock.now() - kept)
-        return 0
-
-    return prune

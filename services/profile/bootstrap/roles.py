@@ -11,12 +11,12 @@ from libs.common.contracts.topics import (
     INGEST_WEB,
     OFFERS_VOUCHERS,
 )
-from libs.common.persistence import OutboxRelay, RelayMetrics, RelayRuntime, VersionRelay
+from libs.common.persistence import Housekeeping, OutboxRelay, RelayMetrics, RelayRuntime, VersionRelay
 from libs.common.persistence.relay import RelayLoop
 from libs.common.streaming import Cluster, Consumer, Producer, StreamSettings, Subscription, Worker
 from services.profile.bootstrap.parts import Parts
 from services.profile.bootstrap.relays import identity_changes, models, snapshots
-from services.profile.bootstrap.rounds import fold_round, measure_round, prune_round, timed_learning
+from services.profile.bootstrap.rounds import fold_round, measure_round, timed_learning
 from services.profile.consumer import learner_handler, worker_handler
 from services.profile.handlers.memory import NeedsLearning
 from services.profile.store import PostgresProfileStore
@@ -25,7 +25,6 @@ WORKER_GROUP = "profile"
 LEARNER_GROUP = "profile-learner"
 WORKER_TOPICS = (INGEST_POS, INGEST_WEB, INGEST_FEEDBACK, INGEST_CONSENT, INGEST_CATALOG, OFFERS_VOUCHERS)
 _MEASURE_SECONDS = 2.0
-_PRUNE_SECONDS = 600.0
 
 
 class Outlet:
@@ -63,7 +62,12 @@ def worker_of(parts: Parts) -> Worker:
                 fold_round(parts), name="folder", backoff=parts.backoff, idle_seconds=settings.fold_interval_seconds
             ),
             RelayLoop(measure_round(parts), name="measure", backoff=parts.backoff, idle_seconds=_MEASURE_SECONDS),
-            RelayLoop(prune_round(parts), name="prune", backoff=parts.backoff, idle_seconds=_PRUNE_SECONDS),
+            Housekeeping(
+                parts.transactions,
+                clock=parts.clock,
+                backoff=parts.backoff,
+                window=timedelta(days=settings.inbox_kept_days),
+            ),
         ],
         last=[OutboxRelay(relays), *versions],
         producer=outlet,

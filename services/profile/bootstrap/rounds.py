@@ -1,9 +1,8 @@
-"""What happens again and again, not event by event: folding, measuring, pruning, and learning by the clock of a live deployment."""
+"""What happens again and again, not event by event: folding, measuring, and learning by the clock of a live deployment."""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
-from libs.common.persistence import prune_inbox
 from services.profile.bootstrap.parts import Parts
 from services.profile.handlers.folding import fold_dirty
 from services.profile.handlers.memory import NeedsLearning, ReturnModel
@@ -45,18 +44,6 @@ def measure_round(parts: Parts) -> Round:
         return 0
 
     return measure
-
-
-def prune_round(parts: Parts) -> Round:
-    """Forgets event ids that nobody can send again."""
-    kept = timedelta(days=parts.settings.inbox_kept_days)
-
-    async def prune() -> int:
-        async with parts.transactions.begin() as tx:
-            await prune_inbox(tx, before=parts.clock.now() - kept)
-        return 0
-
-    return prune
 
 
 def timed_learning(parts: Parts, learning: NeedsLearning) -> Round:
