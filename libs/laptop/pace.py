@@ -1,5 +1,6 @@
 """How a play keeps step with the system: near to it, or in lockstep with it; used by libs/laptop/play.py."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,8 +11,9 @@ import httpx
 from libs.common.contracts import format_moment
 from libs.laptop.drain import Observer
 
-NEAR_RECORDS = 400
+NEAR_RECORDS = 2_000
 """A play sends days in seconds: further ahead than this, vouchers would be decided on views of yesterday."""
+LOOK_SECONDS = 0.25
 _DRAIN_SECONDS = 120.0
 
 
@@ -58,6 +60,7 @@ class Near:
     observer: Observer
     erp: ErpDoor
     at_once: int = 8
+    _looked_at: float = float("-inf")
 
     async def staged(self) -> None:
         """Wait until what was set up is known: the first basket finds its items and its stock."""
@@ -68,7 +71,9 @@ class Near:
 
     async def after_tick(self) -> None:
         """Wait while the system is too far behind."""
-        await self.observer.until_near(NEAR_RECORDS)
+        if time.monotonic() - self._looked_at > LOOK_SECONDS:
+            await self.observer.until_near(NEAR_RECORDS)
+            self._looked_at = time.monotonic()
 
 
 @dataclass(slots=True)
