@@ -120,8 +120,8 @@ app.add_typer(evaluate, name="evaluate")
 
 @evaluate.command("next-basket")
 def next_basket(
-    mode: Annotated[str, typer.Option(help="arrival: before the visit; till: with half the basket seen.")],
-    folder: Annotated[Path, typer.Option("--in", help="The data set.")],
+    mode: Annotated[str, typer.Option(help="arrival: as the trip starts; till: at the end of the trip before.")],
+    data: Annotated[str, typer.Option("--in", help="A data-set folder, or complete-journey (built in).")],
     out: Annotated[Path, typer.Option("--out", help="Where the lists go, as parquet.")],
 ) -> None:
     """List what each customer will want next, first listing, then learning, through the product's own code."""
@@ -133,7 +133,7 @@ def next_basket(
         "--mode",
         mode,
         "--in",
-        str(folder),
+        data,
         "--out",
         str(out),
     ]

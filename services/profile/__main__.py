@@ -1,8 +1,10 @@
-"""`python -m services.profile api|worker|learner|migrate`: the only reader of the environment."""
+"""`python -m services.profile api|worker|learner|migrate|evaluate`: the only reader of the environment."""
 
 import argparse
 import asyncio
 import gc
+import importlib
+import sys
 from collections.abc import Awaitable, Callable, Mapping
 
 import uvloop
@@ -23,8 +25,12 @@ _ROLES: Mapping[str, Callable[[Settings], Awaitable[None]]] = {
 
 def main() -> None:
     """Run the role that the command line names until it is done or told to stop."""
+    if sys.argv[1:2] == ["evaluate"]:
+        # Named, not imported: an image without the extra `laptop` has neither its libraries nor a use for it.
+        importlib.import_module("services.profile.evaluate").main(sys.argv[2:])
+        return
     parser = argparse.ArgumentParser(prog="python -m services.profile", description=__doc__)
-    parser.add_argument("role", choices=(*_ROLES, "migrate"))
+    parser.add_argument("role", choices=(*_ROLES, "migrate", "evaluate"))
     role = parser.parse_args().role
     settings = Settings()
     configure_logs("profile", role, settings.log_level)
