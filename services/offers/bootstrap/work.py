@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from libs.common.contracts.topics import PROFILE_SNAPSHOTS
-from libs.common.persistence import OutboxRelay, RelayMetrics, RelayRuntime, Transaction, stored_offsets
+from libs.common.persistence import Housekeeping, OutboxRelay, RelayMetrics, RelayRuntime, Transaction, stored_offsets
 from libs.common.persistence.relay import RelayLoop
 from libs.common.streaming import Cluster, Consumer, Producer, StreamMetrics, StreamRuntime, Subscription, Worker
 from services.offers.bootstrap.parts import Parts
@@ -62,9 +62,10 @@ def worker_of(parts: Parts) -> Worker:
         metrics=RelayMetrics(parts.registry),
         backoff=parts.backoff,
     )
-    rounds: list[RelayLoop | FeedWatch] = [
+    rounds: list[RelayLoop | FeedWatch | Housekeeping] = [
         _every(_MEASURE_SECONDS, "measure", measure_round(parts), parts),
         FeedWatch(parts, Cluster(stream)),
+        Housekeeping(parts.transactions, clock=parts.clock, backoff=parts.backoff),
     ]
     if not parts.settings.play_mode:
         rounds.append(_every(parts.settings.expiry_seconds, "expiry", expiry_round(parts), parts))
