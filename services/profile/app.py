@@ -5,9 +5,6 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from libs.common.errors import InvalidInput
-from libs.common.http.credentials import Credentials
-from libs.common.http.server import make_server
 from libs.common.http.service_app import create_service_app
 from services.profile.api import customers_router
 from services.profile.bootstrap import Parts, assemble
@@ -18,9 +15,6 @@ from services.profile.store import PostgresProfileStore
 
 def create_app(parts: Parts) -> FastAPI:
     """The application around assembled parts; raises InvalidInput without a credentials file."""
-    settings = parts.settings
-    if settings.credentials_file is None:
-        raise InvalidInput("the role api needs USUAL_CREDENTIALS_FILE", slug="no-credentials-file")
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -34,12 +28,12 @@ def create_app(parts: Parts) -> FastAPI:
         metrics=parts.registry,
         lifespan=lifespan,
     )
-    app.state.credentials = Credentials(settings.credentials_file, parts.clock)
+    app.state.credentials = parts.credentials()
     asking = Asking(
         parts.transactions,
         PostgresProfileStore,
         metrics=parts.metrics,
-        clock=None if settings.play_mode else parts.clock,
+        clock=None if parts.settings.play_mode else parts.clock,
     )
     app.include_router(customers_router(asking))
     return app
@@ -48,5 +42,4 @@ def create_app(parts: Parts) -> FastAPI:
 async def run_api(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT."""
     parts = assemble(settings, "api")
-    app = create_app(parts)
-    await make_server(app, host=settings.http_host, port=settings.http_port, health=parts.health).serve()
+    await parts.server(create_app(parts)).serve()

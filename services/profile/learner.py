@@ -1,11 +1,6 @@
-"""The role `learner` as a process: parts until they are told to stop, and the health door beside them."""
+"""The role `learner`: learns from queued baskets, publishes models."""
 
-import asyncio
-from dataclasses import replace
-
-from libs.common.http.server import make_server
-from libs.common.http.service_app import create_service_app
-from libs.common.streaming import run_until_stopped, stop_on_signals
+from libs.common.service import run_as_worker
 from services.profile.bootstrap import assemble, learner_of
 from services.profile.settings import Settings
 
@@ -13,10 +8,4 @@ from services.profile.settings import Settings
 async def run_learner(settings: Settings) -> None:
     """Learn and publish models until SIGTERM or SIGINT."""
     parts = assemble(settings, "learner")
-    app = create_service_app(
-        "The Usual: profile learner", description="Health and metrics.", health=parts.health, metrics=parts.registry
-    )
-    server = make_server(app, host=settings.http_host, port=settings.http_port, health=parts.health, lifespan="off")
-    stop = asyncio.Event()
-    with stop_on_signals(stop):
-        await run_until_stopped(replace(learner_of(parts), beside=server.serve), stop)
+    await run_as_worker(parts, learner_of(parts))

@@ -15,7 +15,7 @@ from libs.common.contracts.profile import ProfileSnapshot
 from libs.common.persistence import Timeouts, make_engine, mark_seen, run_migrations
 from libs.common.streaming import Batch, BatchHandler, TopicPartition
 from services.profile.bootstrap import Parts, assemble
-from services.profile.bootstrap.parts import MIGRATIONS, SCHEMA
+from services.profile.bootstrap.parts import SERVICE
 from services.profile.consumer import learner_handler, worker_handler
 from services.profile.handlers.folding import Folded, fold_dirty
 from services.profile.handlers.memory import NeedsLearning, ReturnModel
@@ -125,8 +125,8 @@ def settings_for(database: Database, **changes: Any) -> Settings:
 async def migrated(settings: Settings) -> None:
     """Make the schema."""
     url = settings.database_url.get_secret_value()
-    engine = make_engine(url, schema=SCHEMA, application_name="test", timeouts=Timeouts.migrate())
-    await run_migrations(engine, MIGRATIONS, SCHEMA)
+    engine = make_engine(url, schema=SERVICE, application_name="test", timeouts=Timeouts.migrate())
+    await run_migrations(engine, f"services.{SERVICE}.migrations", SERVICE)
     await engine.dispose()
 
 

@@ -11,7 +11,7 @@ from libs.common.contracts.topics import (
     INGEST_WEB,
     OFFERS_VOUCHERS,
 )
-from libs.common.persistence import Housekeeping, OutboxRelay, RelayMetrics, RelayRuntime, VersionRelay
+from libs.common.persistence import Housekeeping, OutboxRelay, VersionRelay
 from libs.common.persistence.relay import RelayLoop
 from libs.common.streaming import Cluster, Consumer, Producer, StreamSettings, Subscription, Worker
 from services.profile.bootstrap.parts import Parts
@@ -44,7 +44,7 @@ def worker_of(parts: Parts) -> Worker:
     """Consumes contacts, folds dirty customers, publishes snapshots and identity changes."""
     settings, runtime = parts.settings, parts.stream_runtime()
     outlet = Outlet(runtime.settings)
-    relays = _relays(parts, outlet.producer)
+    relays = parts.relay_runtime(outlet.producer)
     consumer = Consumer(
         runtime,
         Subscription(group=WORKER_GROUP, topics=WORKER_TOPICS, deduplicate=True),
@@ -72,7 +72,7 @@ def worker_of(parts: Parts) -> Worker:
         last=[OutboxRelay(relays), *versions],
         producer=outlet,
         engine=parts.engine,
-        on_stopping=lambda: _drain(parts),
+        on_stopping=parts.drain,
     )
 
 
@@ -80,7 +80,7 @@ def learner_of(parts: Parts) -> Worker:
     """Learns from queued baskets when event time says so, and publishes models."""
     settings, runtime = parts.settings, parts.stream_runtime()
     outlet = Outlet(runtime.settings)
-    relays = _relays(parts, outlet.producer)
+    relays = parts.relay_runtime(outlet.producer)
     learning = NeedsLearning(
         interval=timedelta(seconds=settings.learning_interval_seconds),
         chunk_baskets=settings.learning_chunk_baskets,
@@ -104,24 +104,10 @@ def learner_of(parts: Parts) -> Worker:
         last=[OutboxRelay(relays), VersionRelay(relays, models(), outlet.cluster.incarnation)],
         producer=outlet,
         engine=parts.engine,
-        on_stopping=lambda: _drain(parts),
-    )
-
-
-def _relays(parts: Parts, producer: Producer) -> RelayRuntime:
-    return RelayRuntime(
-        transactions=parts.transactions,
-        sender=producer,
-        clock=parts.clock,
-        metrics=RelayMetrics(parts.registry),
-        backoff=parts.backoff,
+        on_stopping=parts.drain,
     )
 
 
 def _watch(parts: Parts, consumer: Consumer) -> None:
     parts.health.alive["consumer"] = consumer.healthy
     parts.health.ready["flowing"] = consumer.flowing
-
-
-def _drain(parts: Parts) -> None:
-    parts.health.draining = True

@@ -8,7 +8,7 @@ ROOT = Path(__file__).parents[3]
 SERVICES = ("ingest", "profile", "offers", "inventory")
 FORBIDDEN_NAMES = {"utils", "helpers", "manager", "misc", "data"}
 GREATEST_LINES = 250
-COMMON = {"contracts", "streaming", "persistence", "http", "observability"}
+COMMON = {"contracts", "streaming", "persistence", "http", "observability", "service"}
 
 
 def python_files() -> Iterator[Path]:

@@ -1,0 +1,41 @@
+"""What every deployment sets for every service; each service's Settings adds its own."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from libs.common.streaming.settings import StreamSettings
+
+Positive = Annotated[float, Field(gt=0)]
+
+
+class ServiceSettings(BaseSettings):
+    """Each is `USUAL_` and its name in capitals, for example `USUAL_KAFKA_BOOTSTRAP`; constructed in `__main__` alone."""
+
+    model_config = SettingsConfigDict(env_prefix="USUAL_", frozen=True, extra="ignore")
+
+    database_url: SecretStr
+    """`postgresql+asyncpg://usual_<service>:...@host/usual`."""
+    kafka_bootstrap: str
+    kafka_idempotence: bool = True
+    partitions_cap: Annotated[int, Field(ge=1)] = 1_000
+    """Topics get the smaller of this and what the contracts declare."""
+    topic_replication: Annotated[int, Field(ge=1)] = 1
+    http_host: str = "127.0.0.1"
+    http_port: Annotated[int, Field(ge=0, le=65_535)] = 8080
+    credentials_file: Path | None = None
+    """API keys; the role `api` needs it."""
+    play_mode: bool = False
+    """Ticks tell the time (docs/adr/0009); else the server's clock does."""
+    log_level: str = "INFO"
+
+    def stream(self, client_id: str, *, call_deadline_seconds: float = 10.0) -> StreamSettings:
+        """How to reach the broker, every call to it under a deadline."""
+        return StreamSettings(
+            bootstrap=self.kafka_bootstrap,
+            client_id=f"usual-{client_id}",
+            idempotence=self.kafka_idempotence,
+            call_deadline_seconds=call_deadline_seconds,
+        )
