@@ -5,9 +5,6 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from libs.common.errors import InvalidInput
-from libs.common.http.credentials import Credentials
-from libs.common.http.server import make_server
 from libs.common.http.service_app import create_service_app
 from services.inventory.api.router import inventory_router
 from services.inventory.bootstrap import Parts, assemble, desk_of
@@ -16,9 +13,6 @@ from services.inventory.settings import Settings
 
 def create_app(parts: Parts) -> FastAPI:
     """The application around assembled parts; raises InvalidInput without a credentials file."""
-    settings = parts.settings
-    if settings.credentials_file is None:
-        raise InvalidInput("the role api needs USUAL_CREDENTIALS_FILE", slug="no-credentials-file")
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -32,7 +26,7 @@ def create_app(parts: Parts) -> FastAPI:
         metrics=parts.registry,
         lifespan=lifespan,
     )
-    app.state.credentials = Credentials(settings.credentials_file, parts.clock)
+    app.state.credentials = parts.credentials()
     app.include_router(inventory_router(desk_of(parts), parts.clock))
     return app
 
@@ -40,5 +34,4 @@ def create_app(parts: Parts) -> FastAPI:
 async def run_api(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT."""
     parts = assemble(settings, "api")
-    app = create_app(parts)
-    await make_server(app, host=settings.http_host, port=settings.http_port, health=parts.health).serve()
+    await parts.server(create_app(parts)).serve()

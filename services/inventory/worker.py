@@ -1,11 +1,6 @@
-"""The role `worker` as a process: parts until they are told to stop, and the health door beside them."""
+"""The role `worker`: applies facts, reviews what they touched, publishes."""
 
-import asyncio
-from dataclasses import replace
-
-from libs.common.http.server import make_server
-from libs.common.http.service_app import create_service_app
-from libs.common.streaming import run_until_stopped, stop_on_signals
+from libs.common.service import run_as_worker
 from services.inventory.bootstrap import assemble, worker_of
 from services.inventory.settings import Settings
 
@@ -13,10 +8,4 @@ from services.inventory.settings import Settings
 async def run_worker(settings: Settings) -> None:
     """Apply facts, review and publish until SIGTERM or SIGINT."""
     parts = assemble(settings, "worker")
-    app = create_service_app(
-        "The Usual: inventory worker", description="Health and metrics.", health=parts.health, metrics=parts.registry
-    )
-    server = make_server(app, host=settings.http_host, port=settings.http_port, health=parts.health, lifespan="off")
-    stop = asyncio.Event()
-    with stop_on_signals(stop):
-        await run_until_stopped(replace(worker_of(parts), beside=server.serve), stop)
+    await run_as_worker(parts, worker_of(parts))

@@ -1,31 +1,18 @@
 """The parts of the worker, joined: consumers and rounds stop first, relays last; and the desk that the API asks."""
 
 from datetime import timedelta
-from typing import Any
 
-from libs.common.contracts import new_event
-from libs.common.contracts.inventory import Availability
-from libs.common.contracts.topics import INGEST_PLAY, INVENTORY_AVAILABILITY
-from libs.common.persistence import (
-    Housekeeping,
-    OutboxMessage,
-    OutboxRelay,
-    RelayMetrics,
-    RelayRuntime,
-    VersionedTable,
-    VersionRelay,
-)
+from libs.common.contracts.topics import INGEST_PLAY
+from libs.common.persistence import Housekeeping, OutboxRelay, VersionRelay
 from libs.common.persistence.relay import RelayLoop
-from libs.common.streaming import Cluster, Consumer, Producer, StreamRuntime, Subscription, Worker
-from services.inventory.bootstrap.parts import Parts
+from libs.common.streaming import Consumer, StreamRuntime, Subscription, Worker
+from services.inventory.bootstrap.parts import Parts, policy_of
+from services.inventory.bootstrap.relays import Outlet, availability
 from services.inventory.bootstrap.rounds import measure_round, review_round
 from services.inventory.consumer import TOPICS, facts_handler, ticks_handler
-from services.inventory.domain.measure import from_milli
-from services.inventory.handlers import SOURCE
 from services.inventory.handlers.desk import Desk
 from services.inventory.handlers.reviewing import Reviewer
 from services.inventory.store import store_of
-from services.inventory.tables import AVAILABILITY
 
 FACTS_GROUP = "inventory"
 REVIEW_GROUP = "inventory-review"
@@ -37,20 +24,14 @@ _MEASURE_SECONDS = 5.0
 def worker_of(parts: Parts) -> Worker:
     """Applies facts, reviews what they touched, publishes commands and availability."""
     runtime = parts.stream_runtime()
-    producer = Producer(runtime.settings)
+    outlet = Outlet(runtime.settings)
+    relays = parts.relay_runtime(outlet.producer)
     facts = Consumer(
         runtime,
         Subscription(group=FACTS_GROUP, topics=TOPICS, deduplicate=True),
         facts_handler(store_of, parts.metrics, parts.clock),
     )
     reviewing = _reviewing(parts, runtime)
-    relays = RelayRuntime(
-        transactions=parts.transactions,
-        sender=producer,
-        clock=parts.clock,
-        metrics=RelayMetrics(parts.registry),
-        backoff=parts.backoff,
-    )
     for name, consumer in (("facts", facts), ("reviews", reviewing)):
         if isinstance(consumer, Consumer):
             parts.health.alive[name] = consumer.healthy
@@ -67,10 +48,10 @@ def worker_of(parts: Parts) -> Worker:
                 window=timedelta(days=parts.settings.inbox_kept_days),
             ),
         ],
-        last=[OutboxRelay(relays), VersionRelay(relays, availability(), Cluster(runtime.settings).incarnation)],
-        producer=producer,
+        last=[OutboxRelay(relays), VersionRelay(relays, availability(), outlet.cluster.incarnation)],
+        producer=outlet,
         engine=parts.engine,
-        on_stopping=lambda: _drain(parts),
+        on_stopping=parts.drain,
     )
 
 
@@ -79,7 +60,7 @@ def reviewer_of(parts: Parts) -> Reviewer:
     return Reviewer(
         transactions=parts.transactions,
         store_of=store_of,
-        policy=parts.policy(),
+        policy=policy_of(parts.settings),
         metrics=parts.metrics,
         clock=parts.clock,
         batch_items=parts.settings.review_batch_items,
@@ -91,27 +72,6 @@ def desk_of(parts: Parts) -> Desk:
     return Desk(transactions=parts.transactions, store_of=store_of, metrics=parts.metrics)
 
 
-def availability() -> VersionedTable:
-    """Availability to `inventory.availability.v1`."""
-
-    def encode(row: Any) -> OutboxMessage:
-        # Checked when the row was written: a value that came from our own columns needs no second look.
-        body = Availability.model_construct(
-            store_id=row.store_id,
-            item_id=row.item_id,
-            version=row.version,
-            on_hand=from_milli(row.on_hand_milli),
-            available=from_milli(row.available_milli),
-            status=row.status,
-        )
-        name = f"availability:{row.store_id}:{row.item_id}:{row.version}"
-        return OutboxMessage.of(
-            new_event(body, event_id=name, source=SOURCE, occurred_at=row.changed_at), INVENTORY_AVAILABILITY
-        )
-
-    return VersionedTable(table=AVAILABILITY, key=("item_id", "store_id"), encode=encode)
-
-
 def _reviewing(parts: Parts, runtime: StreamRuntime) -> Consumer | RelayLoop:
     """Ticks say when to review in play mode, a timer else."""
     reviewer = reviewer_of(parts)
@@ -120,7 +80,3 @@ def _reviewing(parts: Parts, runtime: StreamRuntime) -> Consumer | RelayLoop:
         return Consumer(runtime, subscription, ticks_handler(store_of, reviewer))
     every = parts.settings.review_interval_seconds
     return RelayLoop(review_round(parts, reviewer), name="review", backoff=parts.backoff, idle_seconds=every)
-
-
-def _drain(parts: Parts) -> None:
-    parts.health.draining = True

@@ -24,13 +24,13 @@ class Policy:
     slow_cover_days: float = 28.0
     """Slow items are ordered rarely: an order line costs more than the piece it waits for."""
 
-    least_shelf_days: float = 2.0
+    least_shelf_days: float = 1.0
     """Nothing is ordered for a shelf that was seen for less than this: a guess is not a need."""
 
     margin_ratio: float = 0.5
     """What a lost sale costs, as a share of the price, where no cost is known."""
 
-    order_line_cents: int = 100
+    order_line_cents: int = 250
     """What handling one order line costs, from picking to shelving: nothing is ordered to spare less margin than this."""
 
     transfer_line_cents: int = 30
