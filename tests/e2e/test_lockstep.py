@@ -18,6 +18,8 @@ def digests_of_a_play(folder: Path) -> Mapping[str, str]:
     with running_system(folder) as system:
         outcome = asyncio.run(play(system, A_DAY, lockstep=True))
     assert (outcome.verdict.lost, outcome.verdict.doubled) == (0, 0)
+    assert outcome.tally.vouchers_issued
+    assert outcome.commands["reorder"]
     return outcome.digests
 
 

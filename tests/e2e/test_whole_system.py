@@ -59,7 +59,7 @@ async def test_a_customers_view_and_next_basket_know_what_was_bought(
     view = await get(system, "profile", f"/v1/customers?identifier=loyalty_card:{customer_id}")
     listed = await get(system, "profile", f"/v1/customers/{view['customer_id']}/next-basket?k=20")
     assert view["customer_id"] == listed["customer_id"]
-    assert bought & {item["item_id"] for item in listed["items"]}
+    assert bought & {need["item_id"] for need in listed["needs"]}
 
 
 async def test_every_command_says_why(system: System, outcome: Outcome) -> None:
