@@ -5,12 +5,14 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
+from libs.common.http.server import make_server
 from libs.common.http.service_app import create_service_app
 from services.ingest.api.body import Limits
 from services.ingest.api.events import events_router
 from services.ingest.api.quarantine import quarantine_router
 from services.ingest.api.schemas import schemas_router
-from services.ingest.bootstrap import Ingest, running
+from services.ingest.bootstrap import Ingest, assemble, running
+from services.ingest.settings import Settings
 
 
 def create_app(ingest: Ingest) -> FastAPI:
@@ -39,3 +41,10 @@ def create_app(ingest: Ingest) -> FastAPI:
     app.include_router(quarantine_router(ingest.quarantine))
     app.include_router(schemas_router())
     return app
+
+
+async def run_api(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    ingest = assemble(settings)
+    server = make_server(create_app(ingest), host=settings.http_host, port=settings.http_port, health=ingest.health)
+    await server.serve()

@@ -2,22 +2,20 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 
 import structlog
 from prometheus_client import CollectorRegistry
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from libs.common.clock import Clock, SystemClock
-from libs.common.contracts import TOPICS, Topic
 from libs.common.errors import UsualError
 from libs.common.http.credentials import Credentials
 from libs.common.observability.health import Check, Health
-from libs.common.persistence import OutboxMessage, Timeouts, Transactions, make_engine, run_migrations
+from libs.common.persistence import OutboxMessage, Timeouts, Transactions, make_engine
 from libs.common.streaming.errors import BrokerUnavailable
 from libs.common.streaming.producer import Producer
-from libs.common.streaming.topics import ensure_topics
 from services.ingest.domain.intake import Intake
 from services.ingest.handlers import FrontDoor
 from services.ingest.metrics import IngestMetrics
@@ -25,9 +23,7 @@ from services.ingest.ports import QuarantineStore
 from services.ingest.settings import Settings
 from services.ingest.store import PostgresQuarantine
 
-SCHEMA = "ingest"
-MIGRATIONS = "services.ingest.migrations"
-_CONNECT_DEADLINE_SECONDS = 5.0
+SERVICE = "ingest"
 _CONNECT_PAUSE_SECONDS = 0.5
 _log = structlog.get_logger(__name__)
 
@@ -100,10 +96,12 @@ def assemble(settings: Settings, clock: Clock | None = None) -> Ingest:
     registry = CollectorRegistry()
     intake = Intake(settings.in_flight_bytes)
     engine = make_engine(
-        settings.database_url.get_secret_value(), schema=SCHEMA, application_name="ingest-api", timeouts=Timeouts.api()
+        settings.database_url.get_secret_value(), schema=SERVICE, application_name="ingest-api", timeouts=Timeouts.api()
     )
-    publisher = BrokerPublisher(Producer(settings.stream(deadline_seconds=settings.publish_deadline_seconds)))
-    quarantine = PostgresQuarantine(Transactions(engine, SCHEMA))
+    publisher = BrokerPublisher(
+        Producer(settings.stream("ingest-api", call_deadline_seconds=settings.publish_deadline_seconds))
+    )
+    quarantine = PostgresQuarantine(Transactions(engine, SERVICE))
     door = FrontDoor(
         publisher=publisher,
         quarantine=quarantine,
@@ -137,31 +135,6 @@ async def running(ingest: Ingest) -> AsyncIterator[None]:
     finally:
         await ingest.publisher.stop()
         await ingest.engine.dispose()
-
-
-async def migrate(settings: Settings) -> None:
-    """Bring schema and topics to this release; raises RetryableError or what the database says."""
-    engine = make_engine(
-        settings.database_url.get_secret_value(),
-        schema=SCHEMA,
-        application_name="ingest-migrate",
-        timeouts=Timeouts.migrate(),
-    )
-    try:
-        applied = await run_migrations(engine, MIGRATIONS, SCHEMA)
-    finally:
-        await engine.dispose()
-    topics = list(own_topics(settings.partitions_cap))
-    stream = settings.stream(deadline_seconds=_CONNECT_DEADLINE_SECONDS)
-    await ensure_topics(stream, topics, replication=settings.topic_replication)
-    _log.info("migrated", applied=list(applied), topics=[topic.name for topic in topics])
-
-
-def own_topics(partitions_cap: int) -> Iterable[Topic]:
-    """The topics that this service owns, none with more partitions than the cap."""
-    return (
-        replace(topic, partitions=min(topic.partitions, partitions_cap)) for topic in TOPICS if topic.owner == SCHEMA
-    )
 
 
 def _has_reached(publisher: BrokerPublisher) -> Check:

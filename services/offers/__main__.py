@@ -1,38 +1,15 @@
 """`python -m services.offers api|worker|migrate`: the only reader of the environment."""
 
-import argparse
-import asyncio
-import gc
-from collections.abc import Awaitable, Callable, Mapping
-
-import uvloop
-
-from libs.common.observability.logs import configure_logs
+from libs.common.service import run_role
 from services.offers.app import run_api
-from services.offers.bootstrap import migrate
+from services.offers.bootstrap import SERVICE, migrate
 from services.offers.settings import Settings
 from services.offers.worker import run_worker
-
-_ROLES: Mapping[str, Callable[[Settings], Awaitable[None]]] = {"api": run_api, "worker": run_worker}
 
 
 def main() -> None:
     """Run the role that the command line names until it is done or told to stop."""
-    parser = argparse.ArgumentParser(prog="python -m services.offers", description=__doc__)
-    parser.add_argument("role", choices=(*_ROLES, "migrate"))
-    role = parser.parse_args().role
-    settings = Settings()
-    configure_logs("offers", role, settings.log_level)
-    if role == "migrate":
-        asyncio.run(migrate(settings))
-        return
-    # What the imports made stays: the collector need not walk it again and again.
-    gc.freeze()
-    uvloop.run(_run(_ROLES[role], settings))
-
-
-async def _run(role: Callable[[Settings], Awaitable[None]], settings: Settings) -> None:
-    await role(settings)
+    run_role(SERVICE, Settings, {"api": run_api, "worker": run_worker, "migrate": migrate})
 
 
 if __name__ == "__main__":

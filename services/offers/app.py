@@ -8,14 +8,12 @@ from contextlib import asynccontextmanager
 import structlog
 from fastapi import FastAPI
 
-from libs.common.errors import InvalidInput, RetryableError
-from libs.common.http.credentials import Credentials
-from libs.common.http.server import make_server
+from libs.common.errors import RetryableError
 from libs.common.http.service_app import create_service_app
 from services.offers.api.campaigns import campaign_router
 from services.offers.api.checkouts import checkout_router
 from services.offers.api.redemptions import redemption_router
-from services.offers.bootstrap import Door, Parts, assemble, door_of, running
+from services.offers.bootstrap import Door, Parts, assemble, code_key_of, door_of, running
 from services.offers.domain.code import CodeKey
 from services.offers.settings import Settings
 
@@ -25,8 +23,6 @@ _log = structlog.get_logger(__name__)
 def create_app(door: Door) -> FastAPI:
     """The application around assembled parts; raises InvalidInput without a credentials file."""
     parts = door.parts
-    if parts.settings.credentials_file is None:
-        raise InvalidInput("the role api needs USUAL_CREDENTIALS_FILE", slug="no-credentials-file")
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -40,7 +36,7 @@ def create_app(door: Door) -> FastAPI:
         metrics=parts.registry,
         lifespan=lifespan,
     )
-    app.state.credentials = Credentials(parts.settings.credentials_file, parts.clock)
+    app.state.credentials = parts.credentials()
     for router in (checkout_router(door.doors), redemption_router(door.doors), campaign_router(door.doors)):
         app.include_router(router)
     return app
@@ -50,14 +46,14 @@ async def run_api(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT. Waits for the database once, at the start: without the key there is no code."""
     parts = assemble(settings, "api")
     app = create_app(door_of(parts, await _key(parts)))
-    await make_server(app, host=settings.http_host, port=settings.http_port, health=parts.health).serve()
+    await parts.server(app).serve()
 
 
 async def _key(parts: Parts) -> CodeKey:
     attempt = 0
     while True:
         try:
-            return await parts.code_key()
+            return await code_key_of(parts)
         except RetryableError as error:
             attempt += 1
             _log.warning("waiting for the database", slug=error.slug)

@@ -1,34 +1,16 @@
-"""What a deployment may set; filled from the environment by `__main__` alone."""
+"""What a deployment may set for this service; filled from the environment by `__main__` alone."""
 
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field
 
-from libs.common.streaming.settings import StreamSettings
-
-Positive = Annotated[float, Field(gt=0)]
+from libs.common.service import Positive, ServiceSettings
 
 
-class Settings(BaseSettings):
-    """Each is `USUAL_` and its name in capitals, for example `USUAL_KAFKA_BOOTSTRAP`."""
+class Settings(ServiceSettings):
+    """What every service has, and the limits of a checkout."""
 
-    model_config = SettingsConfigDict(env_prefix="USUAL_", frozen=True, extra="ignore")
-
-    database_url: SecretStr
-    """`postgresql+asyncpg://usual_offers:...@host/usual`."""
-    kafka_bootstrap: str
-    kafka_idempotence: bool = True
-    partitions_cap: Annotated[int, Field(ge=1)] = 1_000
-    """Topics get the smaller of this and what the contracts declare."""
-    topic_replication: Annotated[int, Field(ge=1)] = 1
-    http_host: str = "127.0.0.1"
-    http_port: Annotated[int, Field(ge=0, le=65_535)] = 8080
-    credentials_file: Path | None = None
-    """Of the api role: who may call."""
-    play_mode: bool = False
-    log_level: str = "INFO"
     campaigns_file: Path | None = None
     """YAML with a list `campaigns`; applied by the migrate role."""
     voucher_key_file: Path | None = None
@@ -48,9 +30,3 @@ class Settings(BaseSettings):
     """How often campaigns, catalogue and model are looked at for changes."""
     expiry_seconds: Positive = 5.0
     """How often a live deployment looks for vouchers whose time is over."""
-
-    def stream(self, role: str) -> StreamSettings:
-        """How to reach the broker."""
-        return StreamSettings(
-            bootstrap=self.kafka_bootstrap, client_id=f"usual-offers-{role}", idempotence=self.kafka_idempotence
-        )

@@ -1,11 +1,6 @@
-"""The role `worker` as a process: parts until they are told to stop, and the health door beside them."""
+"""The role `worker`: keeps the copies, ends vouchers, publishes."""
 
-import asyncio
-from dataclasses import replace
-
-from libs.common.http.server import make_server
-from libs.common.http.service_app import create_service_app
-from libs.common.streaming import run_until_stopped, stop_on_signals
+from libs.common.service import run_as_worker
 from services.offers.bootstrap import assemble, worker_of
 from services.offers.settings import Settings
 
@@ -13,11 +8,4 @@ from services.offers.settings import Settings
 async def run_worker(settings: Settings) -> None:
     """Consume, expire and publish until SIGTERM or SIGINT."""
     parts = assemble(settings, "worker")
-    worker = worker_of(parts)
-    app = create_service_app(
-        "The Usual: offers worker", description="Health and metrics.", health=parts.health, metrics=parts.registry
-    )
-    server = make_server(app, host=settings.http_host, port=settings.http_port, health=parts.health, lifespan="off")
-    stop = asyncio.Event()
-    with stop_on_signals(stop):
-        await run_until_stopped(replace(worker, beside=server.serve), stop)
+    await run_as_worker(parts, worker_of(parts))

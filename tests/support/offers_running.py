@@ -17,7 +17,7 @@ from libs.common.http.credentials import Credential, new_key, write_credentials
 from libs.common.persistence import Timeouts, Transaction, Transactions, make_engine, run_migrations
 from services.offers.app import create_app
 from services.offers.bootstrap import Door, Parts, assemble, door_of, running
-from services.offers.bootstrap.parts import MIGRATIONS, SCHEMA
+from services.offers.bootstrap.parts import SERVICE
 from services.offers.bootstrap.work import stores_of
 from services.offers.domain.campaign import Campaign
 from services.offers.domain.code import CodeKey
@@ -60,10 +60,10 @@ async def tell_world(
     database: Database, *, campaigns: Sequence[Campaign] | None = None, customers: Sequence[Event] = ()
 ) -> None:
     """Migrate and fill: catalogue, availability, model, a fresh feed, campaigns, customers."""
-    engine = make_engine(database.url("offers"), schema=SCHEMA, application_name="test", timeouts=Timeouts.migrate())
+    engine = make_engine(database.url("offers"), schema=SERVICE, application_name="test", timeouts=Timeouts.migrate())
     try:
-        await run_migrations(engine, MIGRATIONS, SCHEMA)
-        async with Transactions(engine, SCHEMA).begin() as tx:
+        await run_migrations(engine, f"services.{SERVICE}.migrations", SERVICE)
+        async with Transactions(engine, SERVICE).begin() as tx:
             model = PostgresReadModel(tx)
             await model.apply_catalogue(catalogue(), ())
             await model.apply_availability(availability(), ())

@@ -7,7 +7,7 @@ same for all services, so that no door needs a database or another service to kn
 import hashlib
 import hmac
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -119,13 +119,13 @@ def key_in(request: Request) -> str | None:
     return token if scheme.lower() == "bearer" else None
 
 
-def require(scope: str) -> Callable[[Request], Credential]:
+def require(scope: str) -> Callable[[Request], Awaitable[Credential]]:
     """A FastAPI dependency, `Annotated[Credential, Depends(require("events:write"))]`: the caller, who must carry `scope`.
 
-    The app's state must hold `credentials`. Raises Unauthenticated or Forbidden.
+    Asynchronous, so that no till waits for a thread. The app's state must hold `credentials`. Raises Unauthenticated or Forbidden.
     """
 
-    def caller(request: Request) -> Credential:
+    async def caller(request: Request) -> Credential:
         credentials: Credentials = request.app.state.credentials
         known = credentials.authenticate(key_in(request))
         if not known.allows(scope):

@@ -7,13 +7,13 @@ from pydantic import BaseModel
 
 from libs.common.contracts.values import Key
 from libs.common.errors import InvalidInput
-from libs.common.http.credentials import Credential
-from services.offers.api.doors import Doors, caller_with
+from libs.common.http.credentials import Credential, require
+from services.offers.api.doors import Doors
 from services.offers.domain.campaign import Campaign
 from services.offers.handlers.campaigns import get_campaign, put_campaign
 from services.offers.ports.campaigns import VersionedCampaign
 
-Caller = Annotated[Credential, Depends(caller_with("campaigns:write"))]
+Caller = Annotated[Credential, Depends(require("campaigns:write"))]
 
 
 class BudgetView(BaseModel):

@@ -7,8 +7,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
 from libs.common.contracts.values import Cents, Currency, Identifier, Key, Quantity
-from libs.common.http.credentials import Credential
-from services.offers.api.doors import Doors, caller_with, check_store, documented
+from libs.common.http.credentials import Credential, require
+from services.offers.api.doors import Doors, check_store, documented
 from services.offers.domain.answer import CheckoutAnswer
 from services.offers.handlers.checkout import Checkout
 
@@ -65,7 +65,7 @@ def checkout_router(doors: Doors) -> APIRouter:
 
     @router.post("/checkouts", summary="Vouchers for this receipt", responses=responses)
     async def ask(
-        request: CheckoutRequest, caller: Annotated[Credential, Depends(caller_with("voucher:request"))]
+        request: CheckoutRequest, caller: Annotated[Credential, Depends(require("voucher:request"))]
     ) -> Response:
         """Always 200 for a well-formed, authorised request, within `deadline_ms`; `tier` and `reason` say what it is."""
         accepted_seconds = doors.clock.monotonic_seconds()

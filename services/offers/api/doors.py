@@ -1,17 +1,16 @@
 """What the doors open onto, put together by bootstrap, and what they all check of a caller."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import msgspec
-from fastapi import Request
 
 from libs.common.clock import Clock
 from libs.common.errors import Forbidden
-from libs.common.http.credentials import Credential, require
+from libs.common.http.credentials import Credential
 from services.offers.domain.code import CodeKey
 from services.offers.handlers.checkout import CheckoutDesk
 from services.offers.handlers.knowledge import Knowledge
@@ -43,16 +42,6 @@ class Doors:
         if not (self.money_clock.play_mode and caller.allows("play")):
             raise Forbidden("occurred_at needs play mode and the scope play", slug="play-only")
         return occurred_at
-
-
-def caller_with(scope: str) -> Callable[[Request], Awaitable[Credential]]:
-    """A dependency: the caller, who must carry `scope`. Asynchronous, so that no till waits for a thread."""
-    check = require(scope)
-
-    async def caller(request: Request) -> Credential:
-        return check(request)
-
-    return caller
 
 
 def check_store(caller: Credential, store_id: str) -> None:

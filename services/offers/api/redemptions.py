@@ -10,9 +10,9 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from libs.common.contracts.values import Currency, Key
 from libs.common.errors import RetryableError
-from libs.common.http.credentials import Credential
+from libs.common.http.credentials import Credential, require
 from services.offers.api.checkouts import CheckoutLine
-from services.offers.api.doors import Doors, caller_with, check_store, documented
+from services.offers.api.doors import Doors, check_store, documented
 from services.offers.domain.voucher import Basket, BasketLine
 from services.offers.handlers.redemption import (
     REDEEMED,
@@ -24,7 +24,7 @@ from services.offers.handlers.redemption import (
 from services.offers.handlers.returns import RollbackAnswer, roll_back
 from services.offers.ports.vouchers import RedemptionStore
 
-Caller = Annotated[Credential, Depends(caller_with("voucher:redeem"))]
+Caller = Annotated[Credential, Depends(require("voucher:redeem"))]
 
 
 class RedemptionRequest(BaseModel):

@@ -2,7 +2,7 @@
 
 from services.offers.bootstrap.door import Door, door_of, running
 from services.offers.bootstrap.migration import migrate
-from services.offers.bootstrap.parts import Parts, assemble
+from services.offers.bootstrap.parts import SERVICE, Parts, assemble, code_key_of
 from services.offers.bootstrap.work import worker_of
 
-__all__ = ["Door", "Parts", "assemble", "door_of", "migrate", "running", "worker_of"]
+__all__ = ["SERVICE", "Door", "Parts", "assemble", "code_key_of", "door_of", "migrate", "running", "worker_of"]

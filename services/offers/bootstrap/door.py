@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from libs.common.persistence import Transaction, Transactions
 from services.offers.api.doors import Doors
-from services.offers.bootstrap.parts import SCHEMA, Parts
+from services.offers.bootstrap.parts import SERVICE, Parts, money_clock_of
 from services.offers.domain.code import CodeKey
 from services.offers.handlers.checkout import CheckoutDesk
 from services.offers.handlers.knowledge import Knowledge, KnowledgeKeeper
@@ -51,7 +51,7 @@ def door_of(parts: Parts, codes: CodeKey) -> Door:
     )
     connect = connector(
         settings.database_url.get_secret_value(),
-        schema=SCHEMA,
+        schema=SERVICE,
         name="offers-checkouts",
         statement_seconds=statement_seconds,
     )
@@ -67,7 +67,7 @@ def door_of(parts: Parts, codes: CodeKey) -> Door:
         keeper=keeper,
         codes=codes,
         clock=parts.clock,
-        money_clock=parts.money_clock,
+        money_clock=money_clock_of(parts),
         metrics=parts.metrics,
         fresh_within=timedelta(seconds=settings.fresh_within_seconds),
     )
@@ -78,7 +78,7 @@ def door_of(parts: Parts, codes: CodeKey) -> Door:
         campaigns=_unit(parts.transactions, PostgresCampaigns),
         codes=codes,
         clock=parts.clock,
-        money_clock=parts.money_clock,
+        money_clock=money_clock_of(parts),
         metrics=parts.metrics,
         greatest_deadline_ms=settings.greatest_deadline_ms,
         write_deadline_seconds=settings.write_deadline_seconds,

@@ -1,19 +1,17 @@
 """The role `migrate`: schema, topics, the voucher key where no file holds one, and the campaigns of a file."""
 
 import secrets
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 
 import structlog
 import yaml
 from pydantic import ValidationError
 
-from libs.common.contracts import TOPICS, Topic
 from libs.common.errors import InvalidInput
-from libs.common.persistence import Timeouts, Transactions, make_engine, run_migrations
-from libs.common.streaming import ensure_topics
-from services.offers.bootstrap.parts import MIGRATIONS, SCHEMA
+from libs.common.persistence import Transactions
+from libs.common.service import engine_for_migration, migrate_service
+from services.offers.bootstrap.parts import SERVICE
 from services.offers.domain.campaign import Campaign
 from services.offers.handlers.campaigns import apply_campaigns
 from services.offers.settings import Settings
@@ -29,23 +27,16 @@ async def migrate(settings: Settings) -> None:
     Raises InvalidInput for a campaign file that breaks its rules, before anything is changed by it.
     """
     campaigns = campaigns_in(settings.campaigns_file) if settings.campaigns_file else []
-    engine = make_engine(
-        settings.database_url.get_secret_value(),
-        schema=SCHEMA,
-        application_name="offers-migrate",
-        timeouts=Timeouts.migrate(),
-    )
+    await migrate_service(SERVICE, settings)
+    engine = engine_for_migration(SERVICE, settings)
     try:
-        applied = await run_migrations(engine, MIGRATIONS, SCHEMA)
-        async with Transactions(engine, SCHEMA).begin() as tx:
+        async with Transactions(engine, SERVICE).begin() as tx:
             if settings.voucher_key_file is None:
                 await ensure_code_key(tx, secrets.token_bytes(_KEY_BYTES))
             changed = await apply_campaigns(PostgresCampaigns(tx), campaigns, author="file")
     finally:
         await engine.dispose()
-    topics = list(own_topics(settings.partitions_cap))
-    await ensure_topics(settings.stream("migrate"), topics, replication=settings.topic_replication)
-    _log.info("migrated", applied=list(applied), topics=[topic.name for topic in topics], campaigns_changed=changed)
+    _log.info("campaigns applied", changed=changed)
 
 
 def campaigns_in(path: Path) -> Sequence[Campaign]:
@@ -59,10 +50,3 @@ def campaigns_in(path: Path) -> Sequence[Campaign]:
     if len(set(ids)) != len(ids):
         raise InvalidInput(f"{path.name}: a campaign_id occurs twice", slug="invalid-campaigns")
     return campaigns
-
-
-def own_topics(partitions_cap: int) -> Iterable[Topic]:
-    """The topics that this service owns, none with more partitions than the cap."""
-    return (
-        replace(topic, partitions=min(topic.partitions, partitions_cap)) for topic in TOPICS if topic.owner == SCHEMA
-    )

@@ -1,15 +1,13 @@
 """The role `worker`: consumer, relay, and what happens by the clock."""
 
-import os
-import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from libs.common.contracts.topics import PROFILE_SNAPSHOTS
-from libs.common.persistence import Housekeeping, OutboxRelay, RelayMetrics, RelayRuntime, Transaction, stored_offsets
+from libs.common.persistence import Housekeeping, OutboxRelay, Transaction, stored_offsets
 from libs.common.persistence.relay import RelayLoop
-from libs.common.streaming import Cluster, Consumer, Producer, StreamMetrics, StreamRuntime, Subscription, Worker
-from services.offers.bootstrap.parts import Parts
+from libs.common.streaming import Cluster, Consumer, Producer, Subscription, Worker
+from services.offers.bootstrap.parts import Parts, money_clock_of
 from services.offers.consumer import GROUP, TOPICS, Feeds
 from services.offers.handlers.expiry import EXPIRED_TOGETHER, expire_vouchers
 from services.offers.store.campaigns import PostgresCampaigns
@@ -38,43 +36,28 @@ def stores_of(tx: Transaction) -> _Stores:
 
 def worker_of(parts: Parts) -> Worker:
     """Keeps the copies, ends vouchers, publishes what happened to them."""
-    stream = parts.settings.stream(parts.role)
-    runtime = StreamRuntime(
-        settings=stream,
-        transactions=parts.transactions,
-        clock=parts.clock,
-        metrics=StreamMetrics(parts.registry),
-        backoff=parts.backoff,
-        owner=f"{socket.gethostname()}:{os.getpid()}",
-    )
-    producer = Producer(stream)
+    runtime = parts.stream_runtime()
+    producer = Producer(runtime.settings)
     consumer = Consumer(
         runtime,
         Subscription(group=GROUP, topics=TOPICS),
-        Feeds(stores_of, parts.money_clock, parts.metrics).on_batch,
+        Feeds(stores_of, money_clock_of(parts), parts.metrics).on_batch,
     )
     parts.health.alive["consumer"] = consumer.healthy
     parts.health.ready["flowing"] = consumer.flowing
-    relays = RelayRuntime(
-        transactions=parts.transactions,
-        sender=producer,
-        clock=parts.clock,
-        metrics=RelayMetrics(parts.registry),
-        backoff=parts.backoff,
-    )
     rounds: list[RelayLoop | FeedWatch | Housekeeping] = [
         _every(_MEASURE_SECONDS, "measure", measure_round(parts), parts),
-        FeedWatch(parts, Cluster(stream)),
+        FeedWatch(parts, Cluster(runtime.settings)),
         Housekeeping(parts.transactions, clock=parts.clock, backoff=parts.backoff),
     ]
     if not parts.settings.play_mode:
         rounds.append(_every(parts.settings.expiry_seconds, "expiry", expiry_round(parts), parts))
     return Worker(
         first=[consumer, *rounds],
-        last=[OutboxRelay(relays)],
+        last=[OutboxRelay(parts.relay_runtime(producer))],
         producer=producer,
         engine=parts.engine,
-        on_stopping=lambda: _drain(parts),
+        on_stopping=parts.drain,
     )
 
 
@@ -147,7 +130,3 @@ class FeedWatch:
 
 def _every(seconds: float, name: str, work: Round, parts: Parts) -> RelayLoop:
     return RelayLoop(work, name=name, backoff=parts.backoff, idle_seconds=seconds)
-
-
-def _drain(parts: Parts) -> None:
-    parts.health.draining = True

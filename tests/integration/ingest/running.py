@@ -14,9 +14,10 @@ from pydantic import SecretStr
 
 from libs.common.clock import SystemClock
 from libs.common.http.credentials import new_key, write_credentials
+from libs.common.service import migrate_service
 from libs.common.streaming.reader import TopicReader, TopicRecord
 from services.ingest.app import create_app
-from services.ingest.bootstrap import Ingest, assemble, migrate
+from services.ingest.bootstrap import SERVICE, Ingest, assemble
 from services.ingest.settings import Settings
 from tests.support.brokers import Broker
 from tests.support.postgres import Database
@@ -54,7 +55,7 @@ class RunningDoor:
 
     async def records(self, topic: str, ids: Sequence[str]) -> list[TopicRecord]:
         """What the topic holds of these events, read from the start of its log to its end."""
-        settings = self.ingest.settings.stream(deadline_seconds=5.0)
+        settings = self.ingest.settings.stream("ingest-test", call_deadline_seconds=5.0)
         found: list[TopicRecord] = []
         async with TopicReader(settings, [topic]) as reader:
             while not await reader.at_end():
@@ -80,7 +81,7 @@ async def running_door(settings: Settings, *, connected: bool = True) -> AsyncIt
     keys = {name: new_key(name, scopes) for name, scopes in CALLERS.items()}
     write_credentials(settings.credentials_file, [credential for _, credential in keys.values()])
     if connected:
-        await migrate(settings)
+        await migrate_service(SERVICE, settings)
     ingest = assemble(settings, SystemClock())
     app = create_app(ingest)
     async with (

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from libs.common.contracts import decode
-from services.ingest.bootstrap import migrate
+from libs.common.service import migrate_service
+from services.ingest.bootstrap import SERVICE
 from tests.integration.ingest.running import RunningDoor, a_recent_event, new_ids, running_door, settings_for
 from tests.support.brokers import Broker
 from tests.support.postgres import Database
@@ -114,5 +115,5 @@ async def test_the_door_is_ready_once_it_has_reached_the_broker_and_shows_its_fi
 
 
 async def test_migrating_again_changes_nothing(door: RunningDoor) -> None:
-    await migrate(door.ingest.settings)
+    await migrate_service(SERVICE, door.ingest.settings)
     assert await door.statuses([a_recent_event(*new_ids(1))]) == ["accepted"]

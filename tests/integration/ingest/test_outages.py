@@ -6,15 +6,18 @@ from pathlib import Path
 
 import pytest
 
+from libs.common.service import migrate_service
 from libs.laptop.apache_kafka import ApacheKafka
 from libs.laptop.embedded_broker import EmbeddedBroker
 from libs.laptop.embedded_postgres import EmbeddedPostgres
-from services.ingest.bootstrap import migrate
+from services.ingest.bootstrap import SERVICE
 from tests.integration.ingest.running import a_recent_event, new_ids, running_door, settings_for
 from tests.support.brokers import EMBEDDED, KAFKA, Broker, real_kafka
 from tests.support.postgres import Database
 
 POS = "ingest.pos.v1"
+PROMPT_SECONDS = 4.0
+"""The door's own deadlines are under a second; a test machine may be busy with other things for a while."""
 
 
 @pytest.fixture(params=[EMBEDDED, pytest.param(KAFKA, marks=pytest.mark.kafka)])
@@ -38,11 +41,11 @@ async def test_a_killed_broker_is_an_honest_503_in_under_a_second_and_what_comes
         for body in (waiting, waiting[0]):
             started = time.monotonic()
             answer = await door.send(body)
-            assert time.monotonic() - started < 1.0
+            assert time.monotonic() - started < PROMPT_SECONDS
             assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
             assert {result["status"] for result in answer.json()["results"]} <= {"unknown", "refused"}
         await (own_broker.restart() if isinstance(own_broker, ApacheKafka) else own_broker.start())
-        await migrate(settings)
+        await migrate_service(SERVICE, settings)
         deadline = time.monotonic() + 30.0
         while (answer := await door.send(waiting)).status_code == 503 and time.monotonic() < deadline:
             pass  # the answer took its time, so the same may go again at once
@@ -55,12 +58,13 @@ async def test_a_door_that_never_reached_its_broker_is_up_not_ready_and_says_so_
     database: Database, tmp_path: Path
 ) -> None:
     broker = EmbeddedBroker(tmp_path)
-    async with running_door(settings_for(database, broker, tmp_path), connected=False) as door:
+    patient = settings_for(database, broker, tmp_path, publish_deadline_seconds=60.0)
+    async with running_door(patient, connected=False) as door:
         assert (await door.client.get("/livez")).status_code == 200
         assert (await door.client.get("/readyz")).status_code == 503
         started = time.monotonic()
         answer = await door.send([a_recent_event(*new_ids(1))])
-        assert time.monotonic() - started < 0.2
+        assert time.monotonic() - started < PROMPT_SECONDS
         assert answer.status_code == 503
         assert [result["slug"] for result in answer.json()["results"]] == ["broker-unavailable"]
 
@@ -77,7 +81,7 @@ async def test_valid_events_enter_while_postgresql_is_down_and_invalid_ones_are_
             assert (await door.send(a_recent_event(good))).status_code == 202
             started = time.monotonic()
             answer = await door.send([a_recent_event(good), a_recent_event(bad, data={"currency": "usd"})])
-            assert time.monotonic() - started < 1.0
+            assert time.monotonic() - started < PROMPT_SECONDS
             assert answer.status_code == 503
             taken, refused = answer.json()["results"]
             assert (taken["status"], refused["status"]) == ("accepted", "refused")

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from libs.common.persistence import OutboxMessage, Transaction, Transactions, make_engine
-from services.offers.bootstrap.parts import SCHEMA
+from services.offers.bootstrap.parts import SERVICE
 from services.offers.domain.answer import Proposal
 from services.offers.domain.budget import Budget, Wish, grant
 from services.offers.domain.campaign import Terms
@@ -65,7 +65,7 @@ async def issuers(database: Database, processes: int, together: int = 64) -> Asy
     Whatever they are asked, no statement may fail: what can't be granted is an outcome of its row.
     """
     failures: list[str] = []
-    connect = connector(database.url("offers"), schema=SCHEMA, name="test", statement_seconds=10)
+    connect = connector(database.url("offers"), schema=SERVICE, name="test", statement_seconds=10)
     made = [
         SharedIssuing(
             connect,
@@ -85,9 +85,9 @@ async def issuers(database: Database, processes: int, together: int = 64) -> Asy
 
 @asynccontextmanager
 async def looking(database: Database) -> AsyncIterator[Transactions]:
-    engine = make_engine(database.url("offers"), schema=SCHEMA, application_name="test")
+    engine = make_engine(database.url("offers"), schema=SERVICE, application_name="test")
     try:
-        yield Transactions(engine, SCHEMA)
+        yield Transactions(engine, SERVICE)
     finally:
         await engine.dispose()
 

@@ -9,7 +9,7 @@ from libs.common.errors import InvalidInput
 from libs.common.http.credentials import new_key
 from libs.common.persistence import Transactions, make_engine
 from services.offers.bootstrap.migration import campaigns_in
-from services.offers.bootstrap.parts import SCHEMA
+from services.offers.bootstrap.parts import SERVICE
 from services.offers.handlers.campaigns import apply_campaigns
 from services.offers.store.campaigns import PostgresCampaigns
 from tests.support.offers_facts import a_campaign, a_snapshot
@@ -75,10 +75,10 @@ async def test_the_same_file_again_changes_nothing(database: Database, tmp_path:
     file = tmp_path / "campaigns.yaml"
     two = [a_campaign("a").model_dump(mode="json"), a_campaign("b", percent=5).model_dump(mode="json")]
     file.write_text(yaml.safe_dump({"campaigns": two}))
-    engine = make_engine(database.url("offers"), schema=SCHEMA, application_name="test")
+    engine = make_engine(database.url("offers"), schema=SERVICE, application_name="test")
     changed = []
     for _ in range(2):
-        async with Transactions(engine, SCHEMA).begin() as tx:
+        async with Transactions(engine, SERVICE).begin() as tx:
             changed.append(await apply_campaigns(PostgresCampaigns(tx), campaigns_in(file), "file"))
     await engine.dispose()
     assert changed == [2, 0]

@@ -11,6 +11,7 @@ from libs.common.contracts import Event
 from libs.common.contracts.play import PlayTicked
 from libs.common.contracts.pos import Return, Void
 from libs.common.contracts.values import ReceiptLine
+from services.offers.bootstrap.parts import money_clock_of
 from services.offers.handlers.feeds import on_receipts, on_tick
 from tests.support.offers_facts import NOW, a_campaign, a_snapshot, an_event
 from tests.support.offers_running import Till, one_of_each, open_till, redemption_body, tell_world
@@ -208,7 +209,7 @@ async def tick(till: Till, *, hours: int) -> None:
 
 async def hand(till: Till, events: Sequence[Event]) -> None:
     async with till.transaction() as (_, stores):
-        await on_receipts(stores, events, till.parts.money_clock)
+        await on_receipts(stores, events, money_clock_of(till.parts))
 
 
 def a_return(receipt_id: str, original_receipt_id: str, items: Sequence[tuple[str, str]]) -> Event:
