@@ -39,7 +39,7 @@ _WAITING = text("""
 """)
 
 
-def _bucket(message: OutboxMessage) -> int:
+def bucket_of(message: OutboxMessage) -> int:
     """Messages of one key share a bucket, so one relay at a time sends them."""
     return zlib.crc32(message.topic.encode() + b"\0" + (message.key or b"")) % BUCKETS
 
@@ -54,7 +54,7 @@ async def append(tx: Transaction, messages: Sequence[OutboxMessage]) -> None:
     await tx.connection.execute(
         _APPEND,
         {
-            "buckets": [_bucket(message) for message in messages],
+            "buckets": [bucket_of(message) for message in messages],
             "topics": [message.topic for message in messages],
             "keys": [message.key for message in messages],
             "headers": [encode_headers(message.headers) for message in messages],

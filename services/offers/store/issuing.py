@@ -5,13 +5,12 @@ Budgets are locked in the order of their ids and serve the cheapest vouchers fir
 what serving one by one would (domain/budget.py: `grant`).
 """
 
-import zlib
 from collections.abc import Sequence
 from typing import Any
 
 from libs.common.persistence import OutboxMessage
 from libs.common.persistence.messages import encode_headers
-from libs.common.persistence.outbox import BUCKETS
+from libs.common.persistence.outbox import bucket_of
 from services.offers.domain.answer import pack
 from services.offers.ports.checkout import Draft, IssueRequest
 from services.offers.store.shared_statement import Connect, Limits, OnFailure, SharedStatement
@@ -159,10 +158,8 @@ def _messages(requests: dict[str, IssueRequest]) -> list[list[Any]]:
 
 
 def _message(checkout_id: str, slot: int | None, message: OutboxMessage) -> tuple[Any, ...]:
-    # The bucket as libs/common/persistence/outbox.py has it: one key, one bucket.
-    bucket = zlib.crc32(message.topic.encode() + b"\0" + (message.key or b"")) % BUCKETS
     headers = encode_headers(message.headers)
-    return checkout_id, slot, bucket, message.topic, message.key, headers, message.value
+    return checkout_id, slot, bucket_of(message), message.topic, message.key, headers, message.value
 
 
 def _transposed(rows: Sequence[tuple[Any, ...]], columns: int) -> list[list[Any]]:
