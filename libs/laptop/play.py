@@ -22,6 +22,8 @@ from libs.laptop.wire import entry
 TICK = timedelta(hours=1)
 AT_ONCE = 8
 KEPT_RECEIPTS = 2
+SHOWN_LINES = (2, 8)
+"""A receipt to be shown is neither empty nor endless."""
 
 Heard = Callable[[str, int, int], None]
 """Told what is under way (a title), how much of it is done, and how much there is in all."""
@@ -145,10 +147,10 @@ class Play:
             return
         held = [HeldVoucher.of(printed, answer["tier"]) for printed in answer["vouchers"]]
         self.shoppers.receive(receipt.customer_id, held)
-        if held:
-            self.printed.append(Printed(answer["receipt"]["text"], answer["tier"], len(held)))
-            # The best ones of the latest: personal before others.
-            self.printed = sorted(self.printed[-KEPT_RECEIPTS - 1 :], key=lambda kept: -kept.tier)[-KEPT_RECEIPTS:]
+        if held and SHOWN_LINES[0] <= len(receipt.sold) <= SHOWN_LINES[1]:
+            names = {line.item_id: self.part.products[line.item_id].type for line in receipt.sold}
+            text = till.printed_text(receipt, names, answer["receipt"]["text"])
+            self.printed = [*self.printed, Printed(text, answer["tier"], len(held))][-KEPT_RECEIPTS:]
 
     def _entry(self, event: Mapping[str, Any]) -> Sent:
         """The journal's entry for a receipt: what it must have changed, once."""

@@ -174,3 +174,29 @@ def _line(line: ReceiptLine, sign: int) -> dict[str, Any]:
         "amount_cents": sign * line.amount_cents,
     }
     return {**content, "discounts": line.discounts} if line.discounts else content
+
+
+def printed_text(receipt: Receipt, names: Mapping[str, str], vouchers: str) -> str:
+    """The receipt as it leaves the printer: what was paid, then the vouchers' text as offers made it."""
+    width = RECEIPT_COLUMNS
+    head = [f"Store {receipt.store_id}".center(width), f"{receipt.at:%Y-%m-%d %H:%M}".center(width), ""]
+    body = [text for line in receipt.sold for text in _line_texts(line, names)]
+    total = _columns(f"TOTAL {receipt.currency}", _money(receipt.total_cents))
+    return "\n".join([*head, *body, "-" * width, total, "", vouchers.rstrip()])
+
+
+def _line_texts(line: ReceiptLine, names: Mapping[str, str]) -> list[str]:
+    name = names.get(line.item_id, line.item_id)
+    quantity = "" if line.quantity == 1 else f"{line.quantity} x "
+    voucher_cents = sum(each["amount_cents"] for each in line.discounts if "voucher_id" in each)
+    texts = [_columns(f"{quantity}{name}", _money(line.amount_cents + voucher_cents))]
+    return [*texts, _columns("  voucher", _money(-voucher_cents))] if voucher_cents else texts
+
+
+def _columns(left: str, right: str) -> str:
+    room = RECEIPT_COLUMNS - len(right) - 1
+    return f"{left[:room]:<{room}} {right}"
+
+
+def _money(cents: int) -> str:
+    return f"{'-' if cents < 0 else ''}{abs(cents) // 100}.{abs(cents) % 100:02}"

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from libs.laptop.played import Outcome
+from libs.laptop.played import Outcome, RunningSystem
 from libs.laptop.report import shortcomings, summary_of
 from libs.laptop.slices import Slice
 from libs.laptop.system import System
+from libs.laptop.verify import InThisLog, verify
 from tests.support.whole_system import SMALL, get, play, running_system
 
 pytestmark = pytest.mark.e2e
@@ -49,6 +50,21 @@ def test_every_basket_asked_for_vouchers_and_a_receipt_shows_some(outcome: Outco
     assert outcome.tally.checkouts == outcome.baskets
     assert outcome.printed
     assert all(printed.text.strip() for printed in outcome.printed)
+
+
+async def test_the_verifier_finds_what_is_lost_and_what_is_doubled(system: System, outcome: Outcome) -> None:
+    running = RunningSystem(system.state)
+    ledger, _ = running.ledgers([0, 0])
+    nothing_recent = InThisLog(frozenset(), frozenset())
+    async with running.observer() as observer:
+        for change, found in ((-1, (1, 0)), (+2, (0, 1)), (-1, (0, 0))):
+            await observer.connection.execute(
+                "UPDATE profile.facets SET receipts_count = receipts_count + $1"
+                " WHERE identifier = (SELECT min(identifier) FROM profile.facets WHERE receipts_count > 0)",
+                change,
+            )
+            verdict = await verify(ledger, observer, running.settings, nothing_recent)
+            assert (verdict.lost, verdict.doubled) == found
 
 
 async def test_a_customers_view_and_next_basket_know_what_was_bought(

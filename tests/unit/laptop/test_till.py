@@ -2,7 +2,15 @@
 
 from libs.common.contracts import StructuredEvent, contract_of
 from libs.common.contracts.pos import Sale
-from libs.laptop.till import Receipt, checkout_request, redemption_request, return_event, sale_event
+from libs.laptop.till import (
+    RECEIPT_COLUMNS,
+    Receipt,
+    checkout_request,
+    printed_text,
+    redemption_request,
+    return_event,
+    sale_event,
+)
 from tests.support.receipts import basket, line
 
 
@@ -47,3 +55,13 @@ def test_a_line_that_a_voucher_caused_is_named_as_synthetic() -> None:
     sale = sale_event(receipt(line("milk")).with_line("bread", 250, "v1"))["data"]
     assert sale["synthetic_lines"] == [2]
     assert "synthetic_lines" not in sale_event(receipt(line("milk")))["data"]
+
+
+def test_a_printed_receipt_fits_the_paper_and_its_figures_add_up() -> None:
+    paid = receipt(line("milk"), line("bread", quantity="2", amount_cents=505))
+    paid = paid.discounted("v1", [{"line_no": 1, "item_id": "milk", "discount_cents": 30}])
+    rows = printed_text(paid, {"milk": "MILK " * 20}, "a voucher").splitlines()
+    assert all(len(row) <= RECEIPT_COLUMNS for row in rows)
+    figures = [round(float(row.split()[-1]) * 100) for row in rows if row[-3:-2] == "."]
+    assert sum(figures[:-1]) == figures[-1] == paid.total_cents == 575
+    assert rows[-1] == "a voucher"
