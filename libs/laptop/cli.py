@@ -1,6 +1,7 @@
 """The `usual` command: everything on this machine, in a few words each."""
 
 import asyncio
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ from libs.laptop import report, supervise
 from libs.laptop.child import ChildFailed
 from libs.laptop.demo import DEMO_WEEKS, SUMMARY, play_demo
 from libs.laptop.played import PlayRequest, play_slice
-from libs.laptop.slices import Choice
+from libs.laptop.slices import DEFAULT_CURRENCY, Choice
 from libs.laptop.state_folder import AlreadyRunning, Run
 
 app = typer.Typer(
@@ -89,13 +90,14 @@ def play(  # noqa: PLR0913 - each is an option of the command line
     days: Annotated[int | None, typer.Option(help="More days, or days only.")] = None,
     first_week: Annotated[int, typer.Option(help="Where to begin, from 1.")] = 1,
     stores: Annotated[int | None, typer.Option(help="Only the busiest ones (built-in data set).")] = None,
+    currency: Annotated[str, typer.Option(help="Of the data set's amounts; campaigns have theirs.")] = DEFAULT_CURRENCY,
     lockstep: Annotated[bool, typer.Option(help="Hour by hour, to the same end state every time; slow.")] = False,
     seed: Seed = 1,
 ) -> None:
     """Send a data set through the public doors of a system that was started with `usual up --play`."""
     folder = supervise.choose_state(state)
     choice = Choice(weeks=weeks, days=days, first_week=first_week, stores=stores)
-    request = PlayRequest(dataset=dataset, choice=choice, seed=seed, lockstep=lockstep)
+    request = PlayRequest(dataset=dataset, choice=choice, currency=currency, seed=seed, lockstep=lockstep)
     outcome = asyncio.run(play_slice(folder, request, console))
     report.show_outcome(console, outcome)
     report.write_summary(folder.path / SUMMARY, report.summary_of(outcome))
@@ -144,6 +146,8 @@ def main() -> None:
     """Run the command; what is known to go wrong is told in a few lines, without a traceback."""
     try:
         app()
+    except asyncio.CancelledError:
+        sys.exit(128 + signal.SIGTERM)
     except AlreadyRunning as error:
         console.print(str(error), markup=False)
         sys.exit(1)

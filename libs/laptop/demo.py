@@ -1,5 +1,7 @@
 """`usual demo`: from nothing to the whole main job on real baskets, checked and reported; then everything is stopped."""
 
+import asyncio
+import signal
 import time
 from pathlib import Path
 
@@ -21,6 +23,7 @@ async def play_demo(folder: Path, *, weeks: int, seed: int, keep: bool, console:
     Raises AlreadyRunning, and whatever the start or the play raise; everything is stopped then.
     """
     started = time.monotonic()
+    _end_in_order_on_sigterm()
     state = StateFolder(folder)
     state.delete()
     with console.status("starting PostgreSQL, a broker and nine services"):
@@ -46,3 +49,10 @@ async def play_demo(folder: Path, *, weeks: int, seed: int, keep: bool, console:
     for line in wrong:
         console.print(line, style="red")
     return 1 if wrong else 0
+
+
+def _end_in_order_on_sigterm() -> None:
+    """A terminated demo stops what it has started, as an interrupted one does."""
+    task = asyncio.current_task()
+    if task is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)

@@ -26,7 +26,7 @@ from libs.laptop.ledger import Ledger, expect
 from libs.laptop.pace import ErpDoor, Lockstep, Near
 from libs.laptop.play import Play, Printed
 from libs.laptop.shoppers import Shoppers
-from libs.laptop.slices import Choice, Slice
+from libs.laptop.slices import DEFAULT_CURRENCY, Choice, Slice
 from libs.laptop.state_folder import Run, StateFolder
 from libs.laptop.supervise import SUPERVISOR_LOG
 from libs.laptop.system import ERP
@@ -42,6 +42,7 @@ class PlayRequest:
 
     dataset: str
     choice: Choice
+    currency: str = DEFAULT_CURRENCY
     seed: int = 1
     lockstep: bool = False
 
@@ -135,7 +136,7 @@ async def play_slice(state: StateFolder, request: PlayRequest, console: Console)
 
 async def _play_slice(state: StateFolder, request: PlayRequest, console: Console) -> Outcome:
     system = RunningSystem(state)
-    part = Slice.read(request.dataset, request.choice)
+    part = Slice.read(request.dataset, request.choice, request.currency)
     starts = [size_of(path) for path in system.journals]
     async with _standing_by(system, request, part, console) as (play, observer, erp):
         started = time.monotonic()
