@@ -22,9 +22,7 @@ class DemandLine:
 
 
 def lines_of(receipt: Sale | Return) -> Sequence[DemandLine]:
-    """What it moves; nothing for a training or cancelled receipt."""
-    if not receipt.counts:
-        return ()
+    """What it moves, if it counts at all."""
     sold = tuple(
         DemandLine(line.line_no, line.item_id, to_milli(line.quantity), line.amount_cents) for line in receipt.lines
     )

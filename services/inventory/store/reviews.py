@@ -22,6 +22,7 @@ KEPT_DAYS = 84
 """Movements older than this are forgotten: a count that comes so late is taken as if nothing had moved before that."""
 
 _HAS_LEVELS = text("SELECT EXISTS (SELECT FROM category_levels WHERE day = :day)")
+_ONE_AT_A_TIME = text("LOCK TABLE category_levels IN SHARE ROW EXCLUSIVE MODE")
 _NO_LEVELS = text("DELETE FROM category_levels")
 _FORGET = text("DELETE FROM movements WHERE day < :before")
 _FORGET_VOUCHERS = text("DELETE FROM voucher_demand WHERE last_day < :day")
@@ -125,12 +126,18 @@ class PostgresReviews:
 
     async def prepare_day(self, day: int) -> None:
         """Make the levels of this day from the whole days before it, and forget what is too old to matter."""
-        if (await self._tx.connection.execute(_HAS_LEVELS, {"day": day})).scalar_one():
+        if await self._has_levels(day):
+            return
+        await self._tx.connection.execute(_ONE_AT_A_TIME)
+        if await self._has_levels(day):
             return
         await self._tx.connection.execute(_NO_LEVELS)
         await self._tx.connection.execute(_FORGET, {"before": day - KEPT_DAYS})
         await self._tx.connection.execute(_FORGET_VOUCHERS, {"day": day})
         await self._tx.connection.execute(_MAKE_LEVELS, {"day": day, "nothing": [0] * 7})
+
+    async def _has_levels(self, day: int) -> bool:
+        return bool((await self._tx.connection.execute(_HAS_LEVELS, {"day": day})).scalar_one())
 
     async def claim(self, now: datetime, limit: int) -> Sequence[str]:
         """Take the next items off the agenda."""

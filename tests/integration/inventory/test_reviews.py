@@ -1,5 +1,6 @@
 """Reviews on a real database: events in, commands out; a tick that runs again, or is killed in the middle, decides the same."""
 
+import asyncio
 from collections.abc import Sequence
 from random import Random
 from types import SimpleNamespace
@@ -186,6 +187,16 @@ async def test_offers_hears_of_an_items_availability_once_per_change(database: D
         assert (await service.rows(told))[1] == {"store_id": "s2", "status": "none", "version": 2}
 
 
+async def test_a_plan_that_was_lost_does_not_tell_offers_the_same_again(database: Database) -> None:
+    async with running_inventory(database) as service:
+        await service.take([an_item("milk"), a_count("c1", "milk", "5")])
+        await service.review(0.1)
+        await service.rows("DELETE FROM plans RETURNING 1")
+        await service.rows("INSERT INTO agenda VALUES ('milk', '-infinity') RETURNING 1")
+        await service.review(0.2)
+        assert await service.rows("SELECT status, version FROM availability") == [{"status": "plenty", "version": 1}]
+
+
 async def test_vouchers_raise_what_is_ordered_for_their_store(database: Database, other_database: Database) -> None:
     orders = []
     async with running_inventory(database) as without, running_inventory(other_database) as with_vouchers:
@@ -214,3 +225,11 @@ async def test_two_reviewers_share_the_agenda_and_decide_each_item_once(database
             "SELECT item_id, store_id, kind, count(*) FROM commands GROUP BY 1, 2, 3 HAVING count(*) > 1"
         )
         assert rows == []
+
+
+async def test_reviewers_that_meet_at_the_first_review_of_a_day_prepare_it_once(database: Database) -> None:
+    async with running_inventory(database, review_batch_items=3) as service:
+        await service.take(a_fortnight())
+        done = await asyncio.gather(*(service.review(4.2) for _ in range(4)))
+        assert sum(one["claimed"] for one in done) == 12
+        assert len(await service.commands_sent()) == len(await service.rows("SELECT 1 FROM commands"))

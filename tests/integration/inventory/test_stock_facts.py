@@ -133,3 +133,16 @@ async def test_issued_vouchers_are_demand_to_come_however_often_they_are_sent(da
             "SELECT store_id, item_id, last_day - first_day AS days, expected_micro FROM voucher_demand"
         )
         assert row == {"store_id": "s1", "item_id": "milk", "days": 6, "expected_micro": 1_000_000}
+
+
+async def test_what_a_receipt_becomes_has_the_same_ids_wherever_it_is_read(
+    database: Database, other_database: Database
+) -> None:
+    events = [a_sale("r1", {"milk": "2", "tea": "1"}), a_void("v1", "r1")]
+    async with running_inventory(database) as one, running_inventory(other_database) as other:
+        await one.apply("ingest.pos.v1", events)
+        await other.apply("ingest.pos.v1", events[1:])
+        await other.apply("ingest.pos.v1", events[:1])
+        ids = [{event.event_id for event in await service.sent("inventory.demand.v1")} for service in (one, other)]
+        assert ids[0] == ids[1]
+        assert len(ids[0]) == 4

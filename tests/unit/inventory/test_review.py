@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -58,6 +59,18 @@ def test_transfers_move_only_what_is_there(on_hand: dict[str, int]) -> None:
     for move in moves:
         out = sum(one.quantity_milli for one in moves if one.from_store_id == move.from_store_id)
         assert out <= on_hand[str(move.from_store_id)] * 1000
+
+
+def test_what_was_promised_to_one_store_is_not_promised_to_another() -> None:
+    item = an_item_view({"s1": 0, "s2": 14, "s3": 9}, dict.fromkeys(["s1", "s2", "s3"], SELLS), price_cents=9_000)
+    first = review([item], NOW, around())
+    (move,) = [command for command in first.commands if command.kind is Kind.REROUTE]
+    assert (move.from_store_id, move.store_id) == ("s2", "s1")
+    (plan,) = first.plans
+    now_empty = replace(after(item, first), on_hand_milli=np.array([0, 14_000, 0], dtype=np.int64))
+    second = [one for one in review([now_empty], NOW, around()).commands if one.from_store_id == "s2"]
+    promised = move.quantity_milli + sum(one.quantity_milli for one in second)
+    assert 14_000 - promised >= plan.trigger_milli[1]
 
 
 def test_a_need_that_grows_before_it_is_answered_is_asked_for_in_a_higher_version_of_the_same_command() -> None:
