@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import numpy as np
+import numpy.typing as npt
 
 from services.inventory.domain.command import Command, Kind, Status, command_id_of, enlarged
 from services.inventory.domain.demand import demand_over
@@ -15,6 +16,7 @@ from services.inventory.domain.replenishment import packs_needed
 from services.inventory.domain.shelves import day_of, weekday_of
 from services.inventory.domain.transfer import Shelf, Transfer, plan_transfers
 
+BoolArray = npt.NDArray[np.bool_]
 _UNIT = 1000
 _DAY_SECONDS = 86_400
 
@@ -48,13 +50,11 @@ def decide(state: ItemState, now: datetime, around: Surroundings) -> tuple[Seque
     return [*moves, *orders], waits
 
 
-def _reroutes(
-    state: ItemState, short: "np.ndarray[tuple[int], np.dtype[np.bool_]]", now: datetime, around: Surroundings
-) -> Sequence[Command]:
+def _reroutes(state: ItemState, short: BoolArray, now: datetime, around: Surroundings) -> Sequence[Command]:
     """Transfers to stores that are short, except those that were promised one for that day already."""
     facts, policy = state.item.facts, around.policy
     margin = policy.margin_cents(facts.price_cents, facts.cost_cents)
-    gaps = _gap_days(state, now, around)
+    gaps = _gap_days(state, short, now, around)
     least_cost = policy.hurdle_ratio * (policy.transfer_line_cents + policy.transfer_unit_cents)
     # More than the expected demand of the gap can never be saved.
     eligible = short & (margin * state.plan.rate * gaps > least_cost)
@@ -69,14 +69,15 @@ def _reroutes(
     return [_reroute(state, one, shelves, float(gaps[one.receiver]), now, around) for one in transfers]
 
 
-def _gap_days(state: ItemState, now: datetime, around: Surroundings) -> FloatArray:
-    """Per store the days between the arrival of a transfer decided now and the next supply."""
+def _gap_days(state: ItemState, short: BoolArray, now: datetime, around: Surroundings) -> FloatArray:
+    """Per store that is short the days between the arrival of a transfer decided now and the next supply; 0 for others."""
     category = state.item.facts.category
-    supplies = (
-        state.next_supply_at(store_id, around.lanes.find(store_id, category), now) for store_id in state.item.store_ids
-    )
-    seconds = np.array([(supply - now).total_seconds() for supply in supplies])
-    return np.maximum(seconds / _DAY_SECONDS - around.policy.transfer_days, 0.0)
+    gaps = np.zeros(len(short))
+    for place in np.flatnonzero(short).tolist():
+        store_id = state.item.store_ids[place]
+        supply_at = state.next_supply_at(store_id, around.lanes.find(store_id, category), now)
+        gaps[place] = max((supply_at - now).total_seconds() / _DAY_SECONDS - around.policy.transfer_days, 0.0)
+    return gaps
 
 
 def _shelves(state: ItemState, gaps: FloatArray, now: datetime, around: Surroundings) -> Sequence[Shelf]:
