@@ -14,6 +14,8 @@ from libs.common.errors import UsualError
 from libs.laptop import report, supervise
 from libs.laptop.child import ChildFailed
 from libs.laptop.demo import DEMO_WEEKS, SUMMARY, play_demo
+from libs.laptop.doors import DoorClosed
+from libs.laptop.drain import NotDrained
 from libs.laptop.played import PlayRequest, play_slice
 from libs.laptop.slices import DEFAULT_CURRENCY, Choice
 from libs.laptop.state_folder import AlreadyRunning, Run
@@ -151,7 +153,7 @@ def main() -> None:
     except AlreadyRunning as error:
         console.print(str(error), markup=False)
         sys.exit(1)
-    except (ChildFailed, UsualError) as error:
+    except (ChildFailed, DoorClosed, NotDrained, UsualError) as error:
         console.print(str(error), markup=False, style="red")
         sys.exit(1)
 

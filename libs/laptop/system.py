@@ -68,16 +68,19 @@ class System:
         services = dict.fromkeys(process.service for process in self._services)
         await _together(*map(self._migrate, services))
         self._tell("services")
-        await _together(*map(self.start_service, self._services))
-        if self._play:
-            await self.start_erp()
+        for process in self._services:
+            self._port(process.name)
+        await _together(*map(self.start_service, self._services), *([self.start_erp()] if self._play else []))
 
     async def _migrate(self, service: str) -> None:
         migrate = Service(service, "migrate")
         environment = self._surroundings.environment(self.postgres.url(service), 0)
         child = spawn(migrate.name, migrate.argv, log=self.state.logs / f"{migrate.name}.log", env=environment)
-        if not await child.wait_end(within_seconds=_MIGRATE_SECONDS) or child.process.returncode != 0:
+        try:
+            ended = await child.wait_end(within_seconds=_MIGRATE_SECONDS)
+        finally:
             await child.kill()
+        if not ended or child.process.returncode != 0:
             raise child.failed("could not bring its tables up to date")
 
     async def start_service(self, process: Service) -> None:
