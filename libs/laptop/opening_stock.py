@@ -12,7 +12,7 @@ COVER_WEEKS = 2.5
 SHELF_UNITS = 2
 """Beside the cover: a shelf is not empty where little is sold."""
 FACTORS: tuple[float, ...] = (0.0, 0.5, 1.0, 2.0, 5.0)
-WEIGHTS: tuple[float, ...] = (0.04, 0.1, 0.66, 0.12, 0.08)
+WEIGHTS: tuple[float, ...] = (0.06, 0.14, 0.6, 0.12, 0.08)
 
 StoreItem = tuple[str, str]
 

@@ -11,12 +11,12 @@ from tests.support.whole_system import play, running_system
 
 pytestmark = pytest.mark.e2e
 
-A_DAY = Choice(first_week=2, days=1, stores=5)
+TWO_DAYS = Choice(first_week=2, days=2, stores=5)
 
 
 def digests_of_a_play(folder: Path) -> Mapping[str, str]:
     with running_system(folder) as system:
-        outcome = asyncio.run(play(system, A_DAY, lockstep=True))
+        outcome = asyncio.run(play(system, TWO_DAYS, lockstep=True))
     assert (outcome.verdict.lost, outcome.verdict.doubled) == (0, 0)
     assert outcome.tally.vouchers_issued
     assert outcome.commands["reorder"]
