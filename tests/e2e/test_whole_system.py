@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from libs.laptop.launch import READS
 from libs.laptop.played import Outcome, RunningSystem
 from libs.laptop.report import shortcomings, summary_of
 from libs.laptop.slices import Slice
@@ -65,6 +66,12 @@ async def test_the_verifier_finds_what_is_lost_and_what_is_doubled(system: Syste
             )
             verdict = await verify(ledger, observer, running.settings, nothing_recent)
             assert (verdict.lost, verdict.doubled) == found
+
+
+async def test_what_we_wait_for_is_what_the_services_read(system: System, outcome: Outcome) -> None:
+    async with RunningSystem(system.state).observer() as observer:
+        read = {(group.partition("-")[0], topic) for group, topic, _ in await observer.offsets()}
+    assert read == {(service, topic) for service, topics in READS.items() for topic in topics}
 
 
 async def test_a_customers_view_and_next_basket_know_what_was_bought(
