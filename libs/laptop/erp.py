@@ -155,6 +155,11 @@ def make_app(erp: Erp, health: Health) -> FastAPI:
         erp.held = True
         return erp.state()
 
+    @app.post("/release")
+    async def release() -> dict[str, object]:
+        erp.held = False
+        return erp.state()
+
     @app.post("/deliver")
     async def deliver(wanted: Until) -> dict[str, object]:
         await erp.deliver(wanted.until)

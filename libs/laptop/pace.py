@@ -47,6 +47,10 @@ class ErpDoor:
         """Let it deliver only when asked."""
         (await self._client.post("/hold")).raise_for_status()
 
+    async def release(self) -> None:
+        """Let it deliver by itself again."""
+        (await self._client.post("/release")).raise_for_status()
+
     async def deliver(self, until: datetime) -> None:
         """Let it deliver what is due by `until`; returns when the front door has it."""
         answer = await self._client.post("/deliver", json={"until": format_moment(until)})
@@ -64,6 +68,7 @@ class Near:
 
     async def staged(self) -> None:
         """Wait until what was set up is known: the first basket finds its items and its stock."""
+        await self.erp.release()
         await self.observer.until_at_rest(within_seconds=_DRAIN_SECONDS, erp_idle=self.erp.idle)
 
     async def before_tick(self, reached_at: datetime) -> None:

@@ -94,7 +94,9 @@ def show_outcome(console: Console, outcome: Outcome) -> None:
     """Two receipts, the table, what is wrong."""
     for printed in outcome.printed:
         console.print(Panel(Text(printed.text.rstrip()), title=f"a receipt, tier {printed.tier}", expand=False))
-    console.print(_table(summary_of(outcome)))
+    console.print(_table({name: value for name, value in summary_of(outcome).items() if name != "digests"}))
+    for table, digest in outcome.digests.items():
+        console.print(f" digest of {table}: {digest}", markup=False, highlight=False)
     console.print(Group(*(Text(example, style="red") for example in outcome.verdict.examples)))
 
 
