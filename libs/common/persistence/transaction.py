@@ -74,13 +74,13 @@ class Transactions:
         transaction.committed()
 
     async def peek(self, query: Executable) -> bool:
-        """The single truth value that `query` selects, in one round trip and no transaction: for loops that look often.
+        """Whether `query` selects something true, in one round trip and no transaction: for loops that look often.
 
         Raises RetryableError like `begin`.
         """
         try:
             async with self._autocommitting.connect() as connection:
-                return bool((await connection.execute(query)).scalar_one())
+                return bool((await connection.execute(query)).scalar())
         except _DATABASE_ERRORS as error:
             raise _translate(error) or error from error
 

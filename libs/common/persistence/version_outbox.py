@@ -69,8 +69,11 @@ class VersionRelay:
         self._caught_up_at = runtime.clock.monotonic_seconds()
         self._failures = 0
         self._not_before = 0.0
-        self._any_unpublished = select(select(1).select_from(versioned.table).where(versioned.unpublished).exists())
         self._key = [versioned.table.c[name] for name in versioned.key]
+        # Ordered by the key, so that the planner takes the small partial index; asked for any row it reads the table.
+        self._any_unpublished = (
+            select(1).select_from(versioned.table).where(versioned.unpublished).order_by(*self._key).limit(1)
+        )
         self._doubtful: list[tuple[Any, ...]] = []
         self._loop = RelayLoop(
             self.run_once, name=versioned.name, backoff=runtime.backoff, idle_seconds=runtime.idle_seconds

@@ -11,8 +11,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-from river import compose, linear_model, optim, preprocessing
-
 from libs.ranking.state import DAY_SECONDS
 from services.profile.domain.rhythm import TripRhythm
 from services.profile.domain.value import Value
@@ -148,6 +146,9 @@ def _example_key(example: tuple[int, str, int, int, dict[str, float]]) -> tuple[
 
 
 def _new_model() -> Any:
+    # Imported here: River brings scipy, four seconds of a core that the roles without this model need not spend.
+    from river import compose, linear_model, optim, preprocessing  # noqa: PLC0415
+
     classifier = linear_model.LogisticRegression(optim.SGD(LEARNING_RATE))
     return compose.Pipeline(("scale", preprocessing.StandardScaler()), ("classify", classifier))
 
