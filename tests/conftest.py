@@ -3,6 +3,7 @@
 import os
 import socket
 from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -37,6 +38,13 @@ def database(postgres: EmbeddedPostgres) -> Iterator[Database]:
 def broker(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     """The session's broker; a test that asks for it runs once on each kind."""
     with running_broker(request.param, tmp_path_factory.mktemp(request.param)) as started:
+        yield started
+
+
+@pytest.fixture(params=[EMBEDDED, pytest.param(KAFKA, marks=pytest.mark.kafka)])
+def private_broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Broker]:
+    """A broker of this test alone: for what uses the declared topics, or stops its broker."""
+    with running_broker(request.param, tmp_path / "broker") as started:
         yield started
 
 

@@ -73,8 +73,12 @@ def _place(fact: Any) -> tuple[str, str]:
     return fact.item_id, fact.store_id
 
 
-async def test_facts_on_topics_become_commands_and_availability_on_topics(database: Database, broker: Broker) -> None:
-    settings = settings_for(database, kafka_bootstrap=broker.bootstrap, kafka_idempotence=broker.idempotence)
+async def test_facts_on_topics_become_commands_and_availability_on_topics(
+    database: Database, private_broker: Broker
+) -> None:
+    settings = settings_for(
+        database, kafka_bootstrap=private_broker.bootstrap, kafka_idempotence=private_broker.idempotence
+    )
     await migrated(settings)
     topics = [replace(topic, partitions=min(topic.partitions, 4)) for topic in TOPICS]
     await ensure_topics(settings.stream("test"), topics)

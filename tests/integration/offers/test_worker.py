@@ -78,10 +78,10 @@ async def one_used_one_not(till: Till, number: int) -> tuple[str, str]:
 
 
 async def test_what_others_publish_is_read_at_the_till_and_what_happens_there_is_published(
-    database: Database, broker: Broker, tmp_path: Path
+    database: Database, private_broker: Broker, tmp_path: Path
 ) -> None:
     number = int(next_id("9").replace("-", ""))
-    async with running_worker(database, broker, tmp_path) as settings:
+    async with running_worker(database, private_broker, tmp_path) as settings:
         await sent(settings, [*catalogue(), *availability(version=number), a_model(number), a_snapshot(number)])
         async with open_till(database, tmp_path, play_mode=True) as till:
             used, unused = await one_used_one_not(till, number)

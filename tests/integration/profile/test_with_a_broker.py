@@ -67,11 +67,13 @@ async def from_end_to_end(settings: Settings) -> None:
     assert {model.model_name for model in models if isinstance(model, ModelPublished)} == set(MODEL_NAMES.values())
 
 
-async def test_contacts_become_snapshots_identity_changes_and_models(database: Database, broker: Broker) -> None:
+async def test_contacts_become_snapshots_identity_changes_and_models(
+    database: Database, private_broker: Broker
+) -> None:
     settings = settings_for(
         database,
-        kafka_bootstrap=broker.bootstrap,
-        kafka_idempotence=broker.idempotence,
+        kafka_bootstrap=private_broker.bootstrap,
+        kafka_idempotence=private_broker.idempotence,
         learning_interval_seconds=86_400.0,
     )
     await migrated(settings)
