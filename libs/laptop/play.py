@@ -23,7 +23,7 @@ TICK = timedelta(hours=1)
 AT_ONCE = 8
 KEPT_RECEIPTS = 2
 SHOWN_LINES = (2, 8)
-"""A receipt to be shown is neither empty nor endless."""
+"""A receipt to be shown is neither empty nor endless, where there is a choice."""
 
 Heard = Callable[[str, int, int], None]
 """Told what is under way (a title), how much of it is done, and how much there is in all."""
@@ -147,7 +147,8 @@ class Play:
             return
         held = [HeldVoucher.of(printed, answer["tier"]) for printed in answer["vouchers"]]
         self.shoppers.receive(receipt.customer_id, held)
-        if held and SHOWN_LINES[0] <= len(receipt.sold) <= SHOWN_LINES[1]:
+        fits = SHOWN_LINES[0] <= len(receipt.sold) <= SHOWN_LINES[1]
+        if held and (fits or len(self.printed) < KEPT_RECEIPTS):
             names = {line.item_id: self.part.products[line.item_id].type for line in receipt.sold}
             text = till.printed_text(receipt, names, answer["receipt"]["text"])
             self.printed = [*self.printed, Printed(text, answer["tier"], len(held))][-KEPT_RECEIPTS:]
