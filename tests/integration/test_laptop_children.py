@@ -70,11 +70,11 @@ async def test_a_crash_is_told_with_its_name_and_exit_code_and_a_stop_is_not(chi
 
 
 async def test_children_stop_in_reverse_order_and_a_deaf_one_is_killed(children: Children) -> None:
-    ended: list[str] = []
+    left: dict[str, set[str]] = {}
 
     async def watch(child: Child) -> None:
         await child.wait_end(within_seconds=20.0)
-        ended.append(child.name)
+        left[child.name] = {other.name for other in children.running}
 
     for name, argv in (("first", SLEEP), ("deaf", [sys.executable, "-c", STUBBORN]), ("last", SLEEP)):
         await children.start(name, argv)
@@ -82,7 +82,9 @@ async def test_children_stop_in_reverse_order_and_a_deaf_one_is_killed(children:
     watchers = [asyncio.create_task(watch(child)) for child in children.running]
     await children.stop_all(grace_seconds=0.5)
     await asyncio.gather(*watchers)
-    assert ended == ["last", "deaf", "first"]
+    assert left["last"] == {"deaf", "first"}
+    assert "last" not in left["deaf"]
+    assert left["first"] == set()
     assert children["deaf"].process.returncode == -signal.SIGKILL
 
 
