@@ -17,7 +17,7 @@ from libs.common.persistence import OutboxMessage, Timeouts, Transactions, make_
 from libs.common.streaming.errors import BrokerUnavailable
 from libs.common.streaming.producer import Producer
 from services.ingest.domain.intake import Intake
-from services.ingest.handlers import FrontDoor
+from services.ingest.handlers import FrontDoor, Quarantine
 from services.ingest.metrics import IngestMetrics
 from services.ingest.ports import QuarantineStore
 from services.ingest.settings import Settings
@@ -102,14 +102,14 @@ def assemble(settings: Settings, clock: Clock | None = None) -> Ingest:
         Producer(settings.stream("ingest-api", call_deadline_seconds=settings.publish_deadline_seconds))
     )
     quarantine = PostgresQuarantine(Transactions(engine, SERVICE))
+    metrics = IngestMetrics(registry, taken_bytes=lambda: intake.taken_bytes)
     door = FrontDoor(
         publisher=publisher,
-        quarantine=quarantine,
+        quarantine=Quarantine(store=quarantine, metrics=metrics, deadline_seconds=settings.quarantine_deadline_seconds),
         clock=clock,
         rules=settings.rules(),
-        metrics=IngestMetrics(registry, taken_bytes=lambda: intake.taken_bytes),
+        metrics=metrics,
         publish_deadline_seconds=settings.publish_deadline_seconds,
-        quarantine_deadline_seconds=settings.quarantine_deadline_seconds,
     )
     health = Health()
     health.ready["broker_reached"] = _has_reached(publisher)

@@ -15,7 +15,7 @@ from libs.common.errors import RetryableError, UsualError
 from libs.common.http.credentials import Credential
 from libs.common.persistence import OutboxMessage
 from services.ingest.domain.admission import Rules
-from services.ingest.handlers import FrontDoor
+from services.ingest.handlers import FrontDoor, Quarantine
 from services.ingest.metrics import IngestMetrics
 from services.ingest.ports import QuarantinedEvent
 
@@ -143,14 +143,14 @@ class Door:
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
 
     def __post_init__(self) -> None:
+        metrics = IngestMetrics(self.registry, taken_bytes=lambda: 0)
         self.front = FrontDoor(
             publisher=self.publisher,
-            quarantine=self.quarantine,
+            quarantine=Quarantine(store=self.quarantine, metrics=metrics, deadline_seconds=0.05),
             clock=FixedClock(NOON),
             rules=self.rules,
-            metrics=IngestMetrics(self.registry, taken_bytes=lambda: 0),
+            metrics=metrics,
             publish_deadline_seconds=0.05,
-            quarantine_deadline_seconds=0.05,
         )
 
     def count(self, name: str, **labels: str) -> float:

@@ -1,0 +1,7 @@
+"""Judge (pure), publish with awaited acknowledgement, keep what is invalid: what every door does with its events."""
+
+from services.ingest.handlers.accepting import FrontDoor
+from services.ingest.handlers.quarantining import Quarantine
+from services.ingest.handlers.results import EventResult, KeyHolder
+
+__all__ = ["EventResult", "FrontDoor", "KeyHolder", "Quarantine"]

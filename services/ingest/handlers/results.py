@@ -1,0 +1,37 @@
+"""What a door tells its caller of one event; the handlers make it, the API passes it on."""
+
+from typing import Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from libs.common.errors import Kind
+from services.ingest.domain.admission import Caller
+
+
+class KeyHolder(Caller, Protocol):
+    """A caller whose key has a name."""
+
+    @property
+    def key_id(self) -> str:
+        """The name of the key."""
+        ...
+
+
+class EventResult(BaseModel):
+    """What became of one event. `accepted`: every in-sync replica of the broker has it.
+
+    `quarantined`: invalid, kept with the reason. `unknown`: not acknowledged in time, it may be there or not.
+    `refused`: it is not there, and it was not kept.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str | None = None
+    source: str | None = None
+    status: Literal["accepted", "quarantined", "unknown", "refused"]
+    quarantine_id: str | None = None
+    slug: str | None = None
+    detail: str | None = None
+    pointer: str | None = None
+    kind: Kind | None = Field(default=None, exclude=True)
+    """What went wrong, None when nothing did; UNAVAILABLE: the same event may be sent again."""
