@@ -11,10 +11,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Annotated, Any, TypedDict, Unpack
 
 import structlog
 from fastapi import Request
-from pydantic import AwareDatetime, BaseModel, ConfigDict, TypeAdapter
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, field_serializer, model_validator
 
 from libs.common.clock import Clock
 from libs.common.errors import Forbidden, RetryableError, Unauthenticated
@@ -25,15 +26,33 @@ _CHECK_FILE_EVERY_SECONDS = 2.0
 
 
 class Credential(BaseModel):
-    """Who a caller is and what it may do. `store_id` binds a till to its store; `*` is any store."""
+    """Who a caller is and what it may do."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    key_id: str
+    key_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]{1,64}$")]
     secret_sha256: str
     scopes: frozenset[str]
     store_id: str = "*"
+    """Binds a till to its store; `*` is any store."""
     not_after: AwareDatetime | None = None
+    holder: Annotated[str, Field(min_length=1, max_length=100)] = ""
+    """The terminal or site that carries the key, and for the time of a rotation a second one; the key's id where none is given."""
+    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] | None = None
+    """ISO 3166-1 alpha-2: whose field policy holds; None is the deployment's."""
+    origins: tuple[str, ...] = ()
+    """The web sites whose pages may carry it, as browsers name them (`https://shop.example`); none: no browser may."""
+    events_per_second: Annotated[float, Field(ge=0)] | None = None
+    """Its own rate limit; None is the deployment's, 0 is no limit."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _held_by_itself(cls, given: Any) -> Any:
+        return {"holder": given["key_id"], **given} if isinstance(given, dict) and "key_id" in given else given
+
+    @field_serializer("scopes")
+    def _in_order(self, scopes: frozenset[str]) -> list[str]:
+        return sorted(scopes)
 
     def allows(self, scope: str) -> bool:
         """Whether it carries `scope`."""
@@ -47,15 +66,23 @@ class Credential(BaseModel):
 _FILE = TypeAdapter(list[Credential])
 
 
-def new_key(
-    key_id: str, scopes: frozenset[str], store_id: str = "*", not_after: datetime | None = None
-) -> tuple[str, Credential]:
+class Terms(TypedDict, total=False):
+    """What else a key may be given; see Credential."""
+
+    store_id: str
+    not_after: datetime | None
+    holder: str
+    country: str | None
+    origins: tuple[str, ...]
+    events_per_second: float | None
+
+
+def new_key(key_id: str, scopes: frozenset[str], **terms: Unpack[Terms]) -> tuple[str, Credential]:
     """A fresh key, to be shown once, and the credential to be stored in its place."""
     secret = secrets.token_hex(32)
     digest = hashlib.sha256(secret.encode()).hexdigest()
-    return f"tk_{key_id}_{secret}", Credential(
-        key_id=key_id, secret_sha256=digest, scopes=scopes, store_id=store_id, not_after=not_after
-    )
+    stored = {"key_id": key_id, "secret_sha256": digest, "scopes": scopes, **terms}
+    return f"tk_{key_id}_{secret}", Credential.model_validate(stored)
 
 
 def write_credentials(path: Path, credentials: list[Credential]) -> None:
