@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Literal, TypeAlias
 
-WebAction: TypeAlias = Literal["page", "search", "product", "cart", "order"]
+WebAction: TypeAlias = Literal["page", "search", "product", "cart", "uncart", "checkout", "order"]
+MatterKind: TypeAlias = Literal["complaint", "service_contact"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,28 @@ class SurveyAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class MatterMoved:
+    """A complaint or a service contact was opened (the customer waits for us) or settled, in whatever order we hear of it.
+
+    `matter_id` is the service desk's own number.
+    """
+
+    event_id: str
+    occurred_at_seconds: int
+    kind: MatterKind
+    matter_id: str
+    opened: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Compliment:
+    """The customer praised us."""
+
+    event_id: str
+    occurred_at_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
 class VoucherIssued:
     """A voucher was printed or shown for the customer."""
 
@@ -92,7 +115,9 @@ class VoucherRedeemed:
     discount_cents: int
 
 
-Contact: TypeAlias = Purchase | Return | WebView | SurveyAnswer | VoucherIssued | VoucherRedeemed
+Contact: TypeAlias = (
+    Purchase | Return | WebView | SurveyAnswer | MatterMoved | Compliment | VoucherIssued | VoucherRedeemed
+)
 
 
 def tie_of(event_id: str) -> int:

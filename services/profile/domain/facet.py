@@ -5,8 +5,8 @@ contacts may arrive in any order and facets be folded in any grouping, with the 
 
 Bounds. Every section keeps the greatest keys of a static order: the latest visits, weeks and category periods, the first names of
 counters and questions. A key once dropped can never come back among the kept ones, so these bounds are exact. Items (bought, or seen on
-the web) keep the most recently met ones; an item that was dropped and comes back starts its tallies anew: they may then be too low by
-what was dropped, never too high. Repeats of an event are dropped before they get here (the inbox); a visit is kept once all the same.
+the web) and matters keep the most recently met ones; an item that was dropped and comes back starts its tallies anew: they may then be
+too low by what was dropped, never too high. Repeats of an event are dropped before they get here (the inbox); a visit is kept once all the same.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -20,6 +20,7 @@ WEEKS_KEPT = 106
 PERIODS_KEPT = 4_000
 WEB_ITEMS_KEPT = 400
 NAMES_KEPT = 64
+MATTERS_KEPT = 64
 
 NEVER_FIRST = 1 << 53  # greater than any time in seconds: the identity of min
 NEVER_LAST = -1  # smaller than any time: the identity of max
@@ -90,6 +91,18 @@ class AnswerTally(NamedTuple):
     last_at_seconds: int
 
 
+class Matter(NamedTuple):
+    """A complaint or a service contact: when it was opened last, and when it was settled last. Of the same second, settled counts."""
+
+    opened_at_seconds: int = NEVER_LAST
+    settled_at_seconds: int = NEVER_LAST
+
+    @property
+    def is_open(self) -> bool:
+        """Whether somebody still waits for us."""
+        return self.opened_at_seconds > self.settled_at_seconds
+
+
 class PeriodKey(NamedTuple):
     """Orders category periods: the newest periods are kept."""
 
@@ -107,6 +120,7 @@ class Facet:
     periods: Mapping[PeriodKey, PeriodTally] = field(default_factory=dict)
     web_items: Mapping[str, WebTally] = field(default_factory=dict)
     answers: Mapping[str, AnswerTally] = field(default_factory=dict)
+    matters: Mapping[str, Matter] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)
     first_at_seconds: int = NEVER_FIRST
     last_at_seconds: int = NEVER_LAST
@@ -127,10 +141,16 @@ def merge(a: Facet, b: Facet) -> Facet:
         periods=_join(a.periods, b.periods, _add_periods, PERIODS_KEPT, _by_key),
         web_items=_join(a.web_items, b.web_items, _add_web, WEB_ITEMS_KEPT, _by_last_view),
         answers=_join(a.answers, b.answers, _add_answers, NAMES_KEPT, _by_key),
+        matters=_join(a.matters, b.matters, _later_matter, MATTERS_KEPT, _by_last_word),
         counts=_join(a.counts, b.counts, int.__add__, NAMES_KEPT, _by_key),
         first_at_seconds=min(a.first_at_seconds, b.first_at_seconds),
         last_at_seconds=max(a.last_at_seconds, b.last_at_seconds),
     )
+
+
+def has_open_complaint(facet: Facet) -> bool:
+    """Whether a complaint waits for us: then nothing is to be sold."""
+    return any(matter.is_open for name, matter in facet.matters.items() if name.startswith("complaint:"))
 
 
 def fold(facets: Iterable[Facet]) -> Facet:
@@ -148,6 +168,10 @@ def _by_last_purchase(entry: tuple[str, ItemTally]) -> tuple[int, str]:
 
 def _by_last_view(entry: tuple[str, WebTally]) -> tuple[int, str]:
     return entry[1].last_at_seconds, entry[0]
+
+
+def _by_last_word(entry: tuple[str, Matter]) -> tuple[int, str]:
+    return max(entry[1]), entry[0]
 
 
 def _join(
@@ -197,3 +221,7 @@ def _add_web(a: WebTally, b: WebTally) -> WebTally:
 
 def _add_answers(a: AnswerTally, b: AnswerTally) -> AnswerTally:
     return AnswerTally(a[0] + b[0], a[1] + b[1], a[2] + b[2], max(a.last_at_seconds, b.last_at_seconds))
+
+
+def _later_matter(a: Matter, b: Matter) -> Matter:
+    return Matter(max(a[0], b[0]), max(a[1], b[1]))

@@ -11,6 +11,7 @@ from services.profile.domain.facet import (
     AnswerTally,
     Facet,
     ItemTally,
+    Matter,
     PeriodKey,
     PeriodTally,
     Visit,
@@ -19,7 +20,8 @@ from services.profile.domain.facet import (
     WeekTally,
 )
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+_WITHOUT_MATTERS = 1
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder()
@@ -42,17 +44,19 @@ def encode(facet: Facet) -> bytes:
         sorted(facet.counts.items()),
         facet.first_at_seconds,
         facet.last_at_seconds,
+        _rows(facet.matters),
     ]
     return bytes([FORMAT_VERSION]) + _encoder.encode(body)
 
 
 def decode(content: bytes) -> Facet:
-    """The facet whose `encode` gave these bytes; raises InvalidInput for another format."""
-    if not content or content[0] != FORMAT_VERSION:
+    """The facet whose `encode` gave these bytes, in this format or the one before; raises InvalidInput for another."""
+    if not content or content[0] not in {_WITHOUT_MATTERS, FORMAT_VERSION}:
         raise InvalidInput("a facet of a format that this version does not read", slug="unknown-facet-format")
-    items, labels, visits, tallies, weeks, periods, web_items, answers, counts, first, last = _decoder.decode(
+    items, labels, visits, tallies, weeks, periods, web_items, answers, counts, first, last, *added = _decoder.decode(
         content[1:]
     )
+    matters = added[0] if added else []
     return Facet(
         visits=dict(_visit(row, items) for row in visits),
         items={item: _item(row, labels) for item, row in zip(items, tallies, strict=True) if row},
@@ -60,6 +64,7 @@ def decode(content: bytes) -> Facet:
         periods={PeriodKey(row[0], labels[row[1]]): PeriodTally(*row[2:]) for row in periods},
         web_items={row[0]: WebTally(*row[1:]) for row in web_items},
         answers={row[0]: AnswerTally(*row[1:]) for row in answers},
+        matters={row[0]: Matter(*row[1:]) for row in matters},
         counts=dict(counts),
         first_at_seconds=first,
         last_at_seconds=last,

@@ -1,11 +1,14 @@
 """The facet of a single contact, and so how a facet grows: `apply` is `merge` with it; handlers call it for each event."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import reduce
 
 from libs.ranking.state import DAY_SECONDS, PastVisit
 from services.profile.domain.contact import (
+    Compliment,
     Contact,
+    MatterMoved,
     Purchase,
     PurchaseLine,
     Return,
@@ -21,6 +24,7 @@ from services.profile.domain.facet import (
     AnswerTally,
     Facet,
     ItemTally,
+    Matter,
     PeriodKey,
     PeriodTally,
     Visit,
@@ -52,14 +56,24 @@ def of(contact: Contact) -> Facet:
             return _of_return(contact)
         case WebView():
             return _of_web_view(contact)
+        case MatterMoved():
+            return _of_matter(contact)
         case SurveyAnswer():
             answer = AnswerTally(1, contact.score, contact.score**2, contact.occurred_at_seconds)
             return _at(contact, Facet(answers={contact.question: answer}))
+        case _:
+            return _at(contact, Facet(counts=_counts_of(contact)))
+
+
+def _counts_of(contact: Compliment | VoucherIssued | VoucherRedeemed) -> dict[str, int]:
+    """What is only counted."""
+    match contact:
+        case Compliment():
+            return {"compliments": 1}
         case VoucherIssued():
-            return _at(contact, Facet(counts={"vouchers_issued": 1}))
+            return {"vouchers_issued": 1}
         case VoucherRedeemed():
-            counts = {"vouchers_redeemed": 1, "voucher_discount_cents": contact.discount_cents}
-            return _at(contact, Facet(counts=counts))
+            return {"vouchers_redeemed": 1, "voucher_discount_cents": contact.discount_cents}
 
 
 def week_of(at_seconds: int, utc_offset_minutes: int = 0) -> int:
@@ -85,9 +99,7 @@ def visit_of(purchase: Purchase) -> PastVisit:
 
 def _at(contact: Contact, facet: Facet) -> Facet:
     at = contact.occurred_at_seconds
-    return Facet(
-        facet.visits, facet.items, facet.weeks, facet.periods, facet.web_items, facet.answers, facet.counts, at, at
-    )
+    return replace(facet, first_at_seconds=at, last_at_seconds=at)
 
 
 def _of_purchase(purchase: Purchase) -> Facet:
@@ -148,3 +160,10 @@ def _of_web_view(view: WebView) -> Facet:
     tally = WebTally(1, int(view.action == "cart"), view.occurred_at_seconds)
     web_items = {view.item_id: tally} if view.item_id else {}
     return _at(view, Facet(web_items=web_items, counts={f"web:{view.action}": 1}))
+
+
+def _of_matter(moved: MatterMoved) -> Facet:
+    at = moved.occurred_at_seconds
+    matter = Matter(opened_at_seconds=at) if moved.opened else Matter(settled_at_seconds=at)
+    counts = {f"{moved.kind}s_{'opened' if moved.opened else 'settled'}": 1}
+    return _at(moved, Facet(matters={f"{moved.kind}:{moved.matter_id}": matter}, counts=counts))

@@ -10,7 +10,7 @@ from libs.common.contracts.profile import ConsentInForce, ProfileSnapshot
 from libs.common.contracts.topics import PROFILE_SNAPSHOTS
 from libs.common.contracts.values import Identifier, IdentifierKind
 from libs.common.persistence import OutboxMessage
-from services.profile.domain.facet import Facet, fold
+from services.profile.domain.facet import Facet, fold, has_open_complaint
 from services.profile.domain.ranking_state import ranking_state
 from services.profile.domain.return_chance import ReturnChance
 from services.profile.handlers.contacts import seconds_of
@@ -137,5 +137,6 @@ def _snapshot_of(known: _Known, returns: ReturnChance) -> ProfileSnapshot:
         consents=consents_in_force(words),
         segments=worth.segments,
         value=worth.value,
+        open_complaint=has_open_complaint(facet),
         ranking_state=state.to_json(),
     )

@@ -4,14 +4,19 @@ from collections.abc import Sequence
 from dataclasses import replace
 from random import Random
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from libs.common.errors import InvalidInput
+from libs.ranking.state import DAY_SECONDS
 from services.profile.domain import facet as facet_module
 from services.profile.domain.contact import (
+    Compliment,
     Contact,
+    MatterKind,
+    MatterMoved,
     Purchase,
     PurchaseLine,
     Return,
@@ -21,7 +26,7 @@ from services.profile.domain.contact import (
     VoucherRedeemed,
     WebView,
 )
-from services.profile.domain.facet import EMPTY, VISITS_KEPT, Facet, fold, merge
+from services.profile.domain.facet import EMPTY, VISITS_KEPT, Facet, fold, has_open_complaint, merge
 from services.profile.domain.facet_codec import decode, digest, encode
 from services.profile.domain.facet_of import apply, apply_all, of
 from tests.support.shopping import START_SECONDS, a_line, a_purchase
@@ -50,7 +55,13 @@ views = st.builds(
 answers = st.builds(SurveyAnswer, event_id=ids, occurred_at_seconds=times, question=ids, score=st.integers(0, 10))
 issued = st.builds(VoucherIssued, event_id=ids, occurred_at_seconds=times)
 redeemed = st.builds(VoucherRedeemed, event_id=ids, occurred_at_seconds=times, discount_cents=amounts)
-contacts: st.SearchStrategy[Contact] = st.one_of(purchases, returns, views, answers, issued, redeemed)
+moved = st.builds(
+    MatterMoved,
+    event_id=ids, occurred_at_seconds=times, kind=st.sampled_from(["complaint", "service_contact"]), matter_id=ids,
+    opened=st.booleans(),
+)  # fmt: skip
+praise = st.builds(Compliment, event_id=ids, occurred_at_seconds=times)
+contacts: st.SearchStrategy[Contact] = st.one_of(purchases, returns, views, answers, moved, praise, issued, redeemed)
 histories = st.lists(contacts, max_size=8)
 
 
@@ -161,3 +172,23 @@ def test_a_receipt_without_rankable_items_is_spend_but_no_trip() -> None:
 def test_bytes_of_another_format_are_refused() -> None:
     with pytest.raises(InvalidInput):
         decode(b"\xff" + encode(EMPTY)[1:])
+
+
+def test_bytes_of_the_format_before_are_read() -> None:
+    facet = of(a_purchase())
+    *before, matters = msgspec.msgpack.decode(encode(facet)[1:])
+    assert matters == []
+    assert decode(b"\x01" + msgspec.msgpack.encode(before)) == facet
+
+
+def a_matter(*, opened: bool, day: int, kind: MatterKind = "complaint") -> Facet:
+    return of(MatterMoved(f"{kind}{day}", START_SECONDS + day * DAY_SECONDS, kind, "m1", opened))
+
+
+def test_a_complaint_is_open_until_it_is_settled_whatever_we_hear_first_and_again_when_it_is_opened_again() -> None:
+    opened, settled, again = (a_matter(opened=opened, day=day) for day, opened in enumerate((True, False, True)))
+    assert has_open_complaint(opened)
+    assert not has_open_complaint(settled)
+    assert not has_open_complaint(merge(settled, opened))
+    assert has_open_complaint(fold([again, settled, opened]))
+    assert not has_open_complaint(a_matter(opened=True, day=0, kind="service_contact"))
