@@ -1,6 +1,8 @@
 """Every event and topic of the system, and nowhere else: pure data that any layer may import."""
 
 from libs.common.contracts.envelope import Event, StructuredEvent, format_moment, parse_moment
+from libs.common.contracts.personal import Personal, Sealable, is_sealed
+from libs.common.contracts.places import Place, identifier_fields, personal_fields
 from libs.common.contracts.registry import (
     CONTRACTS,
     TYPES,
@@ -22,6 +24,9 @@ __all__ = [
     "TYPES",
     "Contract",
     "Event",
+    "Personal",
+    "Place",
+    "Sealable",
     "StructuredEvent",
     "Topic",
     "UnknownType",
@@ -30,7 +35,10 @@ __all__ = [
     "decode",
     "describe",
     "format_moment",
+    "identifier_fields",
+    "is_sealed",
     "new_event",
     "parse_moment",
     "partition_key_of",
+    "personal_fields",
 ]

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from libs.common.contracts.values import Contract, Identifier, Key, Text
+from libs.common.contracts.values import Comment, Contract, Identifier, Key
 
 
 class SurveyAnswered(Contract):
@@ -15,7 +15,7 @@ class SurveyAnswered(Contract):
     question: Literal["satisfaction", "recommendation", "understanding", "closeness", "value"]
     score: Annotated[int, Field(ge=0, le=10)]
     store_id: Key | None = None
-    comment: Text | None = None
+    comment: Comment | None = None
 
     @property
     def partition_key(self) -> str:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
+from libs.common.contracts.personal import Personal, Sealable
+
 
 class Contract(BaseModel):
     """A message body: frozen, and tolerant of fields that a newer minor version added (they are kept)."""
@@ -46,7 +48,9 @@ Gtin = Annotated[str, StringConstraints(pattern=r"^(\d{8}|\d{12,14})$"), AfterVa
 """Any of GTIN-8, -12, -13, -14; normalised to fourteen digits."""
 
 CountryCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
-Text = Annotated[str, StringConstraints(max_length=2000)]
+Text = Annotated[str, Sealable(max_length=2000)]
+Comment = Annotated[Text, Personal.FREE_TEXT]
+"""What somebody wrote in words of their own."""
 
 
 class Unit(StrEnum):
@@ -64,12 +68,13 @@ class IdentifierKind(StrEnum):
     LOYALTY_CARD = "loyalty_card"
     WEB_VISITOR = "web_visitor"
     APP = "app"
+    ACCOUNT = "account"
     EMAIL_HASH = "email_hash"
     PAYMENT_TOKEN = "payment_token"  # noqa: S105 - the name of a kind, not a secret
 
 
 class Identifier(Part):
-    """One handle by which a customer is met: a card, a visitor, a hashed e-mail."""
+    """One handle by which a customer is met: a card, a visitor, a web account, a hashed e-mail."""
 
     kind: IdentifierKind
     value: Key
@@ -122,7 +127,11 @@ class TenderKind(StrEnum):
 
     CASH = "cash"
     CARD = "card"
+    MOBILE = "mobile"
+    GIFT_CARD = "gift_card"
     VOUCHER = "voucher"
+    LOYALTY_POINTS = "loyalty_points"
+    ACCOUNT = "account"
     OTHER = "other"
 
 

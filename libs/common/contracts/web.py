@@ -4,8 +4,12 @@ from typing import Annotated
 
 from pydantic import Field
 
+from libs.common.contracts.personal import Personal
 from libs.common.contracts.pos import Lines
 from libs.common.contracts.values import Cents, Contract, Currency, Identifier, Key, PositiveCents, Quantity, Text
+
+Trace = Annotated[Text, Personal.BEHAVIOUR]
+"""What a visitor looked at or for; not the person's name, yet it can tell much about a person."""
 
 
 class WebContact(Contract):
@@ -23,15 +27,15 @@ class WebContact(Contract):
 class PageViewed(WebContact):
     """`usual.web.page_viewed.v1`: a page was shown."""
 
-    url_path: Text
-    title: Text | None = None
+    url_path: Trace
+    title: Trace | None = None
     referrer_host: Key | None = None
 
 
 class Searched(WebContact):
     """`usual.web.searched.v1`: a search, and how much it found (nothing found is unmet demand)."""
 
-    query: Text
+    query: Trace
     results_count: Annotated[int, Field(ge=0)]
 
 
