@@ -1,7 +1,18 @@
 """Money as integer minor units (`_cents`) of a stated currency; never a float."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
+
+# ISO 4217: every other currency has two digits.
+_NO_DIGITS = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
+_THREE_DIGITS = "BHD IQD JOD KWD LYD OMR TND"
+_FOUR_DIGITS = "CLF UYW"
+_MINOR_DIGITS: Mapping[str, int] = {
+    currency: digits
+    for digits, currencies in ((0, _NO_DIGITS), (3, _THREE_DIGITS), (4, _FOUR_DIGITS))
+    for currency in currencies.split()
+}
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -46,3 +57,27 @@ def allocate_cents(total_cents: int, weights: Sequence[int]) -> list[int]:
     for line in by_remainder[: total_cents - sum(shares)]:
         shares[line] += 1
     return shares
+
+
+def minor_digits(currency: str) -> int:
+    """How many decimals an amount of this currency has.
+
+    >>> minor_digits("EUR"), minor_digits("JPY"), minor_digits("KWD")
+    (2, 0, 3)
+    """
+    return _MINOR_DIGITS.get(currency, 2)
+
+
+def minor_units(amount: Decimal, currency: str) -> int:
+    """`amount` as whole minor units, exactly; raises ValueError when it has a smaller part or is no number.
+
+    >>> minor_units(Decimal("12.30"), "EUR"), minor_units(Decimal("150"), "JPY")
+    (1230, 150)
+    """
+    if not amount.is_finite():
+        raise ValueError("not a finite amount")
+    numerator, denominator = amount.as_integer_ratio()
+    units, rest = divmod(numerator * 10 ** minor_digits(currency), denominator)
+    if rest:
+        raise ValueError(f"{currency} has no part as small as that")
+    return units

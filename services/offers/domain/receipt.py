@@ -9,11 +9,12 @@ from typing import Literal
 
 from escpos.printer import Dummy
 
+from libs.common.money import minor_digits
+
 Columns = Literal[32, 42, 48]
 WIDEST = 48
 _FEED_LINES = 4
 _QR_MODULE_DOTS = 6
-_MINOR_DIGITS = {"JPY": 0, "KRW": 0, "VND": 0, "CLP": 0, "ISK": 0, "KWD": 3, "BHD": 3, "JOD": 3, "TND": 3}
 _SIGNS = {"USD": "$", "GBP": "£", "EUR": "€", "JPY": "¥"}
 
 
@@ -54,7 +55,7 @@ def money(currency: str, amount_cents: int) -> str:
     >>> money("USD", 150), money("JPY", 150), money("SEK", 150)
     ('$1.50', '¥150', 'SEK 1.50')
     """
-    digits = _MINOR_DIGITS.get(currency, 2)
+    digits = minor_digits(currency)
     whole, part = divmod(amount_cents, 10**digits)
     number = f"{whole}.{part:0{digits}d}" if digits else str(whole)
     sign = _SIGNS.get(currency)
