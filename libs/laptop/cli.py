@@ -16,6 +16,7 @@ from libs.laptop.child import ChildFailed
 from libs.laptop.demo import DEMO_WEEKS, SUMMARY, play_demo
 from libs.laptop.doors import DoorClosed
 from libs.laptop.drain import NotDrained
+from libs.laptop.keys import keys
 from libs.laptop.played import PlayRequest, play_slice
 from libs.laptop.slices import DEFAULT_CURRENCY, Choice
 from libs.laptop.state_folder import AlreadyRunning, Run
@@ -120,6 +121,7 @@ def demo(
 
 evaluate = typer.Typer(no_args_is_help=True, help="Judge what the product says of a data set.")
 app.add_typer(evaluate, name="evaluate")
+app.add_typer(keys, name="keys")
 
 
 @evaluate.command("next-basket")

@@ -6,8 +6,10 @@ same for all services, so that no door needs a database or another service to kn
 
 import hashlib
 import hmac
+import os
 import secrets
-from collections.abc import Awaitable, Callable
+import stat
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -40,7 +42,7 @@ class Credential(BaseModel):
     """The terminal or site that carries the key, and for the time of a rotation a second one; the key's id where none is given."""
     country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] | None = None
     """ISO 3166-1 alpha-2: whose field policy holds; None is the deployment's."""
-    origins: tuple[str, ...] = ()
+    origins: tuple[Annotated[str, Field(pattern=r"^https?://[^/\s]+$")], ...] = ()
     """The web sites whose pages may carry it, as browsers name them (`https://shop.example`); none: no browser may."""
     events_per_second: Annotated[float, Field(ge=0)] | None = None
     """Its own rate limit; None is the deployment's, 0 is no limit."""
@@ -85,11 +87,21 @@ def new_key(key_id: str, scopes: frozenset[str], **terms: Unpack[Terms]) -> tupl
     return f"tk_{key_id}_{secret}", Credential.model_validate(stored)
 
 
-def write_credentials(path: Path, credentials: list[Credential]) -> None:
-    """Replace the file as a whole, readable by its owner only."""
+def read_credentials(path: Path) -> list[Credential]:
+    """What the file holds; raises OSError, or ValueError when it is no list of credentials."""
+    return _FILE.validate_json(path.read_bytes())
+
+
+def write_credentials(path: Path, credentials: Sequence[Credential]) -> None:
+    """Replace the file as a whole: a reader sees the old one or the new one. A new file is for its owner only."""
+    mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o600
     staged = path.with_suffix(".new")
-    staged.touch(mode=0o600)
-    staged.write_bytes(_FILE.dump_json(credentials, indent=1))
+    staged.unlink(missing_ok=True)
+    with os.fdopen(os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        os.fchmod(file.fileno(), mode)
+        file.write(_FILE.dump_json(list(credentials), indent=1, exclude_defaults=True))
+        file.flush()
+        os.fsync(file.fileno())
     staged.replace(path)
 
 
@@ -100,7 +112,7 @@ class Credentials:
     path: Path
     clock: Clock
     _by_id: dict[str, Credential] | None = None
-    _read_version: int = -1
+    _read_version: tuple[int, int, int] | None = None
     _looked_at_seconds: float = float("-inf")
 
     def authenticate(self, key: str | None) -> Credential:
@@ -131,9 +143,10 @@ class Credentials:
         return self._by_id
 
     def _read(self) -> None:
-        version = self.path.stat().st_mtime_ns
+        found = self.path.stat()
+        version = (found.st_ino, found.st_mtime_ns, found.st_size)
         if version != self._read_version:
-            self._by_id = {known.key_id: known for known in _FILE.validate_json(self.path.read_bytes())}
+            self._by_id = {known.key_id: known for known in read_credentials(self.path)}
             self._read_version = version
 
 
@@ -143,7 +156,7 @@ def key_in(request: Request) -> str | None:
     if given:
         return given
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    return token if scheme.lower() == "bearer" else None
+    return token.strip() if scheme.lower() == "bearer" else None
 
 
 def require(scope: str) -> Callable[[Request], Awaitable[Credential]]:
