@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from libs.common.errors import Kind, UsualError
+from libs.common.http.rate_limits import RateLimited
 
 STATUS: Mapping[Kind, int] = {
     Kind.INVALID: 422,
@@ -25,13 +26,19 @@ RETRY_AFTER_SECONDS = 1
 _log = structlog.get_logger(__name__)
 
 
-def problem(status: int, slug: str, detail: str, context: Mapping[str, Any] | None = None) -> JSONResponse:
+def problem(
+    status: int,
+    slug: str,
+    detail: str,
+    context: Mapping[str, Any] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
     """An answer that a program can act on (`type` ends in the stable slug) and a person can read."""
-    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status in {429, 503} else None
+    retry = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status in {429, 503} else {}
     return JSONResponse(
         {**(context or {}), "type": f"urn:the-usual:problem:{slug}", "title": slug, "status": status, "detail": detail},
         status_code=status,
-        headers=headers,
+        headers=retry | dict(headers or {}),
         media_type="application/problem+json",
     )
 
@@ -41,7 +48,8 @@ def add_problem_handlers(app: FastAPI) -> None:
 
     async def on_usual_error(_request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, UsualError)  # noqa: S101 - registered for this type only
-        return problem(STATUS[error.kind], error.slug, error.detail, error.context)
+        headers = error.headers if isinstance(error, RateLimited) else None
+        return problem(STATUS[error.kind], error.slug, error.detail, error.context, headers)
 
     async def on_validation_error(_request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this type only
