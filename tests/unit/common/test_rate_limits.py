@@ -56,6 +56,12 @@ def test_a_key_may_bring_its_burst_at_once_and_its_rate_for_ever(limits: RateLim
         assert taken(limits, key("a"), 500) == 100
 
 
+def test_silence_saves_up_no_more_than_a_burst(limits: RateLimits, clock: FixedClock) -> None:
+    limits.take(key("a"), 1)
+    clock.move(timedelta(hours=1))
+    assert taken(limits, key("a"), 500) == 200
+
+
 def test_a_request_counts_as_many_times_as_it_has_events(limits: RateLimits, clock: FixedClock) -> None:
     limits.take(key("a"), 1000)
     with pytest.raises(RateLimited) as caught:
