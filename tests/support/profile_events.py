@@ -8,7 +8,7 @@ from random import Random
 from libs.common.contracts import Contract, Event, new_event
 from libs.common.contracts.catalog import CatalogItem, CatalogStore
 from libs.common.contracts.consent import Channel, ConsentChanged, IdentityLinked, Purpose
-from libs.common.contracts.feedback import SurveyAnswered
+from libs.common.contracts.feedback import ComplaintMade, ComplaintResolved, Scale, SurveyAnswered
 from libs.common.contracts.offers import VoucherIssued
 from libs.common.contracts.play import PlayTicked
 from libs.common.contracts.pos import Return, Sale, Void
@@ -97,8 +97,18 @@ def a_view(event_id: str, who: Identifier, item_id: str = "item-1", *, day: floa
 
 
 def an_answer(event_id: str, who: Identifier, score: int = 8, *, day: float = 0.0) -> Event:
-    answer = SurveyAnswered(customer=who, survey_id="s", question="satisfaction", score=score)
+    scale = Scale(lowest=0, highest=10)
+    answer = SurveyAnswered(customer=who, survey_id="s", question="satisfaction", answer=score, scale=scale)
     return an_event(answer, event_id, day)
+
+
+def a_complaint(event_id: str, who: Identifier, complaint_id: str, *, day: float = 0.0) -> Event:
+    return an_event(ComplaintMade(customer=who, complaint_id=complaint_id), event_id, day)
+
+
+def a_resolution(event_id: str, who: Identifier, complaint_id: str, *, day: float = 0.0) -> Event:
+    resolved = ComplaintResolved(customer=who, complaint_id=complaint_id, outcome="refunded")
+    return an_event(resolved, event_id, day)
 
 
 def a_consent(event_id: str, who: Identifier, *, granted: bool = True, day: float = 0.0) -> Event:
@@ -160,6 +170,11 @@ def a_history(seed: int, *, people: int = 6, receipts: int = 60) -> list[Event]:
             events.append(a_view(f"view-{number}", visitor(person), random.choice(ITEMS), day=day))
             events.append(an_answer(f"answer-{number}", card(person), random.randint(0, 10), day=day))
             events.append(a_consent(f"consent-{number}", card(person), granted=random.random() < 0.5, day=day))
+        if number % 7 == 2:
+            who_waits = card(random.randrange(people))
+            events.append(a_complaint(f"complaint-{number}", who_waits, f"c{number}", day=day))
+            if number % 2:
+                events.append(a_resolution(f"resolution-{number}", who_waits, f"c{number}", day=day + 3))
         if number % 11 == 3:
             person = random.randrange(people)
             linked = random.random() < 0.7

@@ -15,6 +15,7 @@ from libs.common.contracts.registry import (
     partition_key_of,
 )
 from libs.common.contracts.topics import TOPIC_OF_TYPE, TOPICS, Topic
+from libs.common.contracts.upcasting import newest_type
 from libs.common.contracts.values import Contract
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "identifier_fields",
     "is_sealed",
     "new_event",
+    "newest_type",
     "parse_moment",
     "partition_key_of",
     "personal_fields",

@@ -25,6 +25,8 @@ class Event:
     data: Contract
     received_at: datetime | None = None
     """When the front door accepted it; carried through so that freshness can be measured."""
+    claimed_at: datetime | None = None
+    """What the sender's clock said, where it was too far ahead to be believed; `occurred_at` is then when it was received."""
     subject: str | None = None
     traceparent: str | None = None
 
@@ -49,6 +51,7 @@ class Event:
             ("ce_partitionkey", self.partition_key),
             ("ce_subject", self.subject),
             ("ce_receivedat", format_moment(self.received_at) if self.received_at else None),
+            ("ce_claimedtime", format_moment(self.claimed_at) if self.claimed_at else None),
             ("traceparent", self.traceparent),
             ("content-type", "application/json"),
         ]

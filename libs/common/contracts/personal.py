@@ -1,5 +1,6 @@
 """How a contract marks what is personal, and texts that may travel sealed; places.py finds the marks."""
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -40,19 +41,25 @@ def is_sealed(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Sealable:
-    """A text of at most `max_length` characters that may travel sealed; sealing makes it longer, to 12 000 at most.
+    """A text of at most `max_length` characters, that looks like `pattern`, and that may travel sealed.
 
-    The JSON Schema says what a sender must keep to: `max_length`.
+    A sealed one is longer (12 000 characters at most) and looks like nothing. The JSON Schema says what a sender keeps to.
     """
 
     max_length: int
+    pattern: str | None = None
 
     def check(self, text: str) -> str:
-        """`text` itself; raises PydanticCustomError when it is too long."""
-        limit = GREATEST_SEALED_CHARACTERS if is_sealed(text) else self.max_length
+        """`text` itself; raises PydanticCustomError when it is too long or does not look like `pattern`."""
+        sealed = is_sealed(text)
+        limit = GREATEST_SEALED_CHARACTERS if sealed else self.max_length
         if len(text) > limit:
             raise PydanticCustomError(
                 "string_too_long", "String should have at most {max_length} characters", {"max_length": limit}
+            )
+        if self.pattern is not None and not sealed and not re.fullmatch(self.pattern, text):
+            raise PydanticCustomError(
+                "string_pattern_mismatch", "String should match pattern '{pattern}'", {"pattern": self.pattern}
             )
         return text
 
@@ -61,5 +68,6 @@ class Sealable:
         return core_schema.no_info_after_validator_function(self.check, handler(source))
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """The limit of what a sender may write."""
-        return {**handler(schema), "maxLength": self.max_length}
+        """The limits of what a sender may write."""
+        pattern = {"pattern": self.pattern} if self.pattern is not None else {}
+        return {**handler(schema), "maxLength": self.max_length, **pattern}

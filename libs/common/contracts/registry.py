@@ -5,9 +5,23 @@ from datetime import datetime
 from typing import Protocol, cast
 
 from pydantic import ValidationError
+from pydantic_core import to_json
 
-from libs.common.contracts import catalog, consent, feedback, inventory, offers, play, pos, profile, stock, web
+from libs.common.contracts import (
+    catalog,
+    consent,
+    feedback,
+    identity,
+    inventory,
+    offers,
+    play,
+    pos,
+    profile,
+    stock,
+    web,
+)
 from libs.common.contracts.envelope import Event, Headers, parse_moment
+from libs.common.contracts.upcasting import newest_type, upcast
 from libs.common.contracts.values import Contract
 from libs.common.errors import InvalidMessage
 
@@ -15,12 +29,23 @@ CONTRACTS: Mapping[str, type[Contract]] = {
     "usual.pos.sale.v1": pos.Sale,
     "usual.pos.return.v1": pos.Return,
     "usual.pos.void.v1": pos.Void,
+    "usual.pos.line_scanned.v1": pos.LineScanned,
+    "usual.pos.voucher_scanned.v1": pos.VoucherScanned,
     "usual.web.page_viewed.v1": web.PageViewed,
     "usual.web.searched.v1": web.Searched,
     "usual.web.product_viewed.v1": web.ProductViewed,
     "usual.web.added_to_cart.v1": web.AddedToCart,
+    "usual.web.removed_from_cart.v1": web.RemovedFromCart,
+    "usual.web.checkout_started.v1": web.CheckoutStarted,
     "usual.web.ordered.v1": web.Ordered,
-    "usual.feedback.survey_answered.v1": feedback.SurveyAnswered,
+    "usual.feedback.survey_answered.v1": feedback.SurveyAnsweredV1,
+    "usual.feedback.survey_answered.v2": feedback.SurveyAnswered,
+    "usual.feedback.nps_answered.v1": feedback.NpsAnswered,
+    "usual.feedback.complaint_made.v1": feedback.ComplaintMade,
+    "usual.feedback.complaint_resolved.v1": feedback.ComplaintResolved,
+    "usual.feedback.compliment_made.v1": feedback.ComplimentMade,
+    "usual.feedback.service_opened.v1": feedback.ServiceOpened,
+    "usual.feedback.service_closed.v1": feedback.ServiceClosed,
     "usual.stock.counted.v1": stock.StockCounted,
     "usual.stock.delivered.v1": stock.StockDelivered,
     "usual.stock.moved.v1": stock.StockMoved,
@@ -29,6 +54,7 @@ CONTRACTS: Mapping[str, type[Contract]] = {
     "usual.catalog.lane.v1": catalog.CatalogLane,
     "usual.consent.changed.v1": consent.ConsentChanged,
     "usual.identity.linked.v1": consent.IdentityLinked,
+    "usual.identity.described.v1": identity.Described,
     "usual.play.tick.v1": play.PlayTicked,
     "usual.profile.snapshot.v1": profile.ProfileSnapshot,
     "usual.profile.identity.v1": profile.IdentityChanged,
@@ -108,8 +134,23 @@ def describe(error: ValidationError) -> str:
     )
 
 
+def read_newest(event_type: str, value: bytes) -> tuple[str, Contract]:
+    """The newest version of a type and the body in its form, whatever version it came in.
+
+    Raises UnsupportedVersion, UnknownType, and ValidationError when the body breaks the contract of its own version.
+    """
+    data = contract_of(event_type).model_validate_json(value)
+    if newest_type(event_type) == event_type:
+        return event_type, data
+    newest, body = upcast(event_type, data.model_dump(mode="json", exclude_unset=True))
+    return newest, contract_of(newest).model_validate_json(to_json(body))
+
+
 def decode(headers: Headers | Iterable[tuple[str, bytes]], value: bytes | None) -> Event:
-    """The event in one Kafka record. Raises InvalidMessage (or one of its kinds) with a stable slug when it is none."""
+    """The event in one Kafka record, its body in the newest version of its type.
+
+    Raises InvalidMessage (or one of its kinds) with a stable slug when it is none.
+    """
     try:
         attributes = {name: text.decode() for name, text in headers}
     except UnicodeDecodeError as error:
@@ -117,14 +158,15 @@ def decode(headers: Headers | Iterable[tuple[str, bytes]], value: bytes | None) 
     missing = [name for name in ("ce_id", "ce_source", "ce_type", "ce_time") if not attributes.get(name)]
     if missing:
         raise InvalidMessage(f"missing CloudEvents headers: {', '.join(missing)}", slug="invalid-headers")
-    model = contract_of(attributes["ce_type"])
+    contract_of(attributes["ce_type"])
     if value is None:
         raise InvalidMessage("no body", slug="missing-body")
     try:
-        data = model.model_validate_json(value)
+        event_type, data = read_newest(attributes["ce_type"], value)
         occurred_at = parse_moment(attributes["ce_time"])
-        received = attributes.get("ce_receivedat")
+        received, claimed = attributes.get("ce_receivedat"), attributes.get("ce_claimedtime")
         received_at = parse_moment(received) if received else None
+        claimed_at = parse_moment(claimed) if claimed else None
     except ValidationError as error:
         raise InvalidMessage(describe(error), slug="contract-violation") from error
     except (ValueError, RecursionError) as error:
@@ -132,11 +174,12 @@ def decode(headers: Headers | Iterable[tuple[str, bytes]], value: bytes | None) 
     return Event(
         id=attributes["ce_id"],
         source=attributes["ce_source"],
-        type=attributes["ce_type"],
+        type=event_type,
         occurred_at=occurred_at,
         partition_key=attributes.get("ce_partitionkey") or partition_key_of(data),
         data=data,
         received_at=received_at,
+        claimed_at=claimed_at,
         subject=attributes.get("ce_subject"),
         traceparent=attributes.get("traceparent"),
     )

@@ -38,8 +38,14 @@ def _topic(name: str, key: str, types: tuple[str, ...], description: str, **sett
 INGEST_POS = _topic(
     "ingest.pos.v1",
     "customer identifier, else receipt id",
-    ("usual.pos.sale.v1", "usual.pos.return.v1", "usual.pos.void.v1"),
-    "Receipts: one writer per facet.",
+    (
+        "usual.pos.sale.v1",
+        "usual.pos.return.v1",
+        "usual.pos.void.v1",
+        "usual.pos.line_scanned.v1",
+        "usual.pos.voucher_scanned.v1",
+    ),
+    "Receipts, and what led to them: one writer per facet.",
 )
 INGEST_WEB = _topic(
     "ingest.web.v1",
@@ -49,6 +55,8 @@ INGEST_WEB = _topic(
         "usual.web.searched.v1",
         "usual.web.product_viewed.v1",
         "usual.web.added_to_cart.v1",
+        "usual.web.removed_from_cart.v1",
+        "usual.web.checkout_started.v1",
         "usual.web.ordered.v1",
     ),
     "Contacts on the website and in apps.",
@@ -56,14 +64,23 @@ INGEST_WEB = _topic(
 INGEST_FEEDBACK = _topic(
     "ingest.feedback.v1",
     "customer identifier",
-    ("usual.feedback.survey_answered.v1",),
-    "What customers say.",
+    (
+        "usual.feedback.survey_answered.v2",
+        "usual.feedback.survey_answered.v1",
+        "usual.feedback.nps_answered.v1",
+        "usual.feedback.complaint_made.v1",
+        "usual.feedback.complaint_resolved.v1",
+        "usual.feedback.compliment_made.v1",
+        "usual.feedback.service_opened.v1",
+        "usual.feedback.service_closed.v1",
+    ),
+    "What customers say, and how they are served.",
 )
 INGEST_CONSENT = _topic(
     "ingest.consent.v1",
     "customer identifier, for links the smaller one",
-    ("usual.consent.changed.v1", "usual.identity.linked.v1"),
-    "What a person allows, and which handles are one person.",
+    ("usual.consent.changed.v1", "usual.identity.linked.v1", "usual.identity.described.v1"),
+    "What a person allows, which handles are one person, and who that is.",
 )
 INGEST_STOCK = _topic(
     "ingest.stock.v1",

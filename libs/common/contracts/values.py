@@ -39,6 +39,7 @@ Cents = Annotated[int, Field(ge=-(10**12), le=10**12)]
 """Integer minor units of the currency that stands beside it."""
 
 PositiveCents = Annotated[int, Field(ge=0, le=10**12)]
+Seconds = Annotated[int, Field(ge=0, le=10**9)]
 Ratio = Annotated[Decimal, Field(ge=0, le=1)]
 Quantity = Annotated[Decimal, Field(gt=0, le=Decimal(10**9), decimal_places=6)]
 """How much of a line's unit; travels as a JSON string so that no float touches it."""

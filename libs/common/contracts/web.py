@@ -1,12 +1,13 @@
 """What happens on the shop's website and in its apps: published by ingest on `ingest.web.v1`."""
 
+from decimal import Decimal
 from typing import Annotated
 
 from pydantic import Field
 
 from libs.common.contracts.personal import Personal
 from libs.common.contracts.pos import Lines
-from libs.common.contracts.values import Cents, Contract, Currency, Identifier, Key, PositiveCents, Quantity, Text
+from libs.common.contracts.values import Cents, Contract, Currency, Identifier, Key, Part, PositiveCents, Quantity, Text
 
 Trace = Annotated[Text, Personal.BEHAVIOUR]
 """What a visitor looked at or for; not the person's name, yet it can tell much about a person."""
@@ -36,7 +37,8 @@ class Searched(WebContact):
     """`usual.web.searched.v1`: a search, and how much it found (nothing found is unmet demand)."""
 
     query: Trace
-    results_count: Annotated[int, Field(ge=0)]
+    results_count: Annotated[int, Field(ge=0)] | None = None
+    """None where the sender does not know."""
 
 
 class ProductViewed(WebContact):
@@ -52,6 +54,31 @@ class AddedToCart(WebContact):
 
     item_id: Key
     quantity: Quantity
+
+
+class RemovedFromCart(WebContact):
+    """`usual.web.removed_from_cart.v1`: an item, or some of it, was taken out of the basket."""
+
+    item_id: Key
+    quantity: Quantity
+
+
+class CartLine(Part):
+    """One item in a basket that is not paid for; `price_cents` is the price of one."""
+
+    item_id: Key
+    quantity: Quantity = Decimal(1)
+    price_cents: PositiveCents | None = None
+
+
+class CheckoutStarted(WebContact):
+    """`usual.web.checkout_started.v1`: a visitor set out to pay; without an order that follows the basket was left."""
+
+    cart_id: Key | None = None
+    currency: Currency | None = None
+    lines: Annotated[tuple[CartLine, ...], Field(max_length=2000)] = ()
+    total_cents: PositiveCents | None = None
+    """What the whole basket would cost, discounts taken off."""
 
 
 class Ordered(WebContact):

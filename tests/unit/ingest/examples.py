@@ -9,8 +9,9 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
+from docs.examples import EXAMPLES
 from libs.common.clock import FixedClock
-from libs.common.contracts import decode
+from libs.common.contracts import TOPIC_OF_TYPE, decode
 from libs.common.errors import RetryableError, UsualError
 from libs.common.http.credentials import Credential
 from libs.common.persistence import OutboxMessage
@@ -19,6 +20,8 @@ from services.ingest.handlers import FrontDoor, Quarantine
 from services.ingest.metrics import IngestMetrics
 from services.ingest.ports import QuarantinedEvent
 
+SALE = "usual.pos.sale.v1"
+TICK = "usual.play.tick.v1"
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 CARD = {"kind": "loyalty_card", "value": "7"}
 LINE = {"line_no": 1, "item_id": "milk", "quantity": "1.5", "unit": "kg", "amount_cents": 199}
@@ -28,6 +31,7 @@ STOCK = {"store_id": "7", "item_id": "milk"}
 VISITOR = {"kind": "web_visitor", "value": "v1"}
 
 DATA: Mapping[str, Mapping[str, Any]] = {
+    **{name: body for name, body in EXAMPLES.items() if TOPIC_OF_TYPE[name].owner == "ingest" and name != TICK},
     "usual.pos.sale.v1": {**RECEIPT, **BASKET},
     "usual.pos.return.v1": {**RECEIPT, **BASKET, "original_receipt_id": "r0"},
     "usual.pos.void.v1": {**RECEIPT, "voided_receipt_id": "r0"},
@@ -59,8 +63,6 @@ DATA: Mapping[str, Mapping[str, Any]] = {
     "usual.consent.changed.v1": {"customer": CARD, "purpose": "personal_offers", "granted": True},
     "usual.identity.linked.v1": {"first": CARD, "second": VISITOR},
 }
-SALE = "usual.pos.sale.v1"
-TICK = "usual.play.tick.v1"
 
 
 def an_event(event_type: str = SALE, *, data: Mapping[str, Any] | None = None, **envelope: Any) -> dict[str, Any]:
