@@ -8,6 +8,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from libs.common.errors import Kind, UsualError
 from libs.common.http.rate_limits import RateLimited
@@ -67,6 +68,11 @@ def add_problem_handlers(app: FastAPI) -> None:
         assert isinstance(error, HTTPException)  # noqa: S101 - registered for this type only
         return problem(error.status_code, f"http-{error.status_code}", str(error.detail))
 
+    async def on_disconnect(_request: Request, _error: Exception) -> JSONResponse:
+        return problem(
+            400, "caller-left", "the caller left before its request was there"
+        )  # nobody hears; it is counted
+
     async def on_bug(request: Request, error: Exception) -> JSONResponse:
         _log.error("unforeseen error", path=request.url.path, error=type(error).__name__, exc_info=error)
         return problem(500, "unforeseen", "this is a fault of ours; nothing was promised")
@@ -74,4 +80,5 @@ def add_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(UsualError, on_usual_error)
     app.add_exception_handler(RequestValidationError, on_validation_error)
     app.add_exception_handler(HTTPException, on_http_error)
+    app.add_exception_handler(ClientDisconnect, on_disconnect)
     app.add_exception_handler(Exception, on_bug)

@@ -4,7 +4,9 @@ from typing import Literal
 
 import uvicorn
 from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
 
+from libs.common.http.connection_guard import ConnectionLimits, ConnectionMetrics, guarded
 from libs.common.observability.health import Health
 
 GRACE_SECONDS = 10
@@ -23,23 +25,32 @@ class DrainingServer(uvicorn.Server):
         super().handle_exit(sig, frame)  # type: ignore[arg-type]  # uvicorn names the frame's type; any will do
 
 
-def make_server(
-    app: FastAPI, *, host: str, port: int, health: Health, lifespan: Literal["on", "off"] = "on"
+def make_server(  # noqa: PLR0913 - where, for whom, and within which limits
+    app: FastAPI,
+    *,
+    host: str,
+    port: int,
+    health: Health,
+    lifespan: Literal["on", "off"] = "on",
+    limits: ConnectionLimits | None = None,
+    metrics: CollectorRegistry | None = None,
 ) -> DrainingServer:
-    """A server for `app`: no access log (metrics count), bounded concurrency, ten seconds of grace at the end.
+    """A server for `app`: no access log (metrics count), guarded connections, ten seconds of grace at the end.
 
     A worker serves its health with `lifespan` off: the worker owns its parts, and ends this server when they have ended.
     """
+    limits = limits or ConnectionLimits()
     config = uvicorn.Config(
         app,
         host=host,
         port=port,
         loop="uvloop",
-        http="httptools",
+        http=guarded(limits, ConnectionMetrics(metrics or CollectorRegistry())),
         access_log=False,
         log_config=None,
         server_header=False,
-        limit_concurrency=2048,
+        limit_concurrency=limits.connections,
+        timeout_keep_alive=limits.idle_seconds,
         timeout_graceful_shutdown=GRACE_SECONDS,
         backlog=1024,
         lifespan=lifespan,

@@ -82,7 +82,15 @@ class ServiceParts(Generic[Chosen, Counted]):
     def server(self, app: FastAPI, *, lifespan: Literal["on", "off"] = "on") -> DrainingServer:
         """A server for `app` where the settings say; see make_server."""
         settings = self.settings
-        return make_server(app, host=settings.http_host, port=settings.http_port, health=self.health, lifespan=lifespan)
+        return make_server(
+            app,
+            host=settings.http_host,
+            port=settings.http_port,
+            health=self.health,
+            lifespan=lifespan,
+            limits=settings.connection_limits(),
+            metrics=self.registry,
+        )
 
 
 def assemble_parts(

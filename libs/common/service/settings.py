@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from libs.common.http.connection_guard import ConnectionLimits
 from libs.common.streaming.settings import StreamSettings
 
 Positive = Annotated[float, Field(gt=0)]
@@ -25,11 +26,25 @@ class ServiceSettings(BaseSettings):
     topic_replication: Annotated[int, Field(ge=1)] = 1
     http_host: str = "127.0.0.1"
     http_port: Annotated[int, Field(ge=0, le=65_535)] = 8080
+    http_head_seconds: Positive = 5.0
+    """For the head of a request to come in; after this its connection is closed."""
+    http_idle_seconds: Annotated[int, Field(ge=1)] = 5
+    """That a connection may be silent between two requests."""
+    http_connections: Annotated[int, Field(ge=1)] = 2048
+    """That one process serves at a time."""
     credentials_file: Path | None = None
     """API keys; the role `api` needs it."""
     play_mode: bool = False
     """Ticks tell the time (docs/adr/0009); else the server's clock does."""
     log_level: str = "INFO"
+
+    def connection_limits(self) -> ConnectionLimits:
+        """What each connection is granted (docs/security.md)."""
+        return ConnectionLimits(
+            head_seconds=self.http_head_seconds,
+            idle_seconds=self.http_idle_seconds,
+            connections=self.http_connections,
+        )
 
     def stream(self, client_id: str, *, call_deadline_seconds: float = 10.0) -> StreamSettings:
         """How to reach the broker, every call to it under a deadline."""
