@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from libs.common.http.server import make_server
 from libs.common.http.service_app import create_service_app
 from services.ingest.api.body import Limits
+from services.ingest.api.clocks import clocks_router
 from services.ingest.api.events import events_router
 from services.ingest.api.quarantine import quarantine_router
 from services.ingest.api.schemas import schemas_router
@@ -38,7 +39,8 @@ def create_app(ingest: Ingest) -> FastAPI:
     )
     app.state.credentials = ingest.credentials
     app.include_router(events_router(ingest.door, ingest.credentials, ingest.intake, limits))
-    app.include_router(quarantine_router(ingest.quarantine))
+    app.include_router(quarantine_router(ingest.quarantine, ingest.mender))
+    app.include_router(clocks_router(ingest.door.timekeeping))
     app.include_router(schemas_router())
     return app
 

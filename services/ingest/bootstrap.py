@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+from random import Random
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -13,11 +15,14 @@ from libs.common.clock import Clock, SystemClock
 from libs.common.errors import UsualError
 from libs.common.http.credentials import Credentials
 from libs.common.observability.health import Check, Health
-from libs.common.persistence import OutboxMessage, Timeouts, Transactions, make_engine
+from libs.common.persistence import Backoff, OutboxMessage, Timeouts, Transactions, make_engine
+from libs.common.persistence.relay import RelayLoop
 from libs.common.streaming.errors import BrokerUnavailable
 from libs.common.streaming.producer import Producer
+from services.ingest.domain.clocks import ClockTally
+from services.ingest.domain.duplicates import Window
 from services.ingest.domain.intake import Intake
-from services.ingest.handlers import FrontDoor, Quarantine
+from services.ingest.handlers import FrontDoor, Mender, Quarantine, Timekeeping, Upkeep
 from services.ingest.metrics import IngestMetrics
 from services.ingest.ports import QuarantineStore
 from services.ingest.settings import Settings
@@ -25,6 +30,7 @@ from services.ingest.store import PostgresQuarantine
 
 SERVICE = "ingest"
 _CONNECT_PAUSE_SECONDS = 0.5
+_UPKEEP_SECONDS = 60.0
 _log = structlog.get_logger(__name__)
 
 
@@ -82,6 +88,8 @@ class Ingest:
     settings: Settings
     door: FrontDoor
     quarantine: QuarantineStore
+    mender: Mender
+    upkeep: RelayLoop
     credentials: Credentials
     intake: Intake
     health: Health
@@ -106,6 +114,8 @@ def assemble(settings: Settings, clock: Clock | None = None) -> Ingest:
     door = FrontDoor(
         publisher=publisher,
         quarantine=Quarantine(store=quarantine, metrics=metrics, deadline_seconds=settings.quarantine_deadline_seconds),
+        window=Window(events=settings.duplicate_window_events, seconds=settings.duplicate_window_seconds),
+        timekeeping=Timekeeping(ClockTally(settings.clock_terminals), metrics, settings.play_mode),
         clock=clock,
         rules=settings.rules(),
         metrics=metrics,
@@ -117,6 +127,8 @@ def assemble(settings: Settings, clock: Clock | None = None) -> Ingest:
         settings=settings,
         door=door,
         quarantine=quarantine,
+        mender=Mender(quarantine, door, clock),
+        upkeep=_upkeep(quarantine, metrics, clock, settings),
         credentials=Credentials(settings.credentials_file, clock),
         intake=intake,
         health=health,
@@ -130,11 +142,20 @@ def assemble(settings: Settings, clock: Clock | None = None) -> Ingest:
 async def running(ingest: Ingest) -> AsyncIterator[None]:
     """Connect in the background; at the end send what is queued and close."""
     ingest.publisher.start()
+    upkeep = asyncio.create_task(ingest.upkeep.run())
     try:
         yield
     finally:
+        ingest.upkeep.stop()
+        await upkeep
         await ingest.publisher.stop()
         await ingest.engine.dispose()
+
+
+def _upkeep(store: QuarantineStore, metrics: IngestMetrics, clock: Clock, settings: Settings) -> RelayLoop:
+    upkeep = Upkeep(store, metrics, clock, timedelta(days=settings.quarantine_kept_days))
+    patient = Backoff(random=Random(SERVICE), base_seconds=1.0, cap_seconds=60.0)
+    return RelayLoop(upkeep.round, name="quarantine-upkeep", backoff=patient, idle_seconds=_UPKEEP_SECONDS)
 
 
 def _has_reached(publisher: BrokerPublisher) -> Check:

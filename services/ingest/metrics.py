@@ -20,6 +20,23 @@ class IngestMetrics:
         )
         self.refused = counter("events_refused_total", "Events that were neither published nor kept.", "type", "slug")
         self.unknown = counter("events_unknown_total", "Events whose acknowledgement did not come in time.", "type")
+        self.duplicates = counter(
+            "events_duplicate_total", "Events that the broker had acknowledged before, not sent again.", "type"
+        )
+        self.clocks_wrong = counter(
+            "clocks_wrong_total",
+            "Events whose time was too far off: corrected (they count as on receipt) or quarantined.",
+            "outcome",
+        )
+        self.quarantine_waiting = Gauge(
+            "ingest_quarantine_waiting_events", "Events in quarantine that wait.", ["type", "slug"], registry=registry
+        )
+        self.late_seconds = Histogram(
+            "ingest_late_seconds",
+            "How long before its receipt an event happened, where that is over a minute.",
+            buckets=(120, 600, 3_600, 6 * 3_600, 86_400, 3 * 86_400, 7 * 86_400, 28 * 86_400),
+            registry=registry,
+        )
         self.publish_seconds = Histogram(
             "ingest_publish_seconds",
             "From the first send of a request to its last acknowledgement.",

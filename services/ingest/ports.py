@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol
 
 from libs.common.errors import UsualError
 from libs.common.persistence import OutboxMessage
@@ -17,6 +17,9 @@ class EventPublisher(Protocol):
         ...
 
 
+State = Literal["waiting", "resubmitted", "discarded"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuarantinedEvent:
     """An invalid event, byte for byte, with the reason. Its id follows from source, id and bytes: a repeat is the same one."""
@@ -26,27 +29,102 @@ class QuarantinedEvent:
     event_id: str | None
     type: str | None
     slug: str
+    rule: str
     detail: str
     pointer: str
+    schema_id: str | None
+    """The `dataschema` of its type, None when the type is unknown."""
     raw: bytes
+    door: str
     sent_by: str
     """The id of the key that it came with."""
+    store_id: str
+    """The store that this key is bound to, `*` for none."""
+    rights: tuple[str, ...]
+    """The scopes of this key that matter to admission."""
+    country: str | None
     at: datetime
+    """When it first came."""
+    last_at: datetime | None = None
+    times: int = 1
+    state: State = "waiting"
+    mended: bytes | None = None
+    """What is to be sent in its place."""
+    decided_by: str | None = None
+    decided_at: datetime | None = None
+    outcome: str | None = None
+    """Of the last resubmission, or why it was discarded."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which of them; None: any. `store_id` is that of the asker's key, which sees only what came with keys of this store."""
+
+    store_id: str = "*"
+    slug: str | None = None
+    type: str | None = None
+    source: str | None = None
+    state: State | None = None
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuarantineClass:
+    """What went wrong in the same way: how many events, how often they came, and since when."""
+
+    slug: str
+    type: str | None
+    state: State
+    events: int
+    times: int
+    oldest_at: datetime
+    newest_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What somebody did with one that waits."""
+
+    quarantine_id: str
+    state: State
+    by: str
+    at: datetime
+    outcome: str
 
 
 class QuarantineStore(Protocol):
-    """Where invalid events are kept."""
+    """Where invalid events are kept; every method raises RetryableError when the database does not answer in time."""
 
     async def keep(self, events: Sequence[QuarantinedEvent]) -> None:
-        """Keep those that are not there yet; raises RetryableError when the database does not answer in time."""
+        """Keep those that are not there yet, and count the others as seen again."""
         ...
 
     async def find(self, quarantine_id: str) -> QuarantinedEvent | None:
-        """One of them; raises RetryableError."""
+        """One of them."""
         ...
 
     async def list_newest(
-        self, *, slug: str | None, before: tuple[datetime, str] | None, limit: int
+        self, wanted: Wanted, *, before: tuple[datetime, str] | None, limit: int
     ) -> Sequence[QuarantinedEvent]:
-        """Newest first, from below the place `before` (time, id) on, their bytes left out; raises RetryableError."""
+        """Newest first, from below the place `before` (time, id) on, their bytes left out."""
+        ...
+
+    async def waiting_ids(self, wanted: Wanted, *, limit: int) -> Sequence[str]:
+        """Those that wait, oldest first, in the order in which they came."""
+        ...
+
+    async def classes(self, wanted: Wanted) -> Sequence[QuarantineClass]:
+        """How many of each class, the greatest first."""
+        ...
+
+    async def mend(self, quarantine_id: str, mended: bytes) -> bool:
+        """Keep what is to be sent in its place; False when it does not wait any more."""
+        ...
+
+    async def decide(self, decision: Decision) -> bool:
+        """Note what was done; False when it did not wait any more, and then nothing is noted."""
+        ...
+
+    async def forget(self, *, before: datetime, limit: int) -> int:
+        """Remove up to `limit` that first came before; returns how many."""
         ...

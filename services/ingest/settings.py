@@ -8,6 +8,7 @@ from pydantic import Field
 
 from libs.common.service import Positive, ServiceSettings
 from services.ingest.domain.admission import Rules
+from services.ingest.domain.clocks import ClockRules
 
 
 class Settings(ServiceSettings):
@@ -24,13 +25,25 @@ class Settings(ServiceSettings):
     in_flight_bytes: Annotated[int, Field(ge=1)] = 64_000_000
     """Bodies under way in one process; above this a request is sent away with `Retry-After`."""
     clock_ahead_seconds: Positive = 300.0
+    """A clock that is ahead by less is believed."""
+    clock_far_ahead_hours: Positive = 36.0
+    """Ahead by less, the event counts as having happened when it came; by more, it goes to quarantine."""
     clock_behind_days: Positive = 400.0
+    clock_terminals: Annotated[int, Field(ge=1)] = 10_000
+    """Wrong clocks that one process remembers."""
+    duplicate_window_events: Annotated[int, Field(ge=1)] = 100_000
+    duplicate_window_seconds: Positive = 900.0
+    """A repeat is known at the door until this many newer events came, or this time passed; later the inboxes know it."""
+    quarantine_kept_days: Positive = 28.0
 
     def rules(self) -> Rules:
         """What this deployment admits."""
         return Rules(
             play_mode=self.play_mode,
             greatest_event_bytes=self.greatest_event_bytes,
-            ahead=timedelta(seconds=self.clock_ahead_seconds),
-            behind=timedelta(days=self.clock_behind_days),
+            clock=ClockRules(
+                ahead=timedelta(seconds=self.clock_ahead_seconds),
+                far_ahead=timedelta(hours=self.clock_far_ahead_hours),
+                behind=timedelta(days=self.clock_behind_days),
+            ),
         )

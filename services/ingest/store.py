@@ -5,14 +5,21 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, literal, select, tuple_
+from sqlalchemy import ColumnElement, Row, delete, func, literal, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from libs.common.persistence import Transactions
-from services.ingest.ports import QuarantinedEvent
+from services.ingest.ports import Decision, QuarantineClass, QuarantinedEvent, Wanted
 from services.ingest.tables import QUARANTINE
 
-_WITHOUT_BYTES = [column for column in QUARANTINE.c if column is not QUARANTINE.c.raw]
+_at, _id = QUARANTINE.c.at, QUARANTINE.c.quarantine_id
+_BYTES = (QUARANTINE.c.raw, QUARANTINE.c.mended)
+_WITHOUT_BYTES = [column for column in QUARANTINE.c if column not in set(_BYTES)]
+_new = insert(QUARANTINE)
+_KEEP = _new.on_conflict_do_update(
+    index_elements=[_id], set_={"times": QUARANTINE.c.times + _new.excluded.times, "last_at": _new.excluded.at}
+)
+_GREATEST_CLASSES = 1_000
 
 
 class PostgresQuarantine:
@@ -22,7 +29,7 @@ class PostgresQuarantine:
         self._transactions = transactions
 
     async def keep(self, events: Sequence[QuarantinedEvent]) -> None:
-        """Keep those that are not there yet; raises RetryableError."""
+        """Keep those that are not there yet, and count the others as seen again."""
         rows = [
             {**asdict(event), "detail": _storable(event.detail), "pointer": _storable(event.pointer)}
             for event in events
@@ -30,28 +37,76 @@ class PostgresQuarantine:
         # In the order of the key: two requests with the same events then wait for each other instead of in a circle.
         rows.sort(key=lambda row: row["quarantine_id"])
         async with self._transactions.begin() as tx:
-            await tx.connection.execute(insert(QUARANTINE).on_conflict_do_nothing(), rows)
+            await tx.connection.execute(_KEEP, rows)
 
     async def find(self, quarantine_id: str) -> QuarantinedEvent | None:
-        """One of them; raises RetryableError."""
-        query = select(QUARANTINE).where(QUARANTINE.c.quarantine_id == quarantine_id)
+        """One of them."""
         async with self._transactions.begin() as tx:
-            row = (await tx.connection.execute(query)).one_or_none()
+            row = (await tx.connection.execute(select(QUARANTINE).where(_id == quarantine_id))).one_or_none()
         return None if row is None else _event(row)
 
     async def list_newest(
-        self, *, slug: str | None, before: tuple[datetime, str] | None, limit: int
+        self, wanted: Wanted, *, before: tuple[datetime, str] | None, limit: int
     ) -> Sequence[QuarantinedEvent]:
-        """Newest first, their bytes left out; raises RetryableError."""
-        at, key = QUARANTINE.c.at, QUARANTINE.c.quarantine_id
-        query = select(*_WITHOUT_BYTES).order_by(at.desc(), key.desc()).limit(limit)
-        if slug is not None:
-            query = query.where(QUARANTINE.c.slug == slug)
+        """Newest first, their bytes left out."""
+        query = select(*_WITHOUT_BYTES).where(*_fits(wanted)).order_by(_at.desc(), _id.desc()).limit(limit)
         if before is not None:
-            query = query.where(tuple_(at, key) < tuple_(literal(before[0], at.type), literal(before[1], key.type)))
+            query = query.where(tuple_(_at, _id) < tuple_(literal(before[0], _at.type), literal(before[1], _id.type)))
         async with self._transactions.begin() as tx:
             rows = (await tx.connection.execute(query)).all()
         return [_event(row) for row in rows]
+
+    async def waiting_ids(self, wanted: Wanted, *, limit: int) -> Sequence[str]:
+        """Those that wait, oldest first."""
+        waiting = QUARANTINE.c.state == "waiting"
+        query = select(_id).where(waiting, *_fits(wanted)).order_by(_at, _id).limit(limit)
+        async with self._transactions.begin() as tx:
+            return list((await tx.connection.execute(query)).scalars())
+
+    async def classes(self, wanted: Wanted) -> Sequence[QuarantineClass]:
+        """How many of each class, the greatest first."""
+        kind = (QUARANTINE.c.slug, QUARANTINE.c.type, QUARANTINE.c.state)
+        counted = (
+            func.count().label("events"),
+            func.sum(QUARANTINE.c.times).label("times"),
+            func.min(_at).label("oldest_at"),
+            func.max(func.coalesce(QUARANTINE.c.last_at, _at)).label("newest_at"),
+        )
+        query = select(*kind, *counted).where(*_fits(wanted)).group_by(*kind)
+        async with self._transactions.begin() as tx:
+            rows = await tx.connection.execute(query.order_by(func.count().desc(), *kind).limit(_GREATEST_CLASSES))
+            return [QuarantineClass(**row._mapping) for row in rows]  # noqa: SLF001  # a Row's public mapping
+
+    async def mend(self, quarantine_id: str, mended: bytes) -> bool:
+        """Keep what is to be sent in its place."""
+        return await self._change(quarantine_id, {"mended": mended})
+
+    async def decide(self, decision: Decision) -> bool:
+        """Note what was done."""
+        done = {"state": decision.state, "decided_by": decision.by, "decided_at": decision.at}
+        return await self._change(decision.quarantine_id, {**done, "outcome": _storable(decision.outcome)})
+
+    async def forget(self, *, before: datetime, limit: int) -> int:
+        """Remove the oldest, up to `limit` of them."""
+        oldest = select(_id).where(_at < before).order_by(_at).limit(limit).with_for_update(skip_locked=True)
+        async with self._transactions.begin() as tx:
+            return (await tx.connection.execute(delete(QUARANTINE).where(_id.in_(oldest)))).rowcount
+
+    async def _change(self, quarantine_id: str, changes: dict[str, object]) -> bool:
+        waits = (_id == quarantine_id, QUARANTINE.c.state == "waiting")
+        async with self._transactions.begin() as tx:
+            return bool((await tx.connection.execute(update(QUARANTINE).where(*waits).values(changes))).rowcount)
+
+
+def _fits(wanted: Wanted) -> list[ColumnElement[bool]]:
+    columns = QUARANTINE.c
+    named = ("slug", "type", "source", "state")
+    fits = [columns[name] == getattr(wanted, name) for name in named if getattr(wanted, name) is not None]
+    if wanted.store_id != "*":
+        fits.append(columns.store_id == wanted.store_id)
+    if wanted.since is not None:
+        fits.append(func.coalesce(columns.last_at, columns.at) >= wanted.since)
+    return fits
 
 
 def _event(row: Row[Any]) -> QuarantinedEvent:

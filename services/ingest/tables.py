@@ -1,6 +1,6 @@
 """The tables of the schema `ingest`, as the store sees them; the migrations make them."""
 
-from sqlalchemy import Column, DateTime, LargeBinary, MetaData, Table, Text, Uuid
+from sqlalchemy import ARRAY, Column, DateTime, Integer, LargeBinary, MetaData, Table, Text, Uuid
 
 METADATA = MetaData()
 
@@ -17,4 +17,17 @@ QUARANTINE = Table(
     Column("raw", LargeBinary, nullable=False),
     Column("sent_by", Text, nullable=False),
     Column("at", DateTime(timezone=True), nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("schema_id", Text),
+    Column("door", Text, nullable=False),
+    Column("store_id", Text, nullable=False),
+    Column("rights", ARRAY(Text, as_tuple=True), nullable=False),
+    Column("country", Text),
+    Column("last_at", DateTime(timezone=True)),
+    Column("times", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("mended", LargeBinary),
+    Column("decided_by", Text),
+    Column("decided_at", DateTime(timezone=True)),
+    Column("outcome", Text),
 )

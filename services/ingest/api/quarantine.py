@@ -1,89 +1,111 @@
-"""`GET /v1/quarantine`: what was invalid and why; for those who mend it."""
+"""`/v1/quarantine`: what was invalid and why; to mend it, to send it again, or to discard it."""
 
-from base64 import b64encode
-from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from fastapi import APIRouter, Depends, Query, Response
 
-from libs.common.errors import NotFound
-from libs.common.http.credentials import require
-from services.ingest.api.events import API_KEY
-from services.ingest.ports import QuarantinedEvent, QuarantineStore
+from libs.common.http.credentials import Credential, require
+from libs.common.http.problems import STATUS, problem
+from services.ingest.api.events import API_KEY, Problem
+from services.ingest.api.quarantine_shapes import (
+    ClassAnswer,
+    ClassEntry,
+    ClassOrder,
+    Discard,
+    ListQuery,
+    Operations,
+    QuarantineEntry,
+    QuarantinePage,
+    QuarantineRecord,
+    ResubmittedEntry,
+    Selection,
+)
+from services.ingest.handlers import EventResult, Mender
+from services.ingest.ports import QuarantineStore
 
 READ = "quarantine:read"
+WRITE = "quarantine:write"
+Reader = Annotated[Credential, Depends(require(READ))]
+Writer = Annotated[Credential, Depends(require(WRITE))]
 
 
-class QuarantineEntry(BaseModel):
-    """One invalid event without its bytes."""
+def quarantine_router(store: QuarantineStore, mender: Mender) -> APIRouter:
+    """For keys with the scope `quarantine:read`, and `quarantine:write` where something changes.
 
-    model_config = ConfigDict(frozen=True, from_attributes=True)
-
-    quarantine_id: str
-    at: datetime
-    sent_by: str
-    source: str | None
-    event_id: str | None
-    type: str | None
-    slug: str
-    detail: str
-    pointer: str
-
-
-class QuarantineRecord(QuarantineEntry):
-    """One invalid event with what came in: the exact bytes, and as text as far as they are UTF-8."""
-
-    raw_base64: str
-    raw_text: str
-
-
-class QuarantinePage(BaseModel):
-    """Newest first; `next_at` and `next_id`, where there are more, are the next page's `before_at` and `before_id`."""
-
-    model_config = ConfigDict(frozen=True)
-
-    items: list[QuarantineEntry]
-    next_at: datetime | None = None
-    next_id: str | None = None
-
-
-class PageQuery(BaseModel):
-    """Which part of the list."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    slug: str | None = None
-    limit: Annotated[int, Query(ge=1, le=200)] = 50
-    before_at: AwareDatetime | None = None
-    before_id: UUID | None = None
-
-
-def quarantine_router(store: QuarantineStore) -> APIRouter:
-    """What was kept, for keys with the scope `quarantine:read`."""
-    router = APIRouter(prefix="/v1/quarantine", tags=["quarantine"], dependencies=[API_KEY, Depends(require(READ))])
+    A key that is bound to a store sees what came with keys of this store.
+    """
+    router = APIRouter(prefix="/v1/quarantine", tags=["quarantine"], dependencies=[API_KEY], responses=_RESPONSES)
 
     @router.get("", summary="What is in quarantine, newest first")
-    async def list_quarantine(page: Annotated[PageQuery, Query()]) -> QuarantinePage:
+    async def list_quarantine(page: Annotated[ListQuery, Query()], caller: Reader) -> QuarantinePage:
         before = (page.before_at, str(page.before_id or UUID(int=0))) if page.before_at else None
-        found = await store.list_newest(slug=page.slug, before=before, limit=page.limit + 1)
+        found = await store.list_newest(page.of(caller, page.state), before=before, limit=page.limit + 1)
         items = [QuarantineEntry.model_validate(event) for event in found[: page.limit]]
         more = items[-1] if len(found) > page.limit else None
         return QuarantinePage(items=items, next_at=more and more.at, next_id=more and more.quarantine_id)
 
+    @router.get("/classes", summary="How much of what went wrong, the most frequent first")
+    async def list_classes(chosen: Annotated[Selection, Query()], caller: Reader) -> list[ClassEntry]:
+        return [ClassEntry.model_validate(one) for one in await store.classes(chosen.of(caller))]
+
     @router.get("/{quarantine_id}", summary="One invalid event, byte for byte")
-    async def get_quarantined(quarantine_id: UUID) -> QuarantineRecord:
-        found = await store.find(str(quarantine_id))
-        if found is None:
-            raise NotFound("nothing in quarantine has this id")
-        return _record(found)
+    async def get_quarantined(quarantine_id: UUID, caller: Reader) -> QuarantineRecord:
+        return QuarantineRecord.of(await mender.inspect(str(quarantine_id), caller))
+
+    @router.patch("/{quarantine_id}", summary="Mend an event", response_model=EventResult)
+    async def patch_quarantined(
+        quarantine_id: UUID, operations: Operations, caller: Writer, *, dry_run: bool = False
+    ) -> Response:
+        """Apply a JSON Patch (RFC 6902) to the event, or to what earlier patches made of it.
+
+        200 says that the event would now be accepted; it is kept to be sent by `resubmit`. 422 says what is still wrong,
+        and nothing is kept. `dry_run` keeps nothing either way. Bytes that are no JSON are replaced as a whole: `add` at
+        the path "". An event's `id` and `source` stay what they were.
+        """
+        wanted = [one.model_dump(by_alias=True, exclude_unset=True) for one in operations]
+        return _answer(await mender.patch(str(quarantine_id), wanted, caller, dry_run=dry_run), status=200)
+
+    @router.post("/resubmit", summary="Send a class of events again")
+    async def resubmit_class(order: ClassOrder, caller: Writer) -> ClassAnswer:
+        """As `resubmit` does for each that waits, the oldest first. Look at a dry run first."""
+        done = await mender.resubmit_class(order.of(caller), caller, limit=order.limit, dry_run=order.dry_run)
+        results = [ResubmittedEntry.model_validate(one) for one in done]
+        return ClassAnswer(dry_run=order.dry_run, results=results)
+
+    @router.post(
+        "/{quarantine_id}/resubmit", status_code=202, summary="Send an event again", response_model=EventResult
+    )
+    async def resubmit(quarantine_id: UUID, caller: Writer) -> Response:
+        """Send the event, mended where it was patched, under its own id and source, with the rights of its first sender.
+
+        Its clock is judged by when it first came. Sent twice it has its effect once. What is not accepted waits on.
+        """
+        return _answer(await mender.resubmit(str(quarantine_id), caller), status=202)
+
+    @router.post("/{quarantine_id}/discard", status_code=204, summary="Do not send an event")
+    async def discard(quarantine_id: UUID, order: Discard, caller: Writer) -> None:
+        await mender.discard(str(quarantine_id), order.reason, caller)
 
     return router
 
 
-def _record(event: QuarantinedEvent) -> QuarantineRecord:
-    entry = QuarantineEntry.model_validate(event)
-    return QuarantineRecord(
-        **entry.model_dump(), raw_base64=b64encode(event.raw).decode(), raw_text=event.raw.decode("utf-8", "replace")
-    )
+def _answer(result: EventResult, *, status: int) -> Response:
+    if result.kind is None:
+        content = result.model_dump_json(exclude_none=True)
+        return Response(content, status_code=status, media_type="application/json")
+    context = result.model_dump(include={"id", "source", "pointer"}, exclude_none=True)
+    return problem(STATUS[result.kind], result.slug or "", result.detail or "", context)
+
+
+_WRONG = {
+    401: "No key, or one that is unknown or out of date.",
+    403: "A key without the scope.",
+    404: "Nothing in quarantine has this id, or not for this key.",
+    409: "It was sent again or discarded.",
+    422: "The request or the event is invalid.",
+    503: "Broker or database did not answer in time: the same may be sent again.",
+}
+_RESPONSES: dict[int | str, dict[str, Any]] = {
+    status: {"model": Problem, "description": text} for status, text in _WRONG.items()
+}

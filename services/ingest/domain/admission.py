@@ -1,7 +1,7 @@
 """Who may say what, and when: one event's envelope, contract, scope, store and clock, judged without side effects."""
 
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import msgspec
@@ -12,14 +12,17 @@ from libs.common.contracts.play import PlayTicked
 from libs.common.contracts.registry import describe
 from libs.common.contracts.topics import INGEST_CATALOG
 from libs.common.errors import Forbidden, InvalidMessage, Kind, TooLarge, UsualError
+from services.ingest.domain.clocks import ClockRules, Told, played
+from services.ingest.domain.duplicates import Fingerprint, fingerprint
 from services.ingest.domain.envelope import Envelope, EventName, read_envelope, read_name
 
 WRITE = "events:write"
 PLAY = "play"
+SCOPES = (WRITE, PLAY)
+"""The scopes that matter here: what is kept of a key with an event that it sent in vain."""
 _OWNER = "ingest"
 _AT_TYPE = {"pointer": "/type"}
 _AT_TIME = {"pointer": "/time"}
-_CALENDAR = (datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
 
 
 class Caller(Protocol):
@@ -45,10 +48,9 @@ class Rules:
 
     play_mode: bool = False
     greatest_event_bytes: int = 64 * 1024
-    ahead: timedelta = timedelta(minutes=5)
-    """How far a caller's clock may be ahead of ours."""
-    behind: timedelta = timedelta(days=400)
-    """How old an event may be: a till that was away sends late, a till with a wrong clock sends nonsense."""
+    clock: ClockRules = field(default_factory=ClockRules)
+    heard_at: datetime | None = None
+    """When an event that is sent again from quarantine first came: its clock is judged by that. None: it comes now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,8 @@ class Accepted:
     event: Event
     topic: Topic
     body: bytes
+    fingerprint: Fingerprint
+    """Of what was sent, before anything in it is protected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,10 @@ class Refused:
     detail: str
     pointer: str
     raw: bytes
+    rule: str
+    """The stable name of what was broken at the pointer: the contract's rule, else the slug."""
+    skew: timedelta | None = None
+    """How far ahead of ours the clock was that is refused for it."""
 
 
 def admit(raw: bytes | msgspec.Raw, caller: Caller, rules: Rules, now: datetime) -> Accepted | Refused:
@@ -78,8 +86,10 @@ def admit(raw: bytes | msgspec.Raw, caller: Caller, rules: Rules, now: datetime)
         return _admitted(raw, caller, rules, now)
     except UsualError as error:
         name = EventName() if error.kind is Kind.TOO_LARGE else read_name(raw)
-        pointer = str(error.context.get("pointer", ""))
-        return Refused(name, error.kind, error.slug, error.detail, pointer, bytes(raw))
+        found = error.context
+        pointer, rule, skew = str(found.get("pointer", "")), str(found.get("rule", error.slug)), found.get("skew")
+        told = skew if isinstance(skew, timedelta) else None
+        return Refused(name, error.kind, error.slug, error.detail, pointer, bytes(raw), rule, told)
 
 
 def _admitted(raw: bytes | msgspec.Raw, caller: Caller, rules: Rules, now: datetime) -> Accepted:
@@ -91,21 +101,24 @@ def _admitted(raw: bytes | msgspec.Raw, caller: Caller, rules: Rules, now: datet
     if topic.owner != _OWNER:
         raise InvalidMessage(f"{envelope.type} does not come in from outside", slug="internal-type", context=_AT_TYPE)
     _check_scope(model, caller, rules)
-    occurred_at = _occurred_at(envelope, rules, now)
+    told = _told(envelope, rules, now)
     data = _read_body(envelope.data, model)
     _check_store(data, topic, caller)
     event = Event(
         id=envelope.id,
         source=envelope.source,
         type=envelope.type,
-        occurred_at=occurred_at,
+        occurred_at=told.at,
         partition_key=partition_key_of(data),
         data=data,
         received_at=now,
+        claimed_at=told.claimed_at,
         subject=envelope.subject,
         traceparent=envelope.traceparent,
     )
-    return Accepted(event, topic, msgspec.json.format(bytes(envelope.data), indent=-1))
+    body = msgspec.json.format(bytes(envelope.data), indent=-1)
+    seen = fingerprint(envelope.source, envelope.id, envelope.type, envelope.time, body)
+    return Accepted(event, topic, body, seen)
 
 
 def _contract_of(event_type: str) -> type[Contract]:
@@ -124,20 +137,14 @@ def _check_scope(model: type[Contract], caller: Caller, rules: Rules) -> None:
         raise Forbidden(f"this key lacks the scope {scope}", slug="missing-scope", context=_AT_TYPE)
 
 
-def _occurred_at(envelope: Envelope, rules: Rules, now: datetime) -> datetime:
+def _told(envelope: Envelope, rules: Rules, now: datetime) -> Told:
     """When it happened. Raises InvalidMessage for a clock that cannot be right."""
-    if envelope.time is None:
-        if rules.play_mode:
+    if rules.play_mode:
+        if envelope.time is None:
             raise InvalidMessage("in a play an event must say when it happened", slug="missing-time", context=_AT_TIME)
-        return now
-    earliest, latest = _CALENDAR if rules.play_mode else (now - rules.behind, now + rules.ahead)
-    if not earliest <= envelope.time <= latest:
-        raise InvalidMessage(
-            f"not between {earliest:%Y-%m-%d %H:%M} and {latest:%Y-%m-%d %H:%M} UTC",
-            slug="clock-wrong",
-            context=_AT_TIME,
-        )
-    return envelope.time.astimezone(UTC)
+        return played(envelope.time)
+    heard_at = rules.heard_at or now
+    return Told(heard_at) if envelope.time is None else rules.clock.believed(envelope.time, heard_at)
 
 
 def _read_body(raw: msgspec.Raw, model: type[Contract]) -> Contract:
@@ -146,7 +153,9 @@ def _read_body(raw: msgspec.Raw, model: type[Contract]) -> Contract:
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False, include_context=False)[0]
         pointer = "/".join(["/data", *(str(step) for step in first["loc"])])
-        raise InvalidMessage(describe(error), slug="contract-violation", context={"pointer": pointer}) from error
+        raise InvalidMessage(
+            describe(error), slug="contract-violation", context={"pointer": pointer, "rule": first["type"]}
+        ) from error
 
 
 def _check_store(data: Contract, topic: Topic, caller: Caller) -> None:

@@ -1,7 +1,10 @@
 """Judge (pure), publish with awaited acknowledgement, keep what is invalid: what every door does with its events."""
 
 from services.ingest.handlers.accepting import FrontDoor
+from services.ingest.handlers.mending import Mender
 from services.ingest.handlers.quarantining import Quarantine
 from services.ingest.handlers.results import EventResult, KeyHolder
+from services.ingest.handlers.timekeeping import Timekeeping
+from services.ingest.handlers.upkeep import Upkeep
 
-__all__ = ["EventResult", "FrontDoor", "KeyHolder", "Quarantine"]
+__all__ = ["EventResult", "FrontDoor", "KeyHolder", "Mender", "Quarantine", "Timekeeping", "Upkeep"]

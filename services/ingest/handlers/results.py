@@ -9,17 +9,23 @@ from services.ingest.domain.admission import Caller
 
 
 class KeyHolder(Caller, Protocol):
-    """A caller whose key has a name."""
+    """A caller whose key has a name, and may have a country."""
 
     @property
     def key_id(self) -> str:
         """The name of the key."""
         ...
 
+    @property
+    def country(self) -> str | None:
+        """Whose field policy holds, ISO 3166-1 alpha-2; None: the deployment's."""
+        ...
+
 
 class EventResult(BaseModel):
     """What became of one event. `accepted`: every in-sync replica of the broker has it.
 
+    `duplicate`: it had it before, and it was not sent again.
     `quarantined`: invalid, kept with the reason. `unknown`: not acknowledged in time, it may be there or not.
     `refused`: it is not there, and it was not kept.
     """
@@ -29,6 +35,7 @@ class EventResult(BaseModel):
     id: str | None = None
     source: str | None = None
     status: Literal["accepted", "quarantined", "unknown", "refused"]
+    duplicate: Literal[True] | None = None
     quarantine_id: str | None = None
     slug: str | None = None
     detail: str | None = None

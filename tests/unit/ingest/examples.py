@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -12,13 +12,15 @@ from prometheus_client import CollectorRegistry
 from docs.examples import EXAMPLES
 from libs.common.clock import FixedClock
 from libs.common.contracts import TOPIC_OF_TYPE, decode
-from libs.common.errors import RetryableError, UsualError
+from libs.common.errors import UsualError
 from libs.common.http.credentials import Credential
 from libs.common.persistence import OutboxMessage
 from services.ingest.domain.admission import Rules
-from services.ingest.handlers import FrontDoor, Quarantine
+from services.ingest.domain.clocks import ClockTally
+from services.ingest.domain.duplicates import Window
+from services.ingest.handlers import FrontDoor, Mender, Quarantine, Timekeeping
 from services.ingest.metrics import IngestMetrics
-from services.ingest.ports import QuarantinedEvent
+from tests.unit.ingest.in_memory_quarantine import InMemoryQuarantine
 
 SALE = "usual.pos.sale.v1"
 TICK = "usual.play.tick.v1"
@@ -112,30 +114,6 @@ class InMemoryPublisher:
 
 
 @dataclass
-class InMemoryQuarantine:
-    """Keeps by id, unless it is away."""
-
-    away: bool = False
-    kept: dict[str, QuarantinedEvent] = field(default_factory=dict)
-
-    async def keep(self, events: Sequence[QuarantinedEvent]) -> None:
-        if self.away:
-            raise RetryableError("the database is away")
-        for event in events:
-            self.kept.setdefault(event.quarantine_id, event)
-
-    async def find(self, quarantine_id: str) -> QuarantinedEvent | None:
-        return self.kept.get(quarantine_id)
-
-    async def list_newest(
-        self, *, slug: str | None, before: tuple[datetime, str] | None, limit: int
-    ) -> Sequence[QuarantinedEvent]:
-        places = sorted(self.kept.values(), key=lambda event: (event.at, event.quarantine_id), reverse=True)
-        wanted = [event for event in places if slug in {None, event.slug}]
-        return [event for event in wanted if before is None or (event.at, event.quarantine_id) < before][:limit]
-
-
-@dataclass
 class Door:
     """A front door on fakes."""
 
@@ -143,17 +121,25 @@ class Door:
     quarantine: InMemoryQuarantine = field(default_factory=InMemoryQuarantine)
     rules: Rules = field(default_factory=Rules)
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+    window: Window = field(default_factory=lambda: Window(events=100, seconds=600.0))
 
     def __post_init__(self) -> None:
         metrics = IngestMetrics(self.registry, taken_bytes=lambda: 0)
+        self.clock = FixedClock(NOON)
         self.front = FrontDoor(
             publisher=self.publisher,
             quarantine=Quarantine(store=self.quarantine, metrics=metrics, deadline_seconds=0.05),
-            clock=FixedClock(NOON),
+            window=self.window,
+            timekeeping=Timekeeping(ClockTally(terminals=10), metrics, self.rules.play_mode),
+            clock=self.clock,
             rules=self.rules,
             metrics=metrics,
             publish_deadline_seconds=0.05,
         )
+        self.mender = Mender(self.quarantine, self.front, self.clock)
+
+    def wait(self, step: timedelta) -> None:
+        self.clock.move(step)
 
     def count(self, name: str, **labels: str) -> float:
         return self.registry.get_sample_value(f"ingest_{name}_total", labels) or 0.0

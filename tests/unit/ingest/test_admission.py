@@ -3,7 +3,6 @@
 import copy
 import json
 import re
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -235,21 +234,6 @@ def test_a_lane_to_all_stores_needs_a_key_of_the_chain() -> None:
 def test_a_store_that_a_contract_does_not_name_is_no_way_around_the_binding() -> None:
     item = an_event("usual.catalog.item.v1", data={"store_id": "7"})
     assert isinstance(admit(raw(item), a_key(store_id="7"), LIVE, NOON), Refused)
-
-
-@pytest.mark.parametrize(
-    ("off", "enters"),
-    [
-        (timedelta(minutes=5), True),
-        (timedelta(minutes=6), False),
-        (timedelta(days=-400), True),
-        (timedelta(days=-401), False),
-    ],
-)
-def test_a_clock_may_be_late_but_not_wrong(off: timedelta, enters: bool) -> None:  # noqa: FBT001
-    event = an_event(time=(NOON + off).isoformat())
-    assert isinstance(admit(raw(event), a_key(), LIVE, NOON), Accepted) is enters
-    assert isinstance(admit(raw(event), a_key(), PLAYED, NOON), Accepted), "in a play event time is the clock"
 
 
 def test_a_time_outside_the_calendar_enters_nowhere() -> None:

@@ -55,7 +55,7 @@ def app(door: Door, intake: Intake, keys: dict[str, str], tmp_path: Path) -> Fas
     credentials = Credentials(tmp_path / "credentials.json", SystemClock())
     app.state.credentials = credentials
     app.include_router(events_router(door.front, credentials, intake, LIMITS))
-    app.include_router(quarantine_router(door.quarantine))
+    app.include_router(quarantine_router(door.quarantine, door.mender))
     app.include_router(schemas_router())
     return app
 
