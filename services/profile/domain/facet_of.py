@@ -157,7 +157,8 @@ def _of_return(returned: Return) -> Facet:
 
 
 def _of_web_view(view: WebView) -> Facet:
-    tally = WebTally(1, int(view.action == "cart"), view.occurred_at_seconds)
+    seen = int(view.action != "uncart")
+    tally = WebTally(seen, int(view.action == "cart"), view.occurred_at_seconds)
     web_items = {view.item_id: tally} if view.item_id else {}
     return _at(view, Facet(web_items=web_items, counts={f"web:{view.action}": 1}))
 

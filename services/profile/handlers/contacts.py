@@ -7,14 +7,35 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from libs.common.contracts import Event
-from libs.common.contracts.feedback import SurveyAnswered
+from libs.common.contracts.feedback import (
+    ComplaintMade,
+    ComplaintResolved,
+    ComplimentMade,
+    Feedback,
+    NpsAnswered,
+    ServiceClosed,
+    ServiceOpened,
+    SurveyAnswered,
+)
 from libs.common.contracts.offers import VoucherIssued as VoucherIssuedEvent
 from libs.common.contracts.offers import VoucherRedeemed as VoucherRedeemedEvent
 from libs.common.contracts.pos import Sale
 from libs.common.contracts.values import DiscountKind, ReceiptLine
-from libs.common.contracts.web import AddedToCart, Ordered, PageViewed, ProductViewed, Searched, WebContact
+from libs.common.contracts.web import (
+    AddedToCart,
+    CheckoutStarted,
+    Ordered,
+    PageViewed,
+    ProductViewed,
+    RemovedFromCart,
+    Searched,
+    WebContact,
+)
 from services.profile.domain.contact import (
+    Compliment,
     Contact,
+    MatterKind,
+    MatterMoved,
     Purchase,
     PurchaseLine,
     ReturnedLine,
@@ -32,6 +53,8 @@ _WEB_ACTIONS: Mapping[type[WebContact], WebAction] = {
     Searched: "search",
     ProductViewed: "product",
     AddedToCart: "cart",
+    RemovedFromCart: "uncart",
+    CheckoutStarted: "checkout",
 }
 
 
@@ -70,15 +93,43 @@ def contact_of(event: Event) -> tuple[str, Contact] | None:
     """Whose contact it is (an identifier's key) and what it was; None for an event that tells a facet nothing."""
     at_seconds = seconds_of(event.occurred_at)
     match event.data:
-        case ProductViewed() | AddedToCart() as view:
+        case ProductViewed() | AddedToCart() | RemovedFromCart() as view:
             action = _WEB_ACTIONS[type(view)]
             return view.visitor.key, WebView(event.event_id, at_seconds, action, view.item_id)
-        case PageViewed() | Searched() as view:
+        case PageViewed() | Searched() | CheckoutStarted() as view:
             return view.visitor.key, WebView(event.event_id, at_seconds, _WEB_ACTIONS[type(view)])
-        case SurveyAnswered() as answer:
-            return answer.customer.key, SurveyAnswer(event.event_id, at_seconds, answer.question, answer.score)
+        case Feedback() as said:
+            return said.customer.key, _said(event.event_id, at_seconds, said)
         case _:
             return None
+
+
+def _said(event_id: str, at_seconds: int, said: Feedback) -> Contact:
+    """What feedback means. The likelihood to recommend us is one question, whoever asks it."""
+    match said:
+        case SurveyAnswered(question=question, score=score):
+            return SurveyAnswer(event_id, at_seconds, question, score)
+        case NpsAnswered(score=score):
+            return SurveyAnswer(event_id, at_seconds, "recommendation", score)
+        case ComplimentMade():
+            return Compliment(event_id, at_seconds)
+        case _:
+            return MatterMoved(event_id, at_seconds, *_matter_of(said))
+
+
+def _matter_of(said: Feedback) -> tuple[MatterKind, str, bool]:
+    """Kind, number, and whether it is open now."""
+    match said:
+        case ComplaintMade(complaint_id=matter_id):
+            return "complaint", matter_id, True
+        case ComplaintResolved(complaint_id=matter_id):
+            return "complaint", matter_id, False
+        case ServiceOpened(case_id=matter_id):
+            return "service_contact", matter_id, True
+        case ServiceClosed(case_id=matter_id):
+            return "service_contact", matter_id, False
+        case _:
+            raise TypeError(f"no contact for {type(said).__name__}")
 
 
 def voucher_contact_of(event: Event) -> tuple[str, Contact] | None:

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from libs.common.contracts import Event
 from libs.common.contracts.consent import ConsentChanged, IdentityLinked
+from libs.common.contracts.identity import Described
 from libs.common.contracts.values import Identifier
 from services.profile.domain.identity import Link, components, customer_id_of, link_of
 from services.profile.handlers.intake import later, own_customer_id
@@ -17,12 +18,18 @@ def links_itself(event: Event) -> bool:
 
 
 async def take_consents_and_links(store: ProfileStore, events: Sequence[Event]) -> None:
-    """Apply a batch; none of its links may be of an identifier with itself."""
+    """Apply a batch; none of its links may be of an identifier with itself.
+
+    Whoever is described is somebody from then on; the traits stay sealed in the topic until something needs them.
+    """
     ordered = sorted(events, key=lambda event: (event.occurred_at, event.event_id))
     linked = [event for event in ordered if isinstance(event.data, IdentityLinked)]
     if linked:
         await _take_links(store, linked)
     await _take_consents(store, [event for event in ordered if isinstance(event.data, ConsentChanged)])
+    await _meet(
+        store, [(event.data.customer, event.received_at) for event in ordered if isinstance(event.data, Described)]
+    )
 
 
 async def _take_consents(store: ProfileStore, events: Sequence[Event]) -> None:

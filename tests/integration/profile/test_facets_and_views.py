@@ -7,21 +7,26 @@ from random import Random
 import pytest
 
 from libs.common.contracts import Event
+from libs.common.contracts.pos import LineScanned, ScanOutcome, VoucherScanned
 from services.profile.handlers.intake import own_customer_id
 from tests.support.postgres import Database
 from tests.support.profile_events import (
     a_catalogue,
+    a_complaint,
     a_consent,
     a_history,
     a_link,
+    a_resolution,
     a_return,
     a_sale,
     a_view,
     a_void,
     a_voucher,
     an_answer,
+    an_event,
     at,
     card,
+    lines,
     visitor,
 )
 from tests.support.profile_running import RunningProfile, running_profile
@@ -70,6 +75,24 @@ async def test_a_sale_of_nobody_changes_no_facet_but_is_learned_from(database: D
         await profile.take([a_sale("r1")])
         assert await profile.facets() == []
         assert len(await profile.rows("SELECT * FROM learning_queue")) == 1
+
+
+async def test_an_open_complaint_is_in_the_view_until_it_is_resolved(database: Database) -> None:
+    async with running_profile(database) as profile:
+        await profile.take([a_complaint("e1", card(1), "c1"), a_sale("r2", card(2))])
+        await profile.fold_all()
+        assert sorted(view["open_complaint"] for view in (await profile.views()).values()) == [False, True]
+        await profile.take([a_resolution("e2", card(1), "c1", day=1)])
+        await profile.fold_all()
+        assert not any(view["open_complaint"] for view in (await profile.views()).values())
+
+
+async def test_what_is_no_purchase_yet_leaves_the_facet_of_a_customer_alone(database: Database) -> None:
+    line = LineScanned(receipt_id="r1", store_id="s", customer=card(1), currency="EUR", line=lines(["item-1"])[0])
+    scan = VoucherScanned(receipt_id="r1", store_id="s", customer=card(1), outcome=ScanOutcome.UNKNOWN)
+    async with running_profile(database) as profile:
+        await profile.take([an_event(line, "e1"), an_event(scan, "e2")])
+        assert await profile.facets() == []
 
 
 async def test_a_return_before_its_sale_waits_and_goes_to_the_buyer(database: Database) -> None:
