@@ -1,6 +1,6 @@
-"""What the handlers need from outside: somewhere to publish, somewhere to keep what is invalid."""
+"""What the handlers need from outside: somewhere to publish, somewhere to keep what is invalid, and persons' keys."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
@@ -127,4 +127,47 @@ class QuarantineStore(Protocol):
 
     async def forget(self, *, before: datetime, limit: int) -> int:
         """Remove up to `limit` that first came before; returns how many."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class WrappedKey:
+    """A person's key as the database has it; `wrapped_under` is the fingerprint of the key that opens it."""
+
+    wrapped: bytes
+    wrapped_under: str
+
+
+class PersonKeyStore(Protocol):
+    """Where persons' keys are kept, by name; every method raises RetryableError when the database does not answer in time."""
+
+    async def find(self, persons: Collection[str]) -> Mapping[str, WrappedKey]:
+        """Those that exist."""
+        ...
+
+    async def add(self, keys: Mapping[str, WrappedKey], at: datetime) -> None:
+        """Keep those whose person has none yet: of two that are added at once, one stays."""
+        ...
+
+    async def forget(self, persons: Collection[str]) -> int:
+        """Delete their keys for good; returns how many there were."""
+        ...
+
+
+class PersonSealer(Protocol):
+    """Seals under the keys of persons. A person is an identifier behind the doors (`kind:pseudonym`), None is nobody we know."""
+
+    async def seal_bytes(self, person: str | None, raw: bytes, now: datetime) -> tuple[str, bytes]:
+        """The name of the key, to be kept beside what was sealed, and what was sealed.
+
+        Nobody's bytes are sealed under a key of the day. Raises PersonKeyUnavailable.
+        """
+        ...
+
+    async def open_bytes(self, key_name: str, sealed: bytes) -> bytes:
+        """What was sealed; raises PersonKeyGone, PersonKeyUnavailable, SealBroken."""
+        ...
+
+    async def open_text(self, key_name: str, sealed: str) -> str:
+        """The text that was sealed into an event; raises the same."""
         ...

@@ -31,3 +31,12 @@ QUARANTINE = Table(
     Column("decided_at", DateTime(timezone=True)),
     Column("outcome", Text),
 )
+
+PERSON_KEYS = Table(
+    "person_keys",
+    METADATA,
+    Column("person", Text, primary_key=True),
+    Column("wrapped", LargeBinary, nullable=False),
+    Column("wrapped_under", Text, nullable=False),
+    Column("made_at", DateTime(timezone=True), nullable=False),
+)
