@@ -82,7 +82,7 @@ class Journal:
         if size and os.pread(self._file, 1, size - 1) != b"\n":
             os.write(self._file, b"\n")
 
-    def write(self, entries: Iterable[Entry]) -> None:
+    def write(self, entries: Iterable[msgspec.Struct]) -> None:
         """Hand the entries to the kernel before returning: a kill of this process loses none of them."""
         lines = b"".join(_encode(entry) + b"\n" for entry in entries)
         while lines:
