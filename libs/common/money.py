@@ -14,6 +14,10 @@ _MINOR_DIGITS: Mapping[str, int] = {
     for currency in currencies.split()
 }
 
+_POWERS = (1, 10, 100, 1_000, 10_000)
+_GREATEST_EXPONENT = 30
+"""`1E999999999` is a few bytes as text, and gigabytes as an integer."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Money:
@@ -74,10 +78,10 @@ def minor_units(amount: Decimal, currency: str) -> int:
     >>> minor_units(Decimal("12.30"), "EUR"), minor_units(Decimal("150"), "JPY")
     (1230, 150)
     """
-    if not amount.is_finite():
-        raise ValueError("not a finite amount")
+    if not amount.is_finite() or abs(amount.adjusted()) > _GREATEST_EXPONENT:
+        raise ValueError("not an amount of money")
     numerator, denominator = amount.as_integer_ratio()
-    units, rest = divmod(numerator * 10 ** minor_digits(currency), denominator)
+    units, rest = divmod(numerator * _POWERS[minor_digits(currency)], denominator)
     if rest:
         raise ValueError(f"{currency} has no part as small as that")
     return units
