@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -22,7 +22,7 @@ import services.profile.bootstrap
 import services.profile.settings
 from libs.common.http.request_metrics import RequestMetrics
 from libs.common.persistence import RelayMetrics
-from libs.common.streaming import StreamMetrics
+from libs.common.streaming import Consumer, StreamMetrics, Subscription, Worker
 from services.offers.domain.code import CodeKey
 
 SETTINGS: Mapping[str, object] = {
@@ -63,6 +63,35 @@ SERVICES: Mapping[str, Callable[[], tuple[FastAPI, CollectorRegistry]]] = {
 
 async def _assembled() -> Mapping[str, tuple[FastAPI, CollectorRegistry]]:
     return {service: assemble() for service, assemble in SERVICES.items()}
+
+
+def _workers() -> Mapping[str, Sequence[Worker]]:
+    played = {**SETTINGS, "play_mode": True}
+    profile = services.profile.settings.Settings.model_validate(played)
+    offers = services.offers.settings.Settings.model_validate(played)
+    inventory = services.inventory.settings.Settings.model_validate(played)
+    return {
+        "profile": (
+            services.profile.bootstrap.worker_of(services.profile.bootstrap.assemble(profile, "worker")),
+            services.profile.bootstrap.learner_of(services.profile.bootstrap.assemble(profile, "learner")),
+        ),
+        "offers": (services.offers.bootstrap.worker_of(services.offers.bootstrap.assemble(offers, "worker")),),
+        "inventory": (
+            services.inventory.bootstrap.worker_of(services.inventory.bootstrap.assemble(inventory, "worker")),
+        ),
+    }
+
+
+async def _subscriptions() -> Mapping[str, Sequence[Subscription]]:
+    return {
+        service: [part.subscription for worker in workers for part in worker.first if isinstance(part, Consumer)]
+        for service, workers in _workers().items()
+    }
+
+
+def subscriptions() -> Mapping[str, Sequence[Subscription]]:
+    """What each service's consumers read, taken from the consumers themselves; with those that only a play has."""
+    return asyncio.run(_subscriptions())
 
 
 def openapi_pages() -> Mapping[str, str]:

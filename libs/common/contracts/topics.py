@@ -24,6 +24,8 @@ class Topic:
     compacted: bool = False
     retention: timedelta | None = RAW_RETENTION
     dead_letters: bool = True
+    written_by_owner: bool = True
+    """False where systems of others write and the owner reads."""
 
     @property
     def dead_letter_name(self) -> str:
@@ -167,6 +169,7 @@ INVENTORY_ACKNOWLEDGEMENTS = _topic(
     ("usual.inventory.acknowledgement.v1",),
     "What inventory systems answer.",
     retention=COMMAND_RETENTION,
+    written_by_owner=False,
 )
 INVENTORY_AVAILABILITY = _topic(
     "inventory.availability.v1",

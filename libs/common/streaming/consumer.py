@@ -54,6 +54,11 @@ class Consumer:
         self._stopping = asyncio.Event()
         self._started = False
 
+    @property
+    def subscription(self) -> Subscription:
+        """What this consumer reads: the documents are made from it."""
+        return self._subscription
+
     async def run(self) -> None:
         """Consume until `stop`; then finish the batch at hand, leave the group and return."""
         try:
