@@ -1,10 +1,12 @@
-"""Structured logs: one JSON object a line, nothing personal in it."""
+"""Structured logs: one JSON object a line, nothing personal in it, and never a card number or a key."""
 
 import logging
 import sys
 
 import structlog
 from structlog.tracebacks import ExceptionDictTransformer
+
+from libs.common.observability.redaction import redact
 
 # Local variables of a frame may be personal: places and messages only.
 _TRACEBACKS = structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False))
@@ -18,7 +20,7 @@ def configure_logs(service: str, role: str, level: str = "INFO") -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     structlog.configure(
-        processors=[*shared, _TRACEBACKS, structlog.processors.JSONRenderer()],
+        processors=[*shared, _TRACEBACKS, redact, structlog.processors.JSONRenderer()],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
         logger_factory=structlog.PrintLoggerFactory(sys.stdout),
         cache_logger_on_first_use=True,
@@ -31,6 +33,7 @@ def configure_logs(service: str, role: str, level: str = "INFO") -> None:
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 _TRACEBACKS,
+                redact,
                 structlog.processors.JSONRenderer(),
             ],
         )

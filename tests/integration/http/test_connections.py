@@ -212,13 +212,14 @@ async def test_a_large_body_behind_a_small_head_is_no_large_head(door: Served) -
     ("request_line", "refusal"),
     [(b"GET /" + b"x" * 9_000 + b" HTTP/1.1", (414, "target-too-long")), (b"HELLO", (400, "not-http"))],
 )
-async def test_what_no_route_will_see_is_a_problem_as_well(
-    door: Served, request_line: bytes, refusal: tuple[int, str]
+async def test_what_no_route_will_see_is_a_problem_as_well_and_fills_no_log(
+    door: Served, request_line: bytes, refusal: tuple[int, str], caplog: pytest.LogCaptureFixture
 ) -> None:
     async with connected(door) as (reader, writer):
         writer.write(request_line + b"\r\nHost: door\r\n\r\n")
         answer = await until_closed(reader, within_seconds=LIMITS.idle_seconds + SLACK_SECONDS)
     assert problem_of(answer) == refusal
+    assert not [record for record in caplog.records if record.name.startswith("uvicorn")]
 
 
 async def test_above_the_number_of_connections_requests_are_told_to_come_again_and_probes_still_answered() -> None:
