@@ -11,6 +11,7 @@ from libs.common.contracts.registry import (
     contract_of,
     decode,
     describe,
+    in_newest_form,
     new_event,
     partition_key_of,
 )
@@ -37,6 +38,7 @@ __all__ = [
     "describe",
     "format_moment",
     "identifier_fields",
+    "in_newest_form",
     "is_sealed",
     "new_event",
     "newest_type",

@@ -134,12 +134,8 @@ def describe(error: ValidationError) -> str:
     )
 
 
-def read_newest(event_type: str, value: bytes) -> tuple[str, Contract]:
-    """The newest version of a type and the body in its form, whatever version it came in.
-
-    Raises UnsupportedVersion, UnknownType, and ValidationError when the body breaks the contract of its own version.
-    """
-    data = contract_of(event_type).model_validate_json(value)
+def in_newest_form(event_type: str, data: Contract) -> tuple[str, Contract]:
+    """What consumers see of a body of any version: the newest version of its type, and the body in its form."""
     if newest_type(event_type) == event_type:
         return event_type, data
     newest, body = upcast(event_type, data.model_dump(mode="json", exclude_unset=True))
@@ -158,11 +154,11 @@ def decode(headers: Headers | Iterable[tuple[str, bytes]], value: bytes | None) 
     missing = [name for name in ("ce_id", "ce_source", "ce_type", "ce_time") if not attributes.get(name)]
     if missing:
         raise InvalidMessage(f"missing CloudEvents headers: {', '.join(missing)}", slug="invalid-headers")
-    contract_of(attributes["ce_type"])
+    model = contract_of(attributes["ce_type"])
     if value is None:
         raise InvalidMessage("no body", slug="missing-body")
     try:
-        event_type, data = read_newest(attributes["ce_type"], value)
+        event_type, data = in_newest_form(attributes["ce_type"], model.model_validate_json(value))
         occurred_at = parse_moment(attributes["ce_time"])
         received, claimed = attributes.get("ce_receivedat"), attributes.get("ce_claimedtime")
         received_at = parse_moment(received) if received else None
