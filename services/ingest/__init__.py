@@ -1,7 +1,8 @@
 """ingest: the front door; every contact with a customer and every fact about stock enters here or is refused with a reason.
 
 Owns: the quarantine (invalid events, byte for byte, with the reason), in the schema `ingest`.
-Serves: `POST /v1/events` (one CloudEvent or a batch), `GET /v1/schemas[/{type}]`, `GET /v1/quarantine[/{id}]`.
+Serves: `POST /v1/events` (one CloudEvent or a batch), `POST /v1/poslog` (a till's log in XML), `GET /v1/schemas[/{type}]`,
+`GET /v1/quarantine[/{id}]`.
 Consumes: nothing.
 Publishes: `ingest.pos.v1`, `ingest.web.v1`, `ingest.feedback.v1`, `ingest.consent.v1`, `ingest.stock.v1`,
 `ingest.catalog.v1`, `ingest.play.v1`.

@@ -3,16 +3,20 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
+from libs.common.card_numbers import CardNumberGuard
 from libs.common.http.server import make_server
 from libs.common.http.service_app import create_service_app
 from services.ingest.api.body import Limits
 from services.ingest.api.clocks import clocks_router
 from services.ingest.api.events import events_router
+from services.ingest.api.poslog import poslog_router
 from services.ingest.api.quarantine import quarantine_router
 from services.ingest.api.schemas import schemas_router
 from services.ingest.bootstrap import Ingest, assemble, running
+from services.ingest.domain.poslog import Assumed, XmlLimits
+from services.ingest.handlers.poslog import PoslogDoor
 from services.ingest.settings import Settings
 
 
@@ -40,9 +44,19 @@ def create_app(ingest: Ingest) -> FastAPI:
     app.state.credentials = ingest.credentials
     app.include_router(events_router(ingest.door, ingest.credentials, ingest.intake, limits))
     app.include_router(quarantine_router(ingest.quarantine, ingest.mender))
+    app.include_router(_poslog(ingest, limits))
     app.include_router(clocks_router(ingest.door.timekeeping))
     app.include_router(schemas_router())
     return app
+
+
+def _poslog(ingest: Ingest, limits: Limits) -> APIRouter:
+    settings = ingest.settings
+    door = PoslogDoor(
+        door=ingest.door, limits=XmlLimits(greatest_transactions=limits.greatest_batch), guard=CardNumberGuard()
+    )
+    assumed = Assumed(zone=settings.poslog_time_zone, currency=settings.poslog_currency)
+    return poslog_router(door, ingest.intake, limits, assumed)
 
 
 async def run_api(settings: Settings) -> None:

@@ -3,9 +3,11 @@
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
+from libs.common.contracts.values import Currency
 from libs.common.service import Positive, ServiceSettings
 from services.ingest.domain.admission import Rules
 from services.ingest.domain.clocks import ClockRules
@@ -35,6 +37,10 @@ class Settings(ServiceSettings):
     duplicate_window_seconds: Positive = 900.0
     """A repeat is known at the door until this many newer events came, or this time passed; later the inboxes know it."""
     quarantine_kept_days: Positive = 28.0
+    poslog_time_zone: ZoneInfo | None = None
+    """Where tills stand whose POSLog states times without a zone; without it such a transaction is quarantined."""
+    poslog_currency: Currency | None = None
+    """What tills take whose POSLog states amounts without a currency."""
 
     def rules(self) -> Rules:
         """What this deployment admits."""
