@@ -14,7 +14,6 @@ from tests.support.ingest_journal import Offered
 SALE = "usual.pos.sale.v1"
 PAGE = "usual.web.page_viewed.v1"
 ANSWER = "usual.feedback.survey_answered.v1"
-CUSTOMERS = 30
 REPEATABLE = 300
 """How far back a client repeats itself."""
 _encode = msgspec.json.Encoder().encode
@@ -76,13 +75,15 @@ _NOT_JSON = frozenset({"invalid-json", "not-a-number"})
 
 @dataclass(slots=True)
 class Plan:
-    """One client's endless supply. `invalid_ratio` 0 makes a till that never errs."""
+    """One client's endless supply. A till has `only_sales`."""
 
     client: str
     random: Random
     invalid_ratio: float = 0.15
     repeat_ratio: float = 0.1
     greatest_turn: int = 12
+    only_sales: bool = False
+    customers: int = 30
     _made: int = 0
     _sent: deque[Planned] = field(default_factory=lambda: deque(maxlen=REPEATABLE))
 
@@ -100,8 +101,7 @@ class Plan:
         at = now - timedelta(seconds=self.random.randint(0, 7200))
         if self.random.random() < self.invalid_ratio:
             return self._spoilt(self.random.choice(sorted(FAULTS)), self._sale(at))
-        # A till sells only; others have visitors and answers too.
-        kinds = [self._sale, self._sale, self._page, self._answer] if self.invalid_ratio else [self._sale]
+        kinds = [self._sale] if self.only_sales else [self._sale, self._sale, self._page, self._answer]
         return self._planned(self.random.choice(kinds)(at))
 
     def _spoilt(self, fault: str, event: dict[str, Any]) -> Planned:
@@ -133,7 +133,7 @@ class Plan:
         }
 
     def _holder(self, kind: str) -> dict[str, str]:
-        return {"kind": kind, "value": f"{self.client}-{self.random.randrange(CUSTOMERS)}"}
+        return {"kind": kind, "value": f"{self.client}-{self.random.randrange(self.customers)}"}
 
     def _sale(self, at: datetime) -> dict[str, Any]:
         cents = [self.random.randint(1, 9_999) for _ in range(self.random.randint(1, 5))]

@@ -41,7 +41,7 @@ class Load:
         self._goes_on = True
         self.clients = {
             name: IngestClient(
-                Plan(name, Random(f"{seed} {name}"), invalid_ratio=ratio),
+                Plan(name, Random(f"{seed} {name}"), invalid_ratio=ratio, only_sales=name == TILL),
                 lab.doors,
                 lab.keys.key("erp"),
                 Logbook(folder / f"{name}.jsonl"),
