@@ -47,7 +47,7 @@ class Shop:
         self.doors[door] = self._door()
 
     async def offer(self, sent: Sequence[Planned], *, door: int = 0) -> list[Planned]:
-        """Send once; returns what is not settled. Whatever is called accepted must lie in a topic at that moment."""
+        """Send once; returns what is not settled. What is called accepted or quarantined must be there at that moment."""
         known = {entry.name for entry in self.journal}
         self.journal += {
             event.name: event for event in (one.offered for one in sent) if event.name not in known
@@ -60,13 +60,15 @@ class Shop:
         self.journal += answers
         there = {name for _, name in self.topics.records}
         assert {answer.name for answer in answers if answer.in_topic} <= there
+        assert {answer.quarantine_id for answer in answers} <= {None, *self.quarantine.kept}
         return [planned for planned, answer in zip(sent, answers, strict=True) if not answer.final]
 
     async def settle(self, pool: Sequence[Planned]) -> None:
-        """All faults are over: everybody asks until everything is known, and the worker comes to its end."""
+        """All faults are over: everybody asks until all is known, though for nothing else, and the worker comes to its end."""
         self.topics.heal()
         self.quarantine.away = False
-        waiting = list(pool)
+        settled = {entry.name for entry in self.journal if isinstance(entry, Answered) and entry.final}
+        waiting = [planned for planned in pool if planned.offered.name not in settled]
         for _ in range(TURNS_TO_SETTLE):
             waiting = await self.offer(waiting) if waiting else []
         self.worker.work(commits=True, most=10_000)
