@@ -9,8 +9,17 @@ from jsonschema import Draft7Validator, FormatChecker
 from referencing import Registry
 from referencing.jsonschema import DRAFT7
 
+from libs.common.streaming.reader import TopicRecord
+
 OFFICIAL = Path(__file__).parent / "3.0.0.json"
+WRITTEN = Path(__file__).parents[3] / "docs" / "asyncapi.json"
 _ROOT = "urn:the-usual:asyncapi"
+
+
+def written_document() -> dict[str, Any]:
+    """The document as it stands in the repository."""
+    document: dict[str, Any] = json.loads(WRITTEN.read_text())
+    return document
 
 
 def faults_of(document: Mapping[str, Any]) -> list[str]:
@@ -46,6 +55,16 @@ class Documented:
         self._document = document
         self._registry: Registry[Any] = Registry().with_resource(_ROOT, DRAFT7.create_resource(document))
 
+        self._validators: dict[str, Draft7Validator] = {}
+
+    def faults_of_record(self, record: TopicRecord) -> list[str]:
+        """The same of what lies on a topic; a tombstone fits where the topic is compacted."""
+        if record.value is None:
+            kept = self._document["channels"][record.topic]["bindings"]["kafka"]["topicConfiguration"]
+            return [] if kept["cleanup.policy"] == ["compact"] else [f"{record.topic} has no tombstones"]
+        headers = {name: content.decode() for name, content in record.headers}
+        return self.faults(record.topic, headers, json.loads(record.value))
+
     def faults(self, channel: str, headers: Mapping[str, str], payload: object) -> list[str]:
         """Why a message that is on this channel does not fit the document; empty when it does.
 
@@ -59,6 +78,11 @@ class Documented:
         return [*self._against(f"{place}/headers", headers), *self._against(f"{place}/payload", payload)]
 
     def _against(self, place: str, instance: object) -> list[str]:
-        schema = {"$ref": f"{_ROOT}{place}"}
-        validator = Draft7Validator(schema, registry=self._registry, format_checker=FormatChecker())
-        return [f"{place}: {error.json_path}: {error.message[:200]}" for error in validator.iter_errors(instance)]
+        found = self._validator(place).iter_errors(instance)
+        return [f"{place}: {error.json_path}: {error.message[:200]}" for error in found]
+
+    def _validator(self, place: str) -> Draft7Validator:
+        if place not in self._validators:
+            schema = {"$ref": f"{_ROOT}{place}"}
+            self._validators[place] = Draft7Validator(schema, registry=self._registry, format_checker=FormatChecker())
+        return self._validators[place]
