@@ -5,12 +5,15 @@ from collections.abc import Iterator
 
 import pytest
 
+from libs.common.contracts.topics import INGEST_POS, INVENTORY_COMMANDS, OFFERS_VOUCHERS, PROFILE_SNAPSHOTS, TOPICS
+from libs.common.streaming.reader import TopicReader
 from libs.laptop.launch import READS
 from libs.laptop.played import Outcome, RunningSystem
 from libs.laptop.report import shortcomings, summary_of
 from libs.laptop.slices import Slice
 from libs.laptop.system import System
 from libs.laptop.verify import InThisLog, verify
+from tests.support.asyncapi import Documented, written_document
 from tests.support.whole_system import SMALL, get, play, running_system
 
 pytestmark = pytest.mark.e2e
@@ -72,6 +75,18 @@ async def test_what_we_wait_for_is_what_the_services_read(system: System, outcom
     async with RunningSystem(system.state).observer() as observer:
         read = {(group.partition("-")[0], topic) for group, topic, _ in await observer.offsets()}
     assert read == {(service, topic) for service, topics in READS.items() for topic in topics}
+
+
+async def test_whatever_lies_on_a_topic_is_what_the_asyncapi_document_says(system: System, outcome: Outcome) -> None:
+    documented = Documented(written_document())
+    carried: set[str] = set()
+    async with TopicReader(RunningSystem(system.state).settings, [topic.name for topic in TOPICS]) as reader:
+        while not await reader.at_end():
+            for record in await reader.read():
+                assert documented.faults_of_record(record) == [], record
+                carried.add(record.topic)
+    of_a_sale = {topic.name for topic in (INGEST_POS, PROFILE_SNAPSHOTS, OFFERS_VOUCHERS, INVENTORY_COMMANDS)}
+    assert carried >= of_a_sale
 
 
 async def test_a_customers_view_and_next_basket_know_what_was_bought(
