@@ -2,10 +2,8 @@
 
 from datetime import datetime
 from enum import Enum
-from hashlib import blake2b
+from hashlib import sha256
 from typing import NamedTuple
-
-_DIGEST_BYTES = 16
 
 
 class Known(Enum):
@@ -30,11 +28,8 @@ class Fingerprint(NamedTuple):
 
 def fingerprint(source: str, event_id: str, event_type: str, time: datetime | None, body: bytes) -> Fingerprint:
     """The fingerprint of an event whose attributes hold no control characters. `time` is as sent, `body` without white space."""
-    said = f"{event_type}\0{time.isoformat() if time else ''}\0".encode() + body
-    return Fingerprint(
-        blake2b(f"{source}\0{event_id}".encode(), digest_size=_DIGEST_BYTES).digest(),
-        blake2b(said, digest_size=_DIGEST_BYTES).digest(),
-    )
+    said = f"{event_type}\0{time.timestamp() if time else ''}\0".encode() + body
+    return Fingerprint(sha256(f"{source}\0{event_id}".encode()).digest()[:16], sha256(said).digest()[:16])
 
 
 class Window:
@@ -68,7 +63,7 @@ class Window:
     def look(self, seen: Fingerprint, at_seconds: float) -> Known:
         """Whether an event of this name is known, at a moment of a clock that never goes back."""
         if at_seconds - self._since_seconds >= self._seconds:
-            self._age(at_seconds)
+            self._grow_old(at_seconds)
         name, content = seen
         known = self._young.get(name) or self._old.get(name)
         if known is None:
@@ -77,12 +72,19 @@ class Window:
 
     def remember(self, seen: Fingerprint, at_seconds: float) -> None:
         """The broker has it: from now on its name stands for this content."""
-        if at_seconds - self._since_seconds >= self._seconds or len(self._young) >= self._events:
-            self._age(at_seconds)
+        if at_seconds - self._since_seconds >= self._seconds:
+            self._grow_old(at_seconds)
+        elif len(self._young) >= self._events:
+            self._turn(at_seconds)
         self._young[seen.name] = seen.content
 
-    def _age(self, at_seconds: float) -> None:
-        still_young = at_seconds - self._since_seconds < 2 * self._seconds
-        self._old = self._young if still_young else {}
-        self._young = {}
-        self._since_seconds = at_seconds
+    def _grow_old(self, at_seconds: float) -> None:
+        """A generation's time is over; of one that began two ago nothing is left."""
+        if at_seconds - self._since_seconds < 2 * self._seconds:
+            self._turn(self._since_seconds + self._seconds)
+        else:
+            self._young = {}
+            self._turn(at_seconds)
+
+    def _turn(self, since_seconds: float) -> None:
+        self._old, self._young, self._since_seconds = self._young, {}, since_seconds

@@ -57,9 +57,10 @@ class FrontDoor:
     def _repeated(self, repeat: Repeat, own: Mapping[int, EventResult]) -> EventResult:
         """A repeat has the fate of the first: one that the broker had acknowledged, or one of the same request."""
         first = own[id(repeat.first)] if repeat.first is not None else None
-        if first is not None and first.status != "accepted":
-            return first
         event = repeat.event
+        if first is not None and first.status != "accepted":
+            self._count_failure(event.type, first)
+            return first
         self.metrics.duplicates.labels(event.type).inc()
         return EventResult.model_construct(id=event.id, source=event.source, status="accepted", duplicate=True)
 
@@ -83,19 +84,22 @@ class FrontDoor:
             self.window.remember(one.fingerprint, self.clock.monotonic_seconds())
             self.metrics.accepted.labels(event.type).inc()
             return EventResult.model_construct(id=event.id, source=event.source, status="accepted")
-        unknown = isinstance(failure, SendUnknown)
-        if unknown:
-            self.metrics.unknown.labels(event.type).inc()
-        else:
-            self.metrics.refused.labels(event.type, failure.slug).inc()
-        return EventResult(
+        result = EventResult(
             id=event.id,
             source=event.source,
-            status="unknown" if unknown else "refused",
+            status="unknown" if isinstance(failure, SendUnknown) else "refused",
             slug=failure.slug,
             detail=failure.detail,
             kind=failure.kind,
         )
+        self._count_failure(event.type, result)
+        return result
+
+    def _count_failure(self, event_type: str, result: EventResult) -> None:
+        if result.status == "unknown":
+            self.metrics.unknown.labels(event_type).inc()
+        else:
+            self.metrics.refused.labels(event_type, result.slug).inc()
 
 
 def _message(one: Accepted) -> OutboxMessage:
