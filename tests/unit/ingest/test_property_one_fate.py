@@ -1,6 +1,7 @@
 """For any interleaving of retries, repeats, bad neighbours, restarts and broker answers each event has one fate, and that once."""
 
 import asyncio
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
@@ -89,56 +90,47 @@ class Shop:
         return replace(Door(quarantine=self.quarantine).front, publisher=self.topics)
 
 
-parts = st.lists(st.integers(0, len(POOL) - 1), min_size=1, max_size=6)
-answers = st.lists(st.sampled_from(Answer), max_size=6)
+@dataclass(frozen=True)
+class Request:
+    """Some events at once, at one door or at both in the same moment, and how broker and database are then."""
+
+    events: tuple[int, ...]
+    doors: tuple[int, ...]
+    answers: tuple[Answer, ...]
+    away: bool
+
+    async def happen(self, shop: Shop) -> None:
+        shop.topics.answers = deque(self.answers)
+        shop.quarantine.away = self.away
+        sent = [POOL[place] for place in self.events]
+        await asyncio.gather(*(shop.offer(sent, door=door) for door in self.doors))
 
 
-@st.composite
-def steps(draw: st.DrawFn) -> list[tuple[str, object]]:
-    """What happens, in order; requests more often than all else."""
-    request = st.tuples(st.just("request"), st.tuples(parts, st.integers(0, DOORS - 1)))
-    both = st.tuples(st.just("both"), parts)
-    told = st.tuples(st.just("broker"), answers)
-    other = st.sampled_from(
-        [
-            ("restart", 0),
-            ("restart", 1),
-            ("away", True),
-            ("away", False),
-            ("late", None),
-            ("work", True),
-            ("work", False),
-        ]
-    )
-    return draw(st.lists(st.one_of(request, request, both, told, told, other), max_size=20))
+requests = st.builds(
+    Request,
+    events=st.lists(st.integers(0, len(POOL) - 1), min_size=1, max_size=6).map(tuple),
+    doors=st.sampled_from([(0,), (1,), (0, 1)]),
+    answers=st.lists(st.sampled_from(Answer), max_size=4).map(tuple),
+    away=st.booleans(),
+)
+between = st.sampled_from(["restart 0", "restart 1", "late", "commit", "crash"])
 
 
-@given(steps())
-async def test_each_event_has_one_fate_whatever_happens_on_the_way(happens: list[tuple[str, object]]) -> None:
+@given(st.lists(requests | requests | between, min_size=1, max_size=15))
+async def test_each_event_has_one_fate_whatever_happens_on_the_way(happens: list[Request | str]) -> None:
     shop = Shop()
-    for what, how in happens:
-        await happen(shop, what, how)
+    for step in happens:
+        match step:
+            case Request():
+                await step.happen(shop)
+            case "late":
+                shop.topics.write_late()
+            case "commit" | "crash":
+                shop.worker.work(commits=step == "commit", most=3)
+            case _:
+                shop.restart(int(step[-1]))
     await shop.settle(POOL)
     assert shop.broken_laws(serial=False) == []
-
-
-async def happen(shop: Shop, what: str, how: object) -> None:
-    match what, how:
-        case "request", (list() as places, int() as door):
-            await shop.offer([POOL[place] for place in places], door=door)
-        case "both", list() as places:
-            sent = [POOL[place] for place in places]
-            await asyncio.gather(*(shop.offer(sent, door=door) for door in range(DOORS)))
-        case "broker", list() as told:
-            shop.topics.answers.extend(told)
-        case "restart", int() as door:
-            shop.restart(door)
-        case "away", bool() as away:
-            shop.quarantine.away = away
-        case "late", _:
-            shop.topics.write_late()
-        case "work", bool() as commits:
-            shop.worker.work(commits=commits, most=3)
 
 
 @given(
