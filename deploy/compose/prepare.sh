@@ -8,8 +8,10 @@ secrets=var/compose
 random() { od -An -N32 -tx1 /dev/urandom | tr -d ' \n'; }
 
 # Containers read these files as other users, so the files are open and the folder is closed.
-mkdir -p "$secrets"
+keys=$secrets/keys
+mkdir -p "$keys"
 chmod 700 "$secrets"
+chmod 755 "$keys"
 
 for name in postgres_password grafana_password voucher_key; do
   [ -e "$secrets/$name" ] || random >"$secrets/$name"
@@ -27,23 +29,24 @@ if [ ! -e .env ]; then
   )
 fi
 
-if [ ! -e "$secrets/credentials.json" ]; then
+if [ ! -e "$keys/credentials.json" ]; then
   separator='['
   while read -r caller scopes; do
     secret=$(random)
     digest=$(printf %s "$secret" | sha256sum | cut -d' ' -f1)
     printf '%s\n {"key_id": "%s", "secret_sha256": "%s", "scopes": [%s]}' \
-      "$separator" "$caller" "$digest" "$scopes" >>"$secrets/credentials.new"
+      "$separator" "$caller" "$digest" "$scopes" >>"$keys/credentials.new"
     separator=','
     echo "$caller  tk_${caller}_$secret"
   done <<CALLERS
 till "events:write", "voucher:request", "voucher:redeem"
 erp "events:write", "inventory:read", "inventory:ack"
-office "events:write", "campaigns:write", "customers:read", "inventory:read", "quarantine:read"
+office "events:write", "campaigns:write", "customers:read", "inventory:read", "quarantine:read", "quarantine:write", "clocks:read"
 player "events:write", "voucher:request", "voucher:redeem", "play"
 CALLERS
-  printf '\n]\n' >>"$secrets/credentials.new"
-  mv "$secrets/credentials.new" "$secrets/credentials.json"
-  echo "These API keys are shown once; $secrets/credentials.json holds their digests only."
+  printf '\n]\n' >>"$keys/credentials.new"
+  mv "$keys/credentials.new" "$keys/credentials.json"
+  echo "These API keys are shown once; $keys/credentials.json holds their digests only."
+  echo "More, fewer: usual keys create|list|revoke --file $keys/credentials.json (docs/security.md)"
 fi
-chmod 644 "$secrets"/*
+find "$secrets" -type f -exec chmod 644 {} +

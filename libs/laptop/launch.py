@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,9 +16,15 @@ SERVICES = ("ingest", "profile", "offers", "inventory")
 SCOPES: Mapping[str, frozenset[str]] = {
     "till": frozenset({"events:write", "voucher:request", "voucher:redeem", "play"}),
     "erp": frozenset({"events:write", "inventory:read", "inventory:ack"}),
-    "office": frozenset({"events:write", "campaigns:write", "customers:read", "inventory:read", "quarantine:read"}),
+    "office": frozenset(
+        {
+            *("events:write", "campaigns:write", "customers:read", "inventory:read"),
+            *("quarantine:read", "quarantine:write", "clocks:read"),
+        }
+    ),
 }
 """Who calls the system on this machine, and what each of them may do."""
+_SECRET_OF_PLAYS = "a data set is of nobody, so this need not be secret"
 DEMO_CAMPAIGNS = Path(__file__).parents[2] / "deploy" / "campaigns" / "demo.yaml"
 """What a play begins with; a live system begins with none, or with those of a file."""
 READS: Mapping[str, tuple[str, ...]] = {
@@ -88,7 +95,7 @@ class Surroundings:
 
     bootstrap: str
     idempotence: bool
-    credentials: Path
+    keys: "Keys"
     play: bool
     campaigns: Path | None = None
 
@@ -106,7 +113,9 @@ class Surroundings:
                 "USUAL_KAFKA_IDEMPOTENCE": _said(self.idempotence),
                 "USUAL_HTTP_HOST": "127.0.0.1",
                 "USUAL_HTTP_PORT": str(port),
-                "USUAL_CREDENTIALS_FILE": str(self.credentials),
+                "USUAL_CREDENTIALS_FILE": str(self.keys.credentials),
+                "USUAL_PSEUDONYM_KEY_FILE": str(self.keys.pseudonym_key(play=self.play)),
+                "USUAL_KEY_ENCRYPTION_KEY_FILE": str(self.keys.key_encryption_key),
                 "USUAL_PLAY_MODE": _said(self.play),
                 "USUAL_PARTITIONS_CAP": str(PARTITIONS_CAP),
             }
@@ -129,11 +138,28 @@ class Keys:
         return self.folder / "credentials.json"
 
     @property
+    def key_encryption_key(self) -> Path:
+        """What persons' keys are wrapped under; ingest reads it."""
+        return self.folder / "key_encryption_key"
+
+    def pseudonym_key(self, *, play: bool) -> Path:
+        """The secret behind pseudonyms. All plays share one: two plays of a slice must end in the same digest."""
+        return self.folder / ("pseudonym_key_of_plays" if play else "pseudonym_key")
+
+    @property
     def _secrets(self) -> Path:
         return self.folder / "keys.json"
 
     def make(self) -> None:
-        """Make a key for every caller, once: a second start keeps them."""
+        """Make a key for every caller and the secrets of the services, once: a second start keeps them."""
+        for path, secret in (
+            (self.key_encryption_key, secrets.token_hex(32)),
+            (self.pseudonym_key(play=False), secrets.token_hex(32)),
+            (self.pseudonym_key(play=True), _SECRET_OF_PLAYS),
+        ):
+            if not path.exists():
+                path.touch(mode=0o600)
+                path.write_text(secret)
         if self._secrets.exists() and self.credentials.exists():
             return
         made = {caller: new_key(caller, scopes) for caller, scopes in SCOPES.items()}

@@ -140,7 +140,18 @@ def test_the_compose_file_gives_every_setting_that_is_needed_and_none_that_is_no
     assert set(given) <= set(fields)
     assert {variable for variable, about in fields.items() if about.is_required()} <= set(given)
     secrets = {path.removeprefix("/run/secrets/") for path in given.values() if str(path).startswith("/run/secrets/")}
-    assert secrets == set(containers[name]["secrets"])
+    assert secrets == set(containers[name].get("secrets", []))
+
+
+def test_the_keys_are_mounted_as_a_folder_so_that_a_replaced_file_is_seen(
+    containers: dict[str, dict[str, Any]],
+) -> None:
+    for name in OURS:
+        container = containers[name]
+        file = container["environment"]["USUAL_CREDENTIALS_FILE"]
+        mounts = [mount.split(":") for mount in container.get("volumes", [])]
+        seen = [source for source, target, mode in mounts if file == f"{target}/credentials.json" and mode == "ro"]
+        assert seen == ["./var/compose/keys"] or name.endswith("-migrate"), name
 
 
 def test_the_broker_is_the_one_that_the_tests_run_on(containers: dict[str, dict[str, Any]]) -> None:
@@ -217,9 +228,10 @@ def test_preparing_makes_every_file_that_the_compose_file_wants_and_keys_that_op
     passwords = re.findall(r"^USUAL_([A-Z]+)_DB_PASSWORD=\w{64}$", (tmp_path / ".env").read_text(), re.MULTILINE)
     assert {name.lower() for name in passwords} == set(SERVICES)
     keys = dict(line.split() for line in said.splitlines() if " tk_" in line)
-    credentials = Credentials(tmp_path / "var/compose/credentials.json", SystemClock())
+    credentials = Credentials(tmp_path / "var/compose/keys/credentials.json", SystemClock())
     assert all(credentials.authenticate(key).key_id == caller for caller, key in keys.items())
-    made = {path: path.read_bytes() for path in [tmp_path / ".env", *(tmp_path / "var/compose").iterdir()]}
+    files = [path for path in (tmp_path / "var/compose").rglob("*") if path.is_file()]
+    made = {path: path.read_bytes() for path in [tmp_path / ".env", *files]}
     again = subprocess.run(["sh", script], capture_output=True, text=True, check=True).stdout
     assert not again
     assert {path: path.read_bytes() for path in made} == made, "a second run changed a secret"
