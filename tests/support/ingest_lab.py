@@ -100,9 +100,11 @@ _FACETS = "SELECT identifier, receipts_count, amount_cents, contacts_count FROM 
 
 
 @contextlib.contextmanager
-def running_lab(folder: Path, *, broker: str = "kafka") -> Iterator[IngestLab]:
+def running_lab(
+    folder: Path, *, broker: str = "kafka", processes: Sequence[Service] = (FIRST_DOOR, SECOND_DOOR, WORKER)
+) -> Iterator[IngestLab]:
     """Everything up; in the end everything stopped."""
-    lab = IngestLab(StateFolder(folder), broker=broker, services=(FIRST_DOOR, SECOND_DOOR, WORKER))
+    lab = IngestLab(StateFolder(folder), broker=broker, services=processes)
     with lab.state.locked():
         asyncio.run(lab.start())
         try:

@@ -81,11 +81,17 @@ class Book:
         return {name for name, event in self.offered.items() if event.fault is None}
 
 
-def broken_laws(journals: Iterable[Iterable[Entry]], found: Found, known_as: Callable[[str], str]) -> list[str]:
-    """Every law that does not hold, with examples; none when all is well. `known_as` makes of an identifier what tables hold."""
+def read_book(journals: Iterable[Iterable[Entry]]) -> Book:
+    """All journals together."""
     book = Book()
     for entries in journals:
         book.add(entries)
+    return book
+
+
+def broken_laws(journals: Iterable[Iterable[Entry]], found: Found, known_as: Callable[[str], str]) -> list[str]:
+    """Every law that does not hold, with examples; none when all is well. `known_as` makes of an identifier what tables hold."""
+    book = read_book(journals)
     there = {name for _, name in found.records}
     broken: list[str] = []
     _note(broken, "never settled", book.offered.keys() - book.settled)

@@ -16,7 +16,7 @@ from tests.support.ingest_client import IngestClient
 from tests.support.ingest_faults import schedule
 from tests.support.ingest_journal import Logbook
 from tests.support.ingest_lab import IngestLab, running_lab, wait
-from tests.support.ingest_laws import broken_laws
+from tests.support.ingest_laws import broken_laws, read_book
 from tests.support.ingest_plan import Plan
 
 pytestmark = [pytest.mark.faults, pytest.mark.kafka]
@@ -59,7 +59,9 @@ class Load:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-async def test_whatever_dies_under_load_each_event_has_its_one_fate(lab: IngestLab, tmp_path: Path, seed: int) -> None:
+async def test_whatever_dies_under_load_each_event_has_its_one_fate(
+    lab: IngestLab, tmp_path: Path, seed: int, request: pytest.FixtureRequest
+) -> None:
     faults = schedule(seed)
     load = Load(lab, tmp_path, seed)
     running = asyncio.create_task(load.run())
@@ -67,10 +69,21 @@ async def test_whatever_dies_under_load_each_event_has_its_one_fate(lab: IngestL
     till = load.clients[TILL]
     before = till.accepted
     await lab.kill_database_for(DATABASE_AWAY_SECONDS)
-    assert till.accepted > before + 20 * DATABASE_AWAY_SECONDS, "sales do not enter while PostgreSQL is away"
+    entered = till.accepted - before
     await wait(1.0)
     load.end()
     await running
     found = await lab.found()
-    broken = broken_laws((client.logbook.read() for client in load.clients.values()), found, lab.known_as)
-    assert not broken, "\n".join([str(faults), *broken])
+    journals = [list(client.logbook.read()) for client in load.clients.values()]
+    book = read_book(journals)
+    told = [
+        str(faults),
+        f"{len(book.offered)} events ({len(book.offered) - len(book.valid)} invalid), answers {dict(book.answers)}",
+        f"{len(found.records)} records, {found.repeats} of them repeats; {entered} sales while PostgreSQL was away",
+    ]
+    request.config.get_terminal_writer().line("\n" + "\n".join(told))
+    broken = broken_laws(journals, found, lab.known_as)
+    assert not broken, "\n".join([*told, *broken])
+    assert entered > 20 * DATABASE_AWAY_SECONDS, f"sales must enter while PostgreSQL is away: {told}"
+    quiet = [what for what in ("unknown", "duplicate", "refused", "quarantined") if not book.answers[what]]
+    assert not quiet, f"too quiet to prove anything: {quiet}, {told}"
