@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Annotated, Any, TypedDict, Unpack
 
 import structlog
-from fastapi import Request
+from fastapi import Request, Security
+from fastapi.security import APIKeyHeader
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, field_serializer, model_validator
 
 from libs.common.clock import Clock
@@ -159,13 +160,19 @@ def key_in(request: Request) -> str | None:
     return token.strip() if scheme.lower() == "bearer" else None
 
 
+API_KEY = Annotated[
+    str | None, Security(APIKeyHeader(name="X-Api-Key", auto_error=False, description="or `Authorization: Bearer`"))
+]
+"""How the OpenAPI document names the key; `key_in` reads it."""
+
+
 def require(scope: str) -> Callable[[Request], Awaitable[Credential]]:
     """A FastAPI dependency, `Annotated[Credential, Depends(require("events:write"))]`: the caller, who must carry `scope`.
 
     Asynchronous, so that no till waits for a thread. The app's state must hold `credentials`. Raises Unauthenticated or Forbidden.
     """
 
-    async def caller(request: Request) -> Credential:
+    async def caller(request: Request, _described: API_KEY = None) -> Credential:
         credentials: Credentials = request.app.state.credentials
         known = credentials.authenticate(key_in(request))
         if not known.allows(scope):

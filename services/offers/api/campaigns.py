@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from libs.common.contracts.values import Key
 from libs.common.errors import InvalidInput
 from libs.common.http.credentials import Credential, require
+from libs.common.http.openapi import problems
 from services.offers.api.doors import Doors
 from services.offers.domain.campaign import Campaign
 from services.offers.handlers.campaigns import get_campaign, put_campaign
@@ -47,7 +48,7 @@ def campaign_router(doors: Doors) -> APIRouter:
         async with doors.campaigns() as store:
             return _view(await get_campaign(store, campaign_id))
 
-    @router.put("/{campaign_id}", summary="Put a campaign")
+    @router.put("/{campaign_id}", summary="Put a campaign", responses=problems(409))
     async def put(campaign_id: Key, campaign: Campaign, caller: Caller) -> CampaignView:
         """A new version, unless nothing changed; in force at once."""
         if campaign.campaign_id != campaign_id:

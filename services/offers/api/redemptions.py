@@ -11,6 +11,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from libs.common.contracts.values import Currency, Key
 from libs.common.errors import RetryableError
 from libs.common.http.credentials import Credential, require
+from libs.common.http.openapi import problems
 from services.offers.api.checkouts import CheckoutLine
 from services.offers.api.doors import Doors, check_store, documented
 from services.offers.domain.voucher import Basket, BasketLine
@@ -50,7 +51,7 @@ def redemption_router(doors: Doors) -> APIRouter:
     @router.post(
         "/redemptions",
         summary="Redeem a voucher on this receipt",
-        responses=documented(RedemptionAnswer, "Redeemed, or refused with a reason"),
+        responses=documented(RedemptionAnswer, "Redeemed, or refused with a reason") | problems(409),
     )
     async def redeem(request: RedemptionRequest, caller: Caller) -> Response:
         """One wins, whoever asks at the same time. A refusal is an outcome, not an error."""
@@ -71,7 +72,7 @@ def redemption_router(doors: Doors) -> APIRouter:
     @router.post(
         "/redemptions/{redemption_id}/rollback",
         summary="Take a redemption back",
-        responses=documented(RollbackAnswer, "What came back, and what the voucher is good for again"),
+        responses=documented(RollbackAnswer, "What came back, and what the voucher is good for again") | problems(409),
     )
     async def take_back(redemption_id: Key, caller: Caller) -> Response:
         """The voucher is good again while its time lasts."""
