@@ -5,7 +5,7 @@ PYTHON ?= python3
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status check format lint imports types unit test test-integration test-e2e bench schemas docs clean
+.PHONY: help setup demo up down status check format lint imports types unit test test-integration test-e2e bench bench-ingest schemas docs clean
 
 help:            ## what there is
 	@grep -hE '^[a-z-]+: .*##|^[a-z-]+: +##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 20
@@ -58,6 +58,9 @@ test-e2e: $(READY) ## the whole system through its doors, and with processes kil
 
 bench: $(READY)  ## speed, as ratios within one run
 	$(BIN)/python -m benchmarks
+
+bench-ingest: $(READY) ## speed of the front door against its peers (benchmarks/ingest; Karapace where it is given)
+	$(BIN)/python -m benchmarks ingest
 
 schemas: $(READY) ## write the JSON Schema snapshots anew after a wanted change of a contract
 	$(BIN)/python -m docs.generate schemas

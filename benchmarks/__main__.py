@@ -1,21 +1,38 @@
 """`make bench`: every benchmark in turn; absolute figures are of this machine, only the ratios travel."""
 
-import sys
+import argparse
+import os
 
 from benchmarks import contracts, delivery
+from benchmarks.ingest import comparing
+from benchmarks.ingest.contenders import Karapace
 from benchmarks.report import show
 
 BENCHMARKS = {
     "contracts": ("Reading an event (20 lines; CPU time)", contracts.measure),
     "delivery": ("Exactly once in effect (one process, embedded broker, PostgreSQL)", delivery.run),
 }
+INGEST = "ingest"
 
 
 def main() -> None:
     """Run the benchmarks that the command line names, or all."""
-    for name in sys.argv[1:] or BENCHMARKS:
-        title, measure = BENCHMARKS[name]
-        show(title, measure())
+    parser = argparse.ArgumentParser(prog="python -m benchmarks")
+    parser.add_argument("names", nargs="*", choices=[[], *BENCHMARKS, INGEST], default=[])
+    parser.add_argument("--rounds", type=int, default=5, help="of load, for ingest")
+    parser.add_argument("--seconds", type=int, default=3, help="whole seconds of each load, for ingest")
+    arguments = parser.parse_args()
+    for name in arguments.names or [*BENCHMARKS, INGEST]:
+        if name == INGEST:
+            comparing.compare(rounds=arguments.rounds, seconds=arguments.seconds, karapace=_karapace())
+        else:
+            title, measure = BENCHMARKS[name]
+            show(title, measure())
+
+
+def _karapace() -> Karapace | None:
+    python, source = (os.environ.get(f"KARAPACE_{part}") for part in ("PYTHON", "SOURCE"))  # noqa: TID251 - a main
+    return Karapace(python, source) if python and source else None
 
 
 if __name__ == "__main__":

@@ -85,12 +85,15 @@ class System:
 
     async def start_service(self, process: Service) -> None:
         """Start one process, or start it again after it has ended, on the port that it had; raises ChildFailed."""
-        port = self._port(process.name)
-        environment = self._surroundings.environment(self.postgres.url(process.service), port)
-        ready = answers(f"http://127.0.0.1:{port}/readyz")
+        ready = answers(f"http://127.0.0.1:{self._port(process.name)}/readyz")
+        environment = self.environment_of(process)
         await self.children.start(
             process.name, process.argv, env=environment, ready=ready, ready_within_seconds=_READY_SECONDS
         )
+
+    def environment_of(self, process: Service) -> dict[str, str]:
+        """What one process is told; the servers must have started."""
+        return self._surroundings.environment(self.postgres.url(process.service), self._port(process.name))
 
     async def start_erp(self) -> None:
         """Start the simulated ERP, or start it again; raises ChildFailed."""
@@ -117,7 +120,7 @@ class System:
         return Surroundings(
             bootstrap=self.broker.bootstrap,
             idempotence=self.broker.idempotence,
-            credentials=self.keys.credentials,
+            keys=self.keys,
             play=self._play,
             campaigns=self._campaigns,
         )

@@ -9,6 +9,7 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import annotated_types
+import msgspec
 from hypothesis import strategies as st
 from pydantic import AwareDatetime, BaseModel, StringConstraints, ValidationError
 from pydantic.fields import FieldInfo
@@ -23,6 +24,15 @@ _GTINS = st.sampled_from(["96385074", "036000291452", "4006381333931"])
 def bodies_of(model: type[BaseModel]) -> st.SearchStrategy[dict[str, Any]]:
     """JSON objects that `model` accepts, its optional members there or not."""
     return _objects(model).map(_consistent).filter(lambda body: _accepts(model, body))
+
+
+def plain(found: Any) -> Any:
+    """Fields and their values, whichever class holds them: a contract or its compiled form."""
+    if isinstance(found, BaseModel):
+        return {name: plain(getattr(found, name)) for name in type(found).model_fields}
+    if isinstance(found, msgspec.Struct):
+        return {name: plain(getattr(found, name)) for name in found.__struct_fields__}
+    return [plain(one) for one in found] if isinstance(found, tuple) else found
 
 
 def _objects(model: type[BaseModel]) -> st.SearchStrategy[dict[str, Any]]:

@@ -1,8 +1,6 @@
 """Rate, errors and duration of every route, as pure ASGI: Starlette's function middleware would cost more than a route."""
 
 import time
-from collections.abc import MutableMapping
-from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -21,17 +19,19 @@ class RequestMetrics:
         self._seconds = Histogram(
             "http_request_seconds", "Time to answer a request.", ["route"], buckets=DURATION_BUCKETS, registry=registry
         )
+        self._known: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on and measure its answer."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        seen: MutableMapping[str, Any] = {"status": 500}
+        status = 500
 
         async def watched(message: Message) -> None:
+            nonlocal status
             if message["type"] == "http.response.start":
-                seen["status"] = message["status"]
+                status = message["status"]
             await send(message)
 
         started = time.perf_counter()
@@ -39,5 +39,14 @@ class RequestMetrics:
             await self._app(scope, receive, watched)
         finally:
             route = getattr(scope.get("route"), "path", "unmatched")
-            self._requests.labels(route, scope["method"], seen["status"]).inc()
-            self._seconds.labels(route).observe(time.perf_counter() - started)
+            requests, seconds = self._figures_of(route, scope["method"], status)
+            requests.inc()
+            seconds.observe(time.perf_counter() - started)
+
+    def _figures_of(self, route: str, method: str, status: int) -> tuple[Counter, Histogram]:
+        """The series of such answers, looked up once: a look-up costs more than a count."""
+        known = self._known.get((route, method, status))
+        if known is None:
+            known = self._requests.labels(route, method, status), self._seconds.labels(route)
+            self._known[route, method, status] = known
+        return known

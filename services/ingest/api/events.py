@@ -1,17 +1,17 @@
 """`POST /v1/events`: one CloudEvent or a batch, answered for each event."""
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 from fastapi import APIRouter, HTTPException, Request, Response, Security
-from fastapi.routing import APIRoute
 from fastapi.security import APIKeyHeader
 from pydantic import BaseModel, ConfigDict
 
 from libs.common.contracts import StructuredEvent
 from libs.common.errors import Forbidden, InvalidInput, Kind, TooLarge
 from libs.common.http.credentials import Credential, Credentials, key_in
+from libs.common.http.direct_routes import DirectRoute
 from libs.common.http.problems import STATUS, problem
 from services.ingest.api.body import Limits, read_body
 from services.ingest.domain.admission import PLAY, WRITE
@@ -45,14 +45,6 @@ class Problem(BaseModel):
     source: str | None = None
     pointer: str | None = None
     quarantine_id: str | None = None
-
-
-class DirectRoute(APIRoute):
-    """A hot route: the endpoint reads the request and writes the response; nothing is solved or encoded around it."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The endpoint itself."""
-        return cast("Callable[[Request], Coroutine[Any, Any, Response]]", self.endpoint)
 
 
 def events_router(door: FrontDoor, credentials: Credentials, intake: Intake, limits: Limits) -> APIRouter:

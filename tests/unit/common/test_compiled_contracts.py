@@ -11,14 +11,14 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import BaseModel, Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator
 
 from libs.common.contracts import CONTRACTS, TOPIC_OF_TYPE, Contract, partition_key_of
 from libs.common.contracts.compiled import compiled, read_body
 from libs.common.contracts.personal import Personal
 from libs.common.contracts.pos import Sale
 from libs.common.contracts.stock import StockMoved
-from tests.support.bodies import bodies_of
+from tests.support.bodies import bodies_of, plain
 
 INCOMING = sorted(name for name, topic in TOPIC_OF_TYPE.items() if topic.owner == "ingest")
 COMPILED = [name for name in INCOMING if compiled(CONTRACTS[name]) is not None]
@@ -54,15 +54,6 @@ def accepted_by(event_type: str, raw: bytes) -> Any:
         return decoder.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-
-
-def plain(found: Any) -> Any:
-    """Fields and their values, whichever class holds them."""
-    if isinstance(found, BaseModel):
-        return {name: plain(getattr(found, name)) for name in type(found).model_fields}
-    if isinstance(found, msgspec.Struct):
-        return {name: plain(getattr(found, name)) for name in found.__struct_fields__}
-    return [plain(one) for one in found] if isinstance(found, tuple) else found
 
 
 def same(struct: Any, model: Contract) -> bool:

@@ -4,11 +4,13 @@ from collections.abc import AsyncIterator
 from typing import Annotated
 
 import pytest
-from fastapi import FastAPI, Query
+from fastapi import APIRouter, FastAPI, HTTPException, Query, Request, Response
 from httpx import ASGITransport, AsyncClient
 from prometheus_client import CollectorRegistry
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from libs.common.errors import Conflict, Kind, RetryableError, UsualError
+from libs.common.errors import Conflict, Kind, NotFound, RetryableError, UsualError
+from libs.common.http.direct_routes import DirectRoute
 from libs.common.http.problems import STATUS
 from libs.common.http.service_app import create_service_app
 from libs.common.observability.health import Health
@@ -113,3 +115,67 @@ async def test_requests_are_counted_by_route_and_not_by_address(client: AsyncCli
     shown = (await client.get("/metrics")).text
     assert 'http_requests_total{code="409",method="GET",route="/conflict"} 1.0' in shown
     assert 'http_requests_total{code="404",method="GET",route="unmatched"} 2.0' in shown
+
+
+class Unforeseen(Exception):
+    """Nobody expects it."""
+
+
+def direct_app(registry: CollectorRegistry) -> FastAPI:
+    app = create_service_app("test", description="", health=Health(), metrics=registry)
+    router = APIRouter(route_class=DirectRoute)
+
+    @router.post("/hot", status_code=202)
+    async def hot(request: Request) -> Response:
+        match await request.body():
+            case b"ours":
+                raise NotFound("not here", slug="not-here")
+            case b"fastapi":
+                raise HTTPException(415, "not this")
+            case b"bug":
+                raise Unforeseen
+        return Response(b"{}", status_code=202)
+
+    app.include_router(router, prefix="/v1")
+    return app
+
+
+async def test_a_direct_route_answers_without_the_apps_middleware_and_is_described_and_measured_like_any_other() -> (
+    None
+):
+    registry, passed = CollectorRegistry(), []
+
+    class Watching:
+        def __init__(self, app: ASGIApp) -> None:
+            self._app = app
+
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] == "http":
+                passed.append(scope["path"])
+            await self._app(scope, receive, send)
+
+    app = direct_app(registry)
+    app.add_middleware(Watching)
+    async with AsyncClient(transport=ASGITransport(app), base_url="http://app") as client:
+        assert (await client.post("/v1/hot")).status_code == 202
+        assert (await client.get("/livez")).status_code == 200
+        assert (await client.get("/v1/hot")).status_code == 405
+        assert "/v1/hot" in (await client.get("/openapi.json")).json()["paths"]
+    assert passed == ["/livez", "/v1/hot", "/openapi.json"]
+    answered = {"route": "/hot", "method": "POST", "code": "202"}
+    assert registry.get_sample_value("http_requests_total", answered) == 1
+    assert registry.get_sample_value("http_request_seconds_count", {"route": "/hot"}) == 2, "and what was refused"
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "slug"),
+    [(b"ours", 404, "not-here"), (b"fastapi", 415, "http-415"), (b"bug", 500, "unforeseen")],
+)
+async def test_what_goes_wrong_in_a_direct_route_is_the_same_problem_as_anywhere(
+    body: bytes, status: int, slug: str
+) -> None:
+    transport = ASGITransport(direct_app(CollectorRegistry()), raise_app_exceptions=False)
+    async with AsyncClient(transport=transport, base_url="http://app") as client:
+        answer = await client.post("/v1/hot", content=body)
+    assert (answer.status_code, answer.json()["title"]) == (status, slug)
+    assert answer.headers["content-type"] == "application/problem+json"

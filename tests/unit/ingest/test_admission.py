@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from libs.common.contracts import TOPICS, Event, StructuredEvent, decode, in_newest_form
+from libs.common.contracts import CONTRACTS, TOPICS, Event, StructuredEvent, decode, in_newest_form
 from libs.common.errors import Kind
 from services.ingest.domain.admission import Accepted, Refused, Rules, admit
 from services.ingest.domain.envelope import read_envelope
+from tests.support.bodies import plain
 from tests.unit.ingest.examples import DATA, NOON, SALE, TICK, a_key, an_event, raw
 
 LIVE = Rules()
@@ -75,7 +76,7 @@ def test_the_examples_leave_no_incoming_type_out() -> None:
 
 
 def as_consumers_see(event: Event) -> Event:
-    event_type, data = in_newest_form(event.type, event.data)
+    event_type, data = in_newest_form(event.type, CONTRACTS[event.type].model_validate(plain(event.data)))
     return replace(event, type=event_type, data=data)
 
 

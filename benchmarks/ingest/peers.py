@@ -1,0 +1,110 @@
+"""What the door is measured against, and the door without a broker: `python -m benchmarks.ingest.peers NAME --port N ...`."""
+
+import argparse
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+import uvicorn
+from aiokafka import AIOKafkaProducer
+from fastapi import FastAPI
+from pydantic import AwareDatetime, BaseModel
+
+from libs.common.contracts.pos import Sale
+from libs.common.errors import UsualError
+from libs.common.persistence import OutboxMessage
+from services.ingest.app import create_app
+from services.ingest.bootstrap import assemble
+from services.ingest.settings import Settings
+
+
+class SaleEvent(BaseModel):
+    """The event as an application declares it to FastAPI."""
+
+    specversion: str
+    id: str
+    source: str
+    type: str
+    time: AwareDatetime
+    data: Sale
+
+
+class Ack(BaseModel):
+    """What a default route answers."""
+
+    accepted: int
+
+
+def fastapi_to_kafka(arguments: argparse.Namespace) -> FastAPI:
+    """FastAPI as its documentation teaches it: models in and out, one awaited send an event."""
+    producers: list[Any] = []
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        async with AIOKafkaProducer(bootstrap_servers=arguments.bootstrap, acks="all") as producer:
+            producers.append(producer)
+            yield
+
+    app = FastAPI(lifespan=lifespan)
+
+    @app.post("/events", status_code=202)
+    async def take(event: SaleEvent) -> Ack:
+        key = event.data.partition_key.encode()
+        await producers[0].send_and_wait(arguments.topic, event.model_dump_json().encode(), key=key)
+        return Ack(accepted=1)
+
+    return app
+
+
+def fastapi_alone(_arguments: argparse.Namespace) -> FastAPI:
+    """The same route without the broker."""
+    app = FastAPI()
+
+    @app.post("/events", status_code=202)
+    async def take(event: SaleEvent) -> Ack:
+        return Ack(accepted=len(event.id[:1]))
+
+    return app
+
+
+class _Acknowledging:
+    """A broker that has everything at once."""
+
+    async def publish(self, messages: Sequence[OutboxMessage]) -> Sequence[UsualError | None]:
+        return [None] * len(messages)
+
+
+def door_alone(_arguments: argparse.Namespace) -> FastAPI:
+    """The door, all but its broker: what it costs to decode, check and answer."""
+    ingest = assemble(Settings())
+    return create_app(replace(ingest, door=replace(ingest.door, publisher=_Acknowledging())))
+
+
+APPS: dict[str, Callable[[argparse.Namespace], FastAPI]] = {
+    "fastapi-to-kafka": fastapi_to_kafka,
+    "fastapi-alone": fastapi_alone,
+    "door-alone": door_alone,
+}
+
+
+def main() -> None:
+    """Serve one of them as the services are served."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("name", choices=APPS)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--bootstrap", default="")
+    parser.add_argument("--topic", default="")
+    arguments = parser.parse_args()
+    uvicorn.run(
+        APPS[arguments.name](arguments),
+        port=arguments.port,
+        loop="uvloop",
+        http="httptools",
+        access_log=False,
+        log_level="error",
+    )
+
+
+if __name__ == "__main__":
+    main()
