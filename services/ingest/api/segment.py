@@ -1,0 +1,159 @@
+"""`POST /v1/track|identify|page|alias|batch`: Segment's HTTP shape, so that its SDKs, and our tracker, need only our address."""
+
+from base64 import b64decode
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, ConfigDict
+from starlette.routing import Route
+
+from libs.common.errors import Forbidden, InvalidInput, Kind, TooLarge
+from libs.common.http.credentials import Credential, Credentials, key_in
+from libs.common.http.problems import STATUS, problem
+from libs.common.ids import random_id
+from libs.common.pseudonyms import Pseudonyms
+from services.ingest.api.body import Limits, read_body
+from services.ingest.api.cross_origin import CrossOriginRoute, check_origin, preflight
+from services.ingest.api.events import API_KEY, Problem
+from services.ingest.domain import segment
+from services.ingest.domain.admission import WEB_WRITE, WRITE
+from services.ingest.domain.intake import Intake, Share
+from services.ingest.handlers import EventResult, FrontDoor
+
+GREATEST_BODY_BYTES = 512_000
+"""What Segment's own SDKs keep to; whoever shows no key before the body may not bring more than this either."""
+_KINDS = ("track", "identify", "page", "alias")
+
+
+class SegmentAnswer(BaseModel):
+    """`success`: every call is in the topics or, where it was invalid, in quarantine; `results` say which, call by call."""
+
+    model_config = ConfigDict(frozen=True)
+
+    success: bool = True
+    results: tuple[EventResult, ...]
+
+
+def segment_router(
+    door: FrontDoor, credentials: Credentials, intake: Intake, limits: Limits, pseudonyms: Pseudonyms
+) -> APIRouter:
+    """The calls one by one, and batches of them; in a browser only for pages that the key names."""
+    ids = segment.Ids(random_id, pseudonyms.value_of)
+    router = APIRouter(route_class=CrossOriginRoute, tags=["segment"], dependencies=[API_KEY])
+    reader = _Reader(
+        credentials, replace(limits, greatest_body_bytes=min(limits.greatest_body_bytes, GREATEST_BODY_BYTES))
+    )
+
+    async def answer(request: Request, kind: str | None) -> Response:
+        with door.metrics.in_flight_requests.track_inprogress(), intake.share() as share:
+            asked, caller = await reader.read(request, kind, share)
+            source = f"segment:{caller.holder}"
+            raws = [raw for call in asked.calls for raw in segment.translate(call, source, ids)]
+            results = await door.accept_events(raws, caller, door="segment", sent_at=asked.sent_at)
+        return _answered(results)
+
+    def serve(kind: str | None, name: str, summary: str) -> None:
+        async def endpoint(request: Request) -> Response:
+            return await answer(request, kind)
+
+        for path in (f"/v1/{name}", f"/v1/{name[0]}"):  # Segment's browser SDK uses the first letter
+            described: dict[str, Any] = {
+                "response_model": SegmentAnswer,
+                "responses": _RESPONSES,
+                "openapi_extra": _REQUEST,
+            }
+            router.add_api_route(
+                path,
+                endpoint,
+                methods=["POST"],
+                name=name,
+                summary=summary,
+                description=_DESCRIPTION,
+                include_in_schema=path == f"/v1/{name}",
+                **described,
+            )
+            router.routes.append(Route(path, preflight, methods=["OPTIONS"], include_in_schema=False))
+
+    for kind in _KINDS:
+        serve(kind, kind, f"One Segment `{kind}` call")
+    serve(None, "batch", "Segment calls of any kind")
+    return router
+
+
+class _Reader:
+    """Reads a request and finds out who sent it; the key may stand in the body, where browsers can set no header."""
+
+    def __init__(self, credentials: Credentials, limits: Limits) -> None:
+        self._credentials = credentials
+        self._limits = limits
+
+    async def read(self, request: Request, kind: str | None, share: Share) -> tuple[segment.Request, Credential]:
+        key = _key_in_headers(request)
+        caller = None if key is None else self._caller(key, request)
+        asked = segment.read_request(await read_body(request, self._limits, share), kind)
+        caller = caller or self._caller(asked.write_key, request)
+        if len(asked.calls) > self._limits.greatest_batch:
+            raise TooLarge(f"a batch may have {self._limits.greatest_batch} calls", slug="batch-too-large")
+        if not asked.calls:
+            raise InvalidInput("a batch needs a call", slug="empty-batch")
+        return asked, caller
+
+    def _caller(self, key: str | None, request: Request) -> Credential:
+        caller = self._credentials.authenticate(key)
+        if not (caller.allows(WRITE) or caller.allows(WEB_WRITE)):
+            raise Forbidden(f"this key lacks the scope {WRITE} or {WEB_WRITE}", slug="missing-scope")
+        check_origin(request, caller)
+        return caller
+
+
+def _key_in_headers(request: Request) -> str | None:
+    """As Segment's SDKs send it: the write key as the user name, the password empty. Or as our own callers do."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return key_in(request)
+    try:
+        return b64decode(token, validate=True).decode().partition(":")[0]
+    except ValueError:
+        return ""
+
+
+def _answered(results: Sequence[EventResult]) -> Response:
+    """As SDKs understand it: they send again after 503, and give up after any 4xx."""
+    listed = [result.model_dump(mode="json", exclude_none=True) for result in results]
+    if any(result.kind is Kind.UNAVAILABLE for result in results):
+        return problem(503, "not-all-acknowledged", "send again what was not accepted", {"results": listed})
+    for result in results:
+        if result.kind is not None and result.status == "refused":
+            return problem(STATUS[result.kind], result.slug or "", result.detail or "", {"results": listed})
+    answer = SegmentAnswer.model_construct(success=True, results=tuple(results))
+    return Response(answer.model_dump_json(exclude_none=True), media_type="application/json")
+
+
+_DESCRIPTION = """Take in what Segment's SDKs send. The key is the write key: as the user name of `Authorization: Basic`, as
+`Bearer`, as `X-Api-Key`, or as `writeKey` in the body. `userId` becomes an account, `anonymousId` a web visitor, both at once also
+link them. `track` knows Products Searched, Product Viewed, Product Added, Product Removed, Checkout Started and Order
+Completed; what it does not know is kept in quarantine. Segment's one-letter paths (`/v1/t`, `/v1/b`, ...) do the same."""
+_WRONG = {
+    400: "The caller left before all was read.",
+    401: "No key, or one that is unknown or out of date.",
+    403: "A key without the scope, or on a page of a site that it does not name; or a call that this key may not make.",
+    408: "The body did not come in time.",
+    413: "A body, batch or call above its limit.",
+    415: "A compressed body.",
+    422: "Not JSON, or a call with a payment card number in it; nothing of that call was kept.",
+    429: "Too many events of this key, or of its store.",
+    503: "The broker did not acknowledge all events in time (`results` says which), or too much is under way (no `results`).",
+}
+_RESPONSES: dict[int | str, dict[str, Any]] = {
+    status: {
+        "description": told,
+        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+    for status, told in _WRONG.items()
+}
+_RESPONSES[422]["model"] = Problem
+_REQUEST: dict[str, Any] = {
+    "requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}
+}
