@@ -13,6 +13,8 @@ from typing import Any, Self
 
 import msgspec
 
+from libs.common.errors import Kind, UsualError
+
 MASK = "[card number]"
 _BETWEEN = r"[ \-\u00a0\u2007\u2009\u202f\u2010-\u2015]"
 _RUN = re.compile(rf"[0-9](?:{_BETWEEN}{{0,3}}[0-9]){{12,}}")
@@ -52,9 +54,19 @@ _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 
 # The fast scan of a document: digits become 0, all else a point; thirteen in a row are then one literal to search for.
 _SHAPE = bytes(_ZERO if chr(byte) in "0123456789" else ord(".") for byte in range(256))
-_LONG_RUN = re.compile(b"0" * _LEAST_DIGITS + b"+")
 _THIRTEEN = b"0" * _LEAST_DIGITS
+_LONG_RUN = re.compile(_THIRTEEN + b"+")
 _BEFORE_GOODS = (b'"gtin":"', b'"gtin": "', b'"item_id":"', b'"item_id": "')
+
+
+class CardNumberFound(UsualError):
+    """A payment card number came in: nothing of what brought it is kept or logged."""
+
+    kind = Kind.UNACCEPTABLE
+    slug = "card-number"
+
+    def __init__(self, pointer: str = "") -> None:
+        super().__init__("a payment card number must not be sent here; nothing was kept", context={"pointer": pointer})
 
 
 def contains_card_number(text: str) -> bool:
@@ -103,6 +115,11 @@ class CardNumberGuard:
         text = _unescaped(raw.decode("utf-8", "replace"))
         return any(not self._is_innocent(text, start, stop) for start, stop in _card_numbers(text))
 
+    def check(self, raw: bytes, *, below: str = "") -> None:
+        """Raises CardNumberFound, with its pointer from `below` on, when a JSON document holds one."""
+        if self.is_in(raw):
+            raise CardNumberFound(below + self.pointer_to(raw))
+
     def is_in_text(self, text: str, field: str = "") -> bool:
         """Whether one text has one; `field` is the name of the member or element that it stands in."""
         if any(form.fullmatch(text) for form in self.allowed) or (_is_goods_field(field) and _is_goods_number(text)):
@@ -118,19 +135,17 @@ class CardNumberGuard:
         return found or ""
 
     def _search(self, value: Any, pointer: str, field: str) -> str | None:
+        if isinstance(value, str | int):
+            return pointer if self.is_in_text(str(value), field) else None
+        below: Iterable[tuple[str, str, Any]] = ()
         if isinstance(value, dict):
-            for name, below in value.items():
-                if contains_card_number(name):
-                    return pointer
-                found = self._search(below, f"{pointer}/{name.replace('~', '~0').replace('/', '~1')}", name)
-                if found is not None:
-                    return found
+            if any(map(contains_card_number, value)):
+                return pointer
+            below = ((name.replace("~", "~0").replace("/", "~1"), name, one) for name, one in value.items())
         elif isinstance(value, list):
-            found_below = (self._search(below, f"{pointer}/{place}", field) for place, below in enumerate(value))
-            return next((found for found in found_below if found is not None), None)
-        elif isinstance(value, str | int) and self.is_in_text(str(value), field):
-            return pointer
-        return None
+            below = ((str(place), field, one) for place, one in enumerate(value))
+        found = (self._search(one, f"{pointer}/{step}", name) for step, name, one in below)
+        return next((place for place in found if place is not None), None)
 
     def _is_innocent(self, text: str, start: int, stop: int) -> bool:
         before = text[max(0, start - 4_000) : start]
@@ -168,15 +183,12 @@ def _is_suspect(raw: bytes, start: int, stop: int) -> bool:
 
 
 def _has_foreign_digits(raw: bytes) -> bool:
-    """Whether digits of another script, or other gaps than ours, stand in it."""
     return any(map(_is_digit_or_gap, set(_NOT_ASCII.findall(raw.decode("utf-8", "replace")))))
 
 
 def _card_numbers(text: str) -> Iterator[tuple[int, int]]:
-    """Where they stand in a text with plain digits; a run in groups may hold one that begins and ends with a group."""
-    if _RUN.search(text) is None:
-        return
-    human = _MACHINE_MADE.sub(lambda made: "x" * len(made[0]), text)
+    """Where they stand in a text with plain digits. A run in groups may hold one that begins and ends with a group."""
+    human = _MACHINE_MADE.sub(lambda made: "x" * len(made[0]), text) if _RUN.search(text) else ""
     for run in _RUN.finditer(human):
         yield from _in_run(human, run.start(), run.end())
 

@@ -13,6 +13,7 @@ class Kind(StrEnum):
     NOT_FOUND = "not_found"
     CONFLICT = "conflict"  # the state says no: 409, or an outcome that is recorded
     TOO_LARGE = "too_large"
+    UNACCEPTABLE = "unacceptable"  # what we must never hold: 422 like invalid, but kept nowhere and never logged
     TOO_MANY = "too_many"
     UNAVAILABLE = "unavailable"  # try again later: 503, or the same offset after a back-off
 

@@ -24,7 +24,7 @@ SCOPES: Mapping[str, frozenset[str]] = {
     ),
 }
 """Who calls the system on this machine, and what each of them may do."""
-_SECRET_OF_PLAYS = "a data set is of nobody, so this need not be secret"
+_SECRET_OF_PLAYS = "a data set is of nobody, so this need not be secret"  # noqa: S105 - says why
 DEMO_CAMPAIGNS = Path(__file__).parents[2] / "deploy" / "campaigns" / "demo.yaml"
 """What a play begins with; a live system begins with none, or with those of a file."""
 READS: Mapping[str, tuple[str, ...]] = {

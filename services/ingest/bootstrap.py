@@ -12,21 +12,25 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from libs.common.clock import Clock, SystemClock
-from libs.common.errors import UsualError
+from libs.common.errors import InvalidInput, UsualError
 from libs.common.http.credentials import Credentials
 from libs.common.observability.health import Check, Health
 from libs.common.persistence import Backoff, OutboxMessage, Timeouts, Transactions, make_engine
 from libs.common.persistence.relay import RelayLoop
+from libs.common.sealing import KeyEncryptionKey
 from libs.common.streaming.errors import BrokerUnavailable
 from libs.common.streaming.producer import Producer
 from services.ingest.domain.clocks import ClockTally
 from services.ingest.domain.duplicates import Window
+from services.ingest.domain.field_policy import FieldPolicy, read_policy
 from services.ingest.domain.intake import Intake
-from services.ingest.handlers import FrontDoor, Mender, Quarantine, Timekeeping, Upkeep
+from services.ingest.domain.personal import Treatments
+from services.ingest.handlers import FrontDoor, Mender, Protection, Quarantine, Sealing, Timekeeping, Upkeep
+from services.ingest.handlers.sealing import KeyRules
 from services.ingest.metrics import IngestMetrics
-from services.ingest.ports import QuarantineStore
+from services.ingest.ports import PersonKeyStore, QuarantineStore
 from services.ingest.settings import Settings
-from services.ingest.store import PostgresQuarantine
+from services.ingest.store import PostgresPersonKeys, PostgresQuarantine
 
 SERVICE = "ingest"
 _CONNECT_PAUSE_SECONDS = 0.5
@@ -89,6 +93,7 @@ class Ingest:
     door: FrontDoor
     quarantine: QuarantineStore
     mender: Mender
+    sealing: Sealing
     upkeep: RelayLoop
     credentials: Credentials
     intake: Intake
@@ -111,8 +116,10 @@ def assemble(settings: Settings, clock: Clock | None = None) -> Ingest:
     )
     quarantine = PostgresQuarantine(Transactions(engine, SERVICE))
     metrics = IngestMetrics(registry, taken_bytes=lambda: intake.taken_bytes)
+    sealing = _sealing(settings, PostgresPersonKeys(Transactions(engine, SERVICE)), clock)
     door = FrontDoor(
         publisher=publisher,
+        protection=Protection(_treatments(settings), sealing),
         quarantine=Quarantine(store=quarantine, metrics=metrics, deadline_seconds=settings.quarantine_deadline_seconds),
         window=Window(events=settings.duplicate_window_events, seconds=settings.duplicate_window_seconds),
         timekeeping=Timekeeping(ClockTally(settings.clock_terminals), metrics, settings.play_mode),
@@ -128,6 +135,7 @@ def assemble(settings: Settings, clock: Clock | None = None) -> Ingest:
         door=door,
         quarantine=quarantine,
         mender=Mender(quarantine, door, clock),
+        sealing=sealing,
         upkeep=_upkeep(quarantine, metrics, clock, settings),
         credentials=Credentials(settings.credentials_file, clock),
         intake=intake,
@@ -150,6 +158,27 @@ async def running(ingest: Ingest) -> AsyncIterator[None]:
         await upkeep
         await ingest.publisher.stop()
         await ingest.engine.dispose()
+
+
+def _treatments(settings: Settings) -> Treatments:
+    """What is done with personal data; raises InvalidInput for a policy or a secret that is none."""
+    path = settings.field_policy_file
+    try:
+        policy = FieldPolicy() if path is None else read_policy(path.read_text())
+    except (OSError, UnicodeError) as error:
+        detail = f"USUAL_FIELD_POLICY_FILE: not readable ({type(error).__name__})"
+        raise InvalidInput(detail, slug="field-policy-invalid") from error
+    return Treatments(policy, settings.pseudonyms(), settings.country)
+
+
+def _sealing(settings: Settings, store: PersonKeyStore, clock: Clock) -> Sealing:
+    kek = KeyEncryptionKey.read(settings.key_encryption_key_file, "USUAL_KEY_ENCRYPTION_KEY_FILE")
+    rules = KeyRules(
+        cached=settings.person_keys_cached,
+        cached_seconds=settings.person_key_cached_seconds,
+        deadline_seconds=settings.person_key_deadline_seconds,
+    )
+    return Sealing(store, kek, clock, rules)
 
 
 def _upkeep(store: QuarantineStore, metrics: IngestMetrics, clock: Clock, settings: Settings) -> RelayLoop:

@@ -23,6 +23,9 @@ class IngestMetrics:
         self.duplicates = counter(
             "events_duplicate_total", "Events that the broker had acknowledged before, not sent again.", "type"
         )
+        self.card_numbers = counter(
+            "card_numbers_refused_total", "Refused for a payment card number; nothing of it was kept.", "door"
+        )
         self.clocks_wrong = counter(
             "clocks_wrong_total",
             "Events whose time was too far off: corrected (they count as on receipt) or quarantined.",

@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
-from libs.common.contracts.values import Currency
+from libs.common.card_numbers import CardNumberGuard
+from libs.common.contracts.values import CountryCode, Currency
 from libs.common.service import Positive, ServiceSettings
 from services.ingest.domain.admission import Rules
 from services.ingest.domain.clocks import ClockRules
@@ -42,11 +43,25 @@ class Settings(ServiceSettings):
     poslog_currency: Currency | None = None
     """What tills take whose POSLog states amounts without a currency."""
 
+    key_encryption_key_file: Path | None = None
+    """The secret under which persons' keys lie in the database; the role `api` needs it."""
+    person_keys_cached: Annotated[int, Field(ge=1)] = 10_000
+    person_key_cached_seconds: Positive = 60.0
+    """So long a deleted key may still seal (it opens nothing any more), and a text can be sealed without the database."""
+    person_key_deadline_seconds: Positive = 0.8
+    field_policy_file: Path | None = None
+    """YAML: what happens to personal fields, per country (docs/privacy.md); without it the built-in policy holds."""
+    country: CountryCode | None = None
+    """Whose field policy holds for keys that name no country."""
+    card_number_exceptions: tuple[str, ...] = ()
+    """Regular expressions of texts that are no card numbers though they look so: the chain's own card numbers. Keep them narrow."""
+
     def rules(self) -> Rules:
         """What this deployment admits."""
         return Rules(
             play_mode=self.play_mode,
             greatest_event_bytes=self.greatest_event_bytes,
+            cards=CardNumberGuard.allowing(self.card_number_exceptions),
             clock=ClockRules(
                 ahead=timedelta(seconds=self.clock_ahead_seconds),
                 far_ahead=timedelta(hours=self.clock_far_ahead_hours),

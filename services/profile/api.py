@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, BaseModel
 
 from libs.common.contracts.values import Key
 from libs.common.http.credentials import require
+from libs.common.pseudonyms import Pseudonyms
 from libs.ranking.state import MomentKind
 from services.profile.handlers.asking import Asking
 from services.profile.handlers.shapes import CustomerView, NextBasket
@@ -43,7 +44,7 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
 }
 
 
-def customers_router(asking: Asking) -> APIRouter:
+def customers_router(asking: Asking, pseudonyms: Pseudonyms) -> APIRouter:
     """Reading customers; every route wants the scope `customers:read`."""
     router = APIRouter(
         prefix="/v1/customers",
@@ -58,8 +59,8 @@ def customers_router(asking: Asking) -> APIRouter:
             Key, Query(description="`kind:value`, for example `loyalty_card:7`", examples=["loyalty_card:7"])
         ],
     ) -> CustomerView:
-        """The same view as by id."""
-        return await asking.customer_with(identifier)
+        """The same view as by id. Behind this door the identifier is a pseudonym."""
+        return await asking.customer_with(pseudonyms.key_of(identifier))
 
     @router.get("/{customer_id}", summary="What is known of a customer")
     async def customer(customer_id: CustomerIdInPath) -> CustomerView:

@@ -14,7 +14,7 @@ from services.profile.store import PostgresProfileStore
 
 
 def create_app(parts: Parts) -> FastAPI:
-    """The application around assembled parts; raises InvalidInput without a credentials file."""
+    """The application around assembled parts; raises InvalidInput without credentials or the secret of pseudonyms."""
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -35,7 +35,7 @@ def create_app(parts: Parts) -> FastAPI:
         metrics=parts.metrics,
         clock=None if parts.settings.play_mode else parts.clock,
     )
-    app.include_router(customers_router(asking))
+    app.include_router(customers_router(asking, parts.settings.pseudonyms()))
     return app
 
 

@@ -18,6 +18,7 @@ from libs.ranking.population import COLUMNS, PopulationState
 from libs.ranking.state import PastVisit, state_of
 from services.offers.domain.campaign import Campaign
 from services.offers.domain.needs import MODEL_NAME
+from tests.support.secrets import PSEUDONYMS, behind_the_door
 
 NOW = datetime(2026, 3, 10, 15, 0, tzinfo=UTC)
 CATEGORIES = ("bread", "cheese", "coffee", "eggs", "fruit", "milk", "pasta", "yoghurt")
@@ -46,7 +47,7 @@ def card(number: int) -> Identifier:
 
 
 def customer_of(number: int) -> str:
-    return derived_id("customer", card(number).key)
+    return derived_id("customer", behind_the_door(card(number)))
 
 
 def an_event(data: Contract, event_id: str, at: datetime = NOW) -> Event:
@@ -116,7 +117,7 @@ def a_snapshot(
     view = ProfileSnapshot(
         customer_id=customer_of(number),
         version=version,
-        identifiers=(card(number),),
+        identifiers=(PSEUDONYMS.of(card(number)),),
         as_of=NOW,
         accepted_at=accepted_at,
         consents=(ConsentInForce(purpose="personal_offers", channel="any", granted=consent),),

@@ -26,6 +26,7 @@ from services.offers.store.campaigns import PostgresCampaigns
 from services.offers.store.read_model import PostgresReadModel
 from tests.support.offers_facts import ITEMS, NOW, a_campaign, a_model, availability, card, catalogue
 from tests.support.postgres import Database
+from tests.support.secrets import SECRET_FILE
 
 CODES = CodeKey(b"a key for tests only, 32 bytes!!")
 PATIENCE_MS = 30_000
@@ -49,6 +50,7 @@ def settings_of(database: Database, credentials: Path, **changes: Any) -> Settin
         "database_url": SecretStr(database.url("offers")),
         "kafka_bootstrap": "127.0.0.1:1",
         "credentials_file": credentials,
+        "pseudonym_key_file": SECRET_FILE,
         "refresh_seconds": 0.2,
         "greatest_deadline_ms": PATIENCE_MS,
         "statement_seconds": 10.0,

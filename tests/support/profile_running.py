@@ -22,6 +22,7 @@ from services.profile.handlers.memory import NeedsLearning, ReturnModel
 from services.profile.settings import Settings
 from services.profile.store import PostgresProfileStore
 from tests.support.postgres import Database
+from tests.support.secrets import SECRET_FILE
 
 
 @dataclass
@@ -116,6 +117,7 @@ def settings_for(database: Database, **changes: Any) -> Settings:
     defaults: dict[str, Any] = {
         "database_url": SecretStr(database.url("profile")),
         "kafka_bootstrap": "127.0.0.1:1",
+        "pseudonym_key_file": SECRET_FILE,
         "partitions_cap": 4,
         "play_mode": True,
     }

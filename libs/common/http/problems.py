@@ -15,6 +15,7 @@ from libs.common.http.rate_limits import RateLimited
 
 STATUS: Mapping[Kind, int] = {
     Kind.INVALID: 422,
+    Kind.UNACCEPTABLE: 422,
     Kind.UNAUTHENTICATED: 401,
     Kind.FORBIDDEN: 403,
     Kind.NOT_FOUND: 404,

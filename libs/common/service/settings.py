@@ -7,6 +7,7 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from libs.common.http.connection_guard import ConnectionLimits
+from libs.common.pseudonyms import Pseudonyms, read_secret
 from libs.common.streaming.settings import StreamSettings
 
 Positive = Annotated[float, Field(gt=0)]
@@ -34,9 +35,15 @@ class ServiceSettings(BaseSettings):
     """That one process serves at a time."""
     credentials_file: Path | None = None
     """API keys; the role `api` needs it."""
+    pseudonym_key_file: Path | None = None
+    """The secret behind pseudonyms (docs/adr/0011), the same for all doors; the role `api` of ingest, profile and offers needs it."""
     play_mode: bool = False
     """Ticks tell the time (docs/adr/0009); else the server's clock does."""
     log_level: str = "INFO"
+
+    def pseudonyms(self) -> Pseudonyms:
+        """What stands for identifiers behind the doors; raises InvalidInput without a secret."""
+        return Pseudonyms(read_secret(self.pseudonym_key_file, "USUAL_PSEUDONYM_KEY_FILE"))
 
     def connection_limits(self) -> ConnectionLimits:
         """What each connection is granted (docs/security.md)."""

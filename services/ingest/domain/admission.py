@@ -7,20 +7,26 @@ from typing import Protocol
 import msgspec
 from pydantic import ValidationError
 
+from libs.common.card_numbers import CardNumberGuard
 from libs.common.contracts import TOPIC_OF_TYPE, Contract, Event, Topic, contract_of, partition_key_of
+from libs.common.contracts.compiled import read_body
 from libs.common.contracts.play import PlayTicked
 from libs.common.contracts.registry import describe
-from libs.common.contracts.topics import INGEST_CATALOG
+from libs.common.contracts.topics import INGEST_CATALOG, INGEST_CONSENT, INGEST_WEB
 from libs.common.errors import Forbidden, InvalidMessage, Kind, TooLarge, UsualError
 from services.ingest.domain.clocks import ClockRules, Told, played
 from services.ingest.domain.duplicates import Fingerprint, fingerprint
 from services.ingest.domain.envelope import Envelope, EventName, read_envelope, read_name
+from services.ingest.domain.personal import check_unsealed
 
 WRITE = "events:write"
+WEB_WRITE = "web:write"
+"""For keys that anybody may read in a page's source: only what a visitor may say."""
 PLAY = "play"
-SCOPES = (WRITE, PLAY)
+SCOPES = (WRITE, WEB_WRITE, PLAY)
 """The scopes that matter here: what is kept of a key with an event that it sent in vain."""
 _OWNER = "ingest"
+_OF_VISITORS = (INGEST_WEB, INGEST_CONSENT)
 _AT_TYPE = {"pointer": "/type"}
 _AT_TIME = {"pointer": "/time"}
 
@@ -49,8 +55,11 @@ class Rules:
     play_mode: bool = False
     greatest_event_bytes: int = 64 * 1024
     clock: ClockRules = field(default_factory=ClockRules)
+    cards: CardNumberGuard = field(default_factory=CardNumberGuard)
     heard_at: datetime | None = None
     """When an event that is sent again from quarantine first came: its clock is judged by that. None: it comes now."""
+    sent_at: datetime | None = None
+    """What the sender's clock said as it sent the request, where its door asks for that: times are put right by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +94,8 @@ def admit(raw: bytes | msgspec.Raw, caller: Caller, rules: Rules, now: datetime)
     try:
         return _admitted(raw, caller, rules, now)
     except UsualError as error:
+        if error.kind is Kind.UNACCEPTABLE:
+            return _forgotten(error, raw, rules)
         name = EventName() if error.kind is Kind.TOO_LARGE else read_name(raw)
         found = error.context
         pointer, rule, skew = str(found.get("pointer", "")), str(found.get("rule", error.slug)), found.get("skew")
@@ -92,18 +103,28 @@ def admit(raw: bytes | msgspec.Raw, caller: Caller, rules: Rules, now: datetime)
         return Refused(name, error.kind, error.slug, error.detail, pointer, bytes(raw), rule, told)
 
 
+def _forgotten(error: UsualError, raw: bytes | msgspec.Raw, rules: Rules) -> Refused:
+    """A refusal that holds nothing of what was sent but the name, and that only where it is clean."""
+    name = read_name(raw)
+    if rules.cards.is_in(msgspec.json.encode(name)):
+        name = EventName()
+    return Refused(name, error.kind, error.slug, error.detail, str(error.context["pointer"]), b"", error.slug)
+
+
 def _admitted(raw: bytes | msgspec.Raw, caller: Caller, rules: Rules, now: datetime) -> Accepted:
     if len(memoryview(raw)) > rules.greatest_event_bytes:
         raise TooLarge(f"an event may have {rules.greatest_event_bytes} bytes", slug="event-too-large")
+    rules.cards.check(bytes(raw))
     envelope = read_envelope(raw)
     model = _contract_of(envelope.type)
     topic = TOPIC_OF_TYPE[envelope.type]
     if topic.owner != _OWNER:
         raise InvalidMessage(f"{envelope.type} does not come in from outside", slug="internal-type", context=_AT_TYPE)
-    _check_scope(model, caller, rules)
+    _check_scope(model, topic, caller, rules)
     told = _told(envelope, rules, now)
     data = _read_body(envelope.data, model)
-    _check_store(data, topic, caller)
+    check_unsealed(bytes(envelope.data), model)
+    _check_store(data, model, topic, caller)
     event = Event(
         id=envelope.id,
         source=envelope.source,
@@ -128,12 +149,13 @@ def _contract_of(event_type: str) -> type[Contract]:
         raise InvalidMessage(error.detail, slug=error.slug, context=_AT_TYPE) from error
 
 
-def _check_scope(model: type[Contract], caller: Caller, rules: Rules) -> None:
+def _check_scope(model: type[Contract], topic: Topic, caller: Caller, rules: Rules) -> None:
     is_tick = model is PlayTicked
     if is_tick and not rules.play_mode:
         raise Forbidden("this deployment does not play data sets", slug="not-in-play-mode", context=_AT_TYPE)
     scope = PLAY if is_tick else WRITE
-    if not caller.allows(scope):
+    may_speak_for_the_web = topic in _OF_VISITORS and caller.allows(WEB_WRITE)
+    if not (caller.allows(scope) or may_speak_for_the_web):
         raise Forbidden(f"this key lacks the scope {scope}", slug="missing-scope", context=_AT_TYPE)
 
 
@@ -144,12 +166,16 @@ def _told(envelope: Envelope, rules: Rules, now: datetime) -> Told:
             raise InvalidMessage("in a play an event must say when it happened", slug="missing-time", context=_AT_TIME)
         return played(envelope.time)
     heard_at = rules.heard_at or now
-    return Told(heard_at) if envelope.time is None else rules.clock.believed(envelope.time, heard_at)
+    if envelope.time is None:
+        return Told(heard_at)
+    if rules.sent_at is not None:  # by the sender's own clock it waited so long; how wrong that clock is does not matter
+        return rules.clock.believed(heard_at - max(rules.sent_at - envelope.time, timedelta()), heard_at)
+    return rules.clock.believed(envelope.time, heard_at)
 
 
 def _read_body(raw: msgspec.Raw, model: type[Contract]) -> Contract:
     try:
-        return model.model_validate_json(bytes(raw))
+        return read_body(model, raw)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False, include_context=False)[0]
         pointer = "/".join(["/data", *(str(step) for step in first["loc"])])
@@ -158,11 +184,11 @@ def _read_body(raw: msgspec.Raw, model: type[Contract]) -> Contract:
         ) from error
 
 
-def _check_store(data: Contract, topic: Topic, caller: Caller) -> None:
+def _check_store(data: Contract, model: type[Contract], topic: Topic, caller: Caller) -> None:
     """A key that is bound to a store speaks for this store only, and never for the whole chain."""
     if caller.may_act_for("*"):
         return
-    declared = getattr(data, "store_id", None) if "store_id" in type(data).model_fields else None
+    declared = getattr(data, "store_id", None) if "store_id" in model.model_fields else None
     if declared is None and topic is INGEST_CATALOG:
         raise Forbidden("master data of the chain needs a key of the chain", slug="wrong-store", context=_AT_TYPE)
     if declared is not None and not caller.may_act_for(declared):

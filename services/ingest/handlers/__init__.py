@@ -2,9 +2,23 @@
 
 from services.ingest.handlers.accepting import FrontDoor
 from services.ingest.handlers.mending import Mender
+from services.ingest.handlers.protecting import Protection
 from services.ingest.handlers.quarantining import Quarantine
 from services.ingest.handlers.results import EventResult, KeyHolder
+from services.ingest.handlers.sealing import PersonKeyGone, PersonKeyUnavailable, Sealing
 from services.ingest.handlers.timekeeping import Timekeeping
 from services.ingest.handlers.upkeep import Upkeep
 
-__all__ = ["EventResult", "FrontDoor", "KeyHolder", "Mender", "Quarantine", "Timekeeping", "Upkeep"]
+__all__ = [
+    "EventResult",
+    "FrontDoor",
+    "KeyHolder",
+    "Mender",
+    "PersonKeyGone",
+    "PersonKeyUnavailable",
+    "Protection",
+    "Quarantine",
+    "Sealing",
+    "Timekeeping",
+    "Upkeep",
+]

@@ -2,16 +2,19 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 import msgspec
 
 from libs.common.clock import Clock
-from libs.common.errors import UsualError
+from libs.common.errors import Kind, UsualError
 from libs.common.persistence import OutboxMessage
 from libs.common.streaming.errors import SendUnknown
 from services.ingest.domain.admission import Accepted, Refused, Rules, admit
 from services.ingest.domain.duplicates import Window
+from services.ingest.domain.personal import Draft
+from services.ingest.handlers.protecting import Protection, apart, plain
 from services.ingest.handlers.quarantining import Keeper
 from services.ingest.handlers.repeats import Repeat, sort_out
 from services.ingest.handlers.results import EventResult, KeyHolder
@@ -25,6 +28,7 @@ class FrontDoor:
     """Takes events in. `window` and `timekeeping` hold what this process has seen; nothing else does."""
 
     publisher: EventPublisher
+    protection: Protection
     quarantine: Keeper
     window: Window
     timekeeping: Timekeeping
@@ -34,25 +38,37 @@ class FrontDoor:
     publish_deadline_seconds: float
 
     async def accept_events(
-        self, raws: Sequence[bytes | msgspec.Raw], caller: KeyHolder, *, door: str = "events"
+        self,
+        raws: Sequence[bytes | msgspec.Raw],
+        caller: KeyHolder,
+        *,
+        door: str = "events",
+        sent_at: datetime | None = None,
     ) -> Sequence[EventResult]:
         """What became of each event, in the order given. A bad one never holds up or fails its neighbours.
 
-        `door` says which shape they came in. Returns within the greater of the two deadlines, whatever the broker and
-        the database do.
+        `door` says which shape they came in, `sent_at` what the sender's clock said as it sent them. Returns within the
+        deadlines of broker and database, whatever both do; only an event with a text to seal waits for one after the other.
         """
         now = self.clock.now()
-        verdicts = [admit(raw, caller, self.rules, now) for raw in raws]
+        rules = self.rules if sent_at is None else replace(self.rules, sent_at=sent_at)
+        verdicts = [admit(raw, caller, rules, now) for raw in raws]
         self.timekeeping.note(verdicts, caller, now)
         fates = sort_out(verdicts, raws, self.window, self.clock.monotonic_seconds())
         accepted = [fate for fate in fates if isinstance(fate, Accepted)]
         refused = [fate for fate in fates if isinstance(fate, Refused)]
         published, kept = await asyncio.gather(
-            self._publish(accepted), self.quarantine.keep(refused, caller, now, door)
+            self._protect_and_publish(accepted, caller), self.quarantine.keep(refused, caller, now, door)
         )
         own = {id(fate): result for fate, result in zip([*accepted, *refused], [*published, *kept], strict=True)}
-        self.metrics.batch_events.observe(len(raws))
+        self._count(refused, len(raws), door)
         return [self._repeated(fate, own) if isinstance(fate, Repeat) else own[id(fate)] for fate in fates]
+
+    def _count(self, refused: Sequence[Refused], events: int, door: str) -> None:
+        self.metrics.batch_events.observe(events)
+        for one in refused:
+            if one.kind is Kind.UNACCEPTABLE:
+                self.metrics.card_numbers.labels(door).inc()
 
     def _repeated(self, repeat: Repeat, own: Mapping[int, EventResult]) -> EventResult:
         """A repeat has the fate of the first: one that the broker had acknowledged, or one of the same request."""
@@ -63,6 +79,25 @@ class FrontDoor:
             return first
         self.metrics.duplicates.labels(event.type).inc()
         return EventResult.model_construct(id=event.id, source=event.source, status="accepted", duplicate=True)
+
+    async def _protect_and_publish(self, accepted: Sequence[Accepted], caller: KeyHolder) -> Sequence[EventResult]:
+        """What needs no key is on its way at once, and waits for nobody's."""
+        ready, waiting = apart(self.protection.draft(accepted, caller.country))
+        now = self._publish([plain(one, draft) for one, draft in ready])
+        if not waiting:
+            return await now
+        published, sealed = await asyncio.gather(now, self._seal_and_publish(waiting))
+        ones = [one for one, _ in (*ready, *waiting)]
+        own = {id(one): result for one, result in zip(ones, (*published, *sealed), strict=True)}
+        return [own[id(one)] for one in accepted]
+
+    async def _seal_and_publish(self, waiting: Sequence[tuple[Accepted, Draft]]) -> Sequence[EventResult]:
+        sealed = await self.protection.seal(waiting)
+        published = iter(await self._publish([one for one in sealed if isinstance(one, Accepted)]))
+        return [
+            next(published) if isinstance(after, Accepted) else self._published(one, after)
+            for (one, _), after in zip(waiting, sealed, strict=True)
+        ]
 
     async def _publish(self, accepted: Sequence[Accepted]) -> Sequence[EventResult]:
         if not accepted:

@@ -74,7 +74,7 @@ def checkout_router(doors: Doors) -> APIRouter:
             checkout_id=request.checkout_id,
             receipt_id=request.receipt_id,
             store_id=request.store_id,
-            identifier=request.customer.key if request.customer else None,
+            identifier=doors.pseudonyms.of(request.customer).key if request.customer else None,
             currency=request.currency,
             item_ids=[line.item_id for line in request.lines],
             slots=request.slots,

@@ -11,6 +11,7 @@ import msgspec
 from libs.common.clock import Clock
 from libs.common.errors import Forbidden
 from libs.common.http.credentials import Credential
+from libs.common.pseudonyms import Pseudonyms
 from services.offers.domain.code import CodeKey
 from services.offers.handlers.checkout import CheckoutDesk
 from services.offers.handlers.knowledge import Knowledge
@@ -29,6 +30,7 @@ class Doors:
     redemptions: Callable[[], AbstractAsyncContextManager[RedemptionStore]]
     campaigns: Callable[[], AbstractAsyncContextManager[CampaignStore]]
     codes: CodeKey
+    pseudonyms: Pseudonyms
     clock: Clock
     metrics: OffersMetrics
     money_clock: MoneyClock

@@ -77,6 +77,7 @@ def door_of(parts: Parts, codes: CodeKey) -> Door:
         redemptions=_unit(parts.transactions, PostgresRedemptions),
         campaigns=_unit(parts.transactions, PostgresCampaigns),
         codes=codes,
+        pseudonyms=settings.pseudonyms(),
         clock=parts.clock,
         money_clock=money_clock_of(parts),
         metrics=parts.metrics,

@@ -43,7 +43,7 @@ class Checkout:
     receipt_id: str
     store_id: str
     identifier: str | None
-    """`kind:value` of what the customer presented."""
+    """`kind:pseudonym` of what the customer presented."""
     currency: str
     item_ids: Sequence[str]
     slots: int

@@ -6,7 +6,6 @@ from dataclasses import replace
 import msgspec
 
 from libs.common.clock import Clock
-from libs.common.errors import NotFound
 from libs.common.persistence import Transaction, Transactions
 from libs.ranking.ranker import LearnedRanker
 from libs.ranking.state import MomentKind
@@ -42,9 +41,7 @@ class Asking:
             return await customer_view(self._store_of(tx), customer_id)
 
     async def customer_with(self, identifier: str) -> CustomerView:
-        """The customer with this identifier (`kind:value`); raises NotFound."""
-        if ":" not in identifier:
-            raise NotFound("an identifier is kind:value", slug="unknown-customer")
+        """The customer with this identifier (`kind:pseudonym`); raises NotFound."""
         return await self.customer(own_customer_id(identifier))
 
     async def next_basket(self, question: Question) -> NextBasket:

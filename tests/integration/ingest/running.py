@@ -21,12 +21,14 @@ from services.ingest.bootstrap import SERVICE, Ingest, assemble
 from services.ingest.settings import Settings
 from tests.support.brokers import Broker
 from tests.support.postgres import Database
+from tests.support.secrets import SECRET_FILE
 from tests.unit.ingest.examples import an_event
 
 CALLERS: Mapping[str, frozenset[str]] = {
     "till": frozenset({"events:write"}),
     "player": frozenset({"events:write", "play"}),
     "office": frozenset({"quarantine:read"}),
+    "mender": frozenset({"quarantine:read", "quarantine:write"}),
 }
 
 
@@ -71,6 +73,8 @@ def settings_for(database: Database, broker: Broker, folder: Path, **changes: An
         kafka_idempotence=broker.idempotence,
         partitions_cap=4,
         credentials_file=folder / "credentials.json",
+        pseudonym_key_file=SECRET_FILE,
+        key_encryption_key_file=SECRET_FILE,
         **changes,
     )
 

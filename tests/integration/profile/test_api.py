@@ -25,6 +25,7 @@ from tests.support.profile_events import (
     visitor,
 )
 from tests.support.profile_running import RunningProfile, running_profile
+from tests.support.secrets import PSEUDONYMS
 
 
 @asynccontextmanager
@@ -43,14 +44,15 @@ async def asking(profile: RunningProfile, folder: Path, scope: str = "customers:
 
 async def test_a_customer_is_found_by_every_identifier_and_old_id(database: Database, tmp_path: Path) -> None:
     async with running_profile(database) as profile, asking(profile, tmp_path) as client:
-        await profile.take([*a_catalogue(), a_sale("r1", card(1)), a_view("w1", visitor(1)), an_answer("a1", card(1))])
-        await profile.take([a_link("l1", card(1), visitor(1), day=1), a_consent("c1", visitor(1))])
+        shopper, guest = PSEUDONYMS.of(card(1)), PSEUDONYMS.of(visitor(1))
+        await profile.take([*a_catalogue(), a_sale("r1", shopper), a_view("w1", guest), an_answer("a1", shopper)])
+        await profile.take([a_link("l1", shopper, guest, day=1), a_consent("c1", guest)])
         await profile.fold_all()
         ways = [
             "/v1/customers?identifier=loyalty_card:1",
             "/v1/customers?identifier=web_visitor:1",
-            f"/v1/customers/{own_customer_id(card(1).key)}",
-            f"/v1/customers/{own_customer_id(visitor(1).key)}",
+            f"/v1/customers/{own_customer_id(shopper.key)}",
+            f"/v1/customers/{own_customer_id(guest.key)}",
         ]
         answers = [(await client.get(way)).json() for way in ways]
         assert all(answer == answers[0] for answer in answers)

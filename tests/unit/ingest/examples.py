@@ -15,13 +15,20 @@ from libs.common.contracts import TOPIC_OF_TYPE, decode
 from libs.common.errors import UsualError
 from libs.common.http.credentials import Credential
 from libs.common.persistence import OutboxMessage
+from libs.common.sealing import KeyEncryptionKey
 from services.ingest.domain.admission import Rules
 from services.ingest.domain.clocks import ClockTally
 from services.ingest.domain.duplicates import Window
-from services.ingest.handlers import FrontDoor, Mender, Quarantine, Timekeeping
+from services.ingest.domain.field_policy import FieldPolicy
+from services.ingest.domain.personal import Treatments
+from services.ingest.handlers import FrontDoor, Mender, Protection, Quarantine, Sealing, Timekeeping
+from services.ingest.handlers.sealing import KeyRules
 from services.ingest.metrics import IngestMetrics
+from tests.support.secrets import PSEUDONYMS, SECRET_FILE
+from tests.unit.ingest.in_memory_person_keys import InMemoryPersonKeys
 from tests.unit.ingest.in_memory_quarantine import InMemoryQuarantine
 
+KEK = KeyEncryptionKey.read(SECRET_FILE, "SECRET_FILE")
 SALE = "usual.pos.sale.v1"
 TICK = "usual.play.tick.v1"
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -119,6 +126,8 @@ class Door:
 
     publisher: InMemoryPublisher = field(default_factory=InMemoryPublisher)
     quarantine: InMemoryQuarantine = field(default_factory=InMemoryQuarantine)
+    person_keys: InMemoryPersonKeys = field(default_factory=InMemoryPersonKeys)
+    policy: FieldPolicy = field(default_factory=FieldPolicy)
     rules: Rules = field(default_factory=Rules)
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     window: Window = field(default_factory=lambda: Window(events=100, seconds=600.0))
@@ -126,8 +135,11 @@ class Door:
     def __post_init__(self) -> None:
         metrics = IngestMetrics(self.registry, taken_bytes=lambda: 0)
         self.clock = FixedClock(NOON)
+        keys = KeyRules(deadline_seconds=0.05)
+        self.sealing = Sealing(self.person_keys, KEK, self.clock, keys)
         self.front = FrontDoor(
             publisher=self.publisher,
+            protection=Protection(Treatments(self.policy, PSEUDONYMS), self.sealing),
             quarantine=Quarantine(store=self.quarantine, metrics=metrics, deadline_seconds=0.05),
             window=self.window,
             timekeeping=Timekeeping(ClockTally(terminals=10), metrics, self.rules.play_mode),

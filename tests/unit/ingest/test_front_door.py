@@ -11,7 +11,8 @@ from libs.common.contracts import decode
 from libs.common.errors import Kind
 from libs.common.streaming.errors import BrokerUnavailable, SendRefused, SendUnknown
 from services.ingest.handlers import EventResult
-from tests.unit.ingest.examples import NOON, SALE, Door, InMemoryPublisher, a_key, an_event, raw
+from tests.support.secrets import behind_the_door
+from tests.unit.ingest.examples import CARD, NOON, SALE, Door, InMemoryPublisher, a_key, an_event, raw
 from tests.unit.ingest.in_memory_quarantine import InMemoryQuarantine
 
 INVALID = {"currency": "usd"}
@@ -40,7 +41,7 @@ async def test_an_accepted_event_goes_to_its_topic_by_its_key_and_says_when_it_c
     door = Door()
     await offer(door, an_event())
     (message,) = door.publisher.published
-    assert (message.topic, message.key) == ("ingest.pos.v1", b"loyalty_card:7")
+    assert (message.topic, message.key) == ("ingest.pos.v1", behind_the_door(CARD).encode())
     assert decode(message.headers, message.value).received_at == NOON
 
 
@@ -81,7 +82,11 @@ async def test_what_the_broker_did_not_acknowledge_is_never_called_accepted() ->
 
 
 async def test_one_partition_that_is_down_fails_no_other() -> None:
-    door = Door(publisher=InMemoryPublisher(failure=SendUnknown("late"), failing_keys=frozenset({b"loyalty_card:7"})))
+    door = Door(
+        publisher=InMemoryPublisher(
+            failure=SendUnknown("late"), failing_keys=frozenset({behind_the_door(CARD).encode()})
+        )
+    )
     late, fine = await offer(
         door, an_event(), an_event(id="e2", data={"customer": {"kind": "loyalty_card", "value": "8"}})
     )

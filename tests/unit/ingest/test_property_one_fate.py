@@ -14,6 +14,7 @@ from tests.support.ingest_journal import Answered, Entry, Status
 from tests.support.ingest_laws import Found, broken_laws
 from tests.support.ingest_memory import Answer, MemoryWorker, UnreliableBroker
 from tests.support.ingest_plan import Plan, Planned
+from tests.support.secrets import behind_the_door
 from tests.unit.ingest.examples import NOON, Door, a_key
 from tests.unit.ingest.in_memory_quarantine import InMemoryQuarantine
 
@@ -84,7 +85,7 @@ class Shop:
             facets=self.worker.facets,
         )
         journals = [self.journal] if serial else [[entry] for entry in self.journal]
-        return broken_laws(journals, found, str)
+        return broken_laws(journals, found, behind_the_door)
 
     def _door(self) -> FrontDoor:
         return replace(Door(quarantine=self.quarantine).front, publisher=self.topics)
