@@ -1,5 +1,7 @@
 """What contracts say of personal data: which fields hold it, where identifiers are, what may travel sealed."""
 
+from typing import Annotated
+
 import pytest
 from pydantic import BaseModel, ValidationError
 
@@ -8,7 +10,7 @@ from libs.common.contracts.consent import IdentityLinked
 from libs.common.contracts.feedback import SurveyAnswered
 from libs.common.contracts.pos import Sale
 from libs.common.contracts.profile import ProfileSnapshot
-from libs.common.contracts.values import Comment, Identifier
+from libs.common.contracts.values import Comment, Identifier, Text
 from libs.common.contracts.web import PageViewed, Searched
 
 SEALED = "sealed:v1:"
@@ -16,6 +18,7 @@ SEALED = "sealed:v1:"
 
 class _Note(BaseModel):
     words: Comment
+    place: Annotated[Text | None, Personal.DIRECT] = None
     by: Identifier | None = None
 
 
@@ -38,7 +41,10 @@ def test_identifiers_are_found_wherever_they_stand() -> None:
 
 
 def test_a_star_stands_for_every_item_of_a_list() -> None:
-    assert personal_fields(_Notebook) == ((("notes", "*", "words"), Personal.FREE_TEXT),)
+    assert personal_fields(_Notebook) == (
+        (("notes", "*", "words"), Personal.FREE_TEXT),
+        (("notes", "*", "place"), Personal.DIRECT),
+    )
     assert identifier_fields(_Notebook) == (("notes", "*", "by"),)
 
 
