@@ -13,7 +13,7 @@ mkdir -p "$keys"
 chmod 700 "$secrets"
 chmod 755 "$keys"
 
-for name in postgres_password grafana_password voucher_key; do
+for name in postgres_password grafana_password voucher_key pseudonym_key key_encryption_key; do
   [ -e "$secrets/$name" ] || random >"$secrets/$name"
 done
 

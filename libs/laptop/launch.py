@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from libs.common.http.credentials import new_key, write_credentials
+from libs.common.pseudonyms import Pseudonyms, read_secret
 
 PARTITIONS_CAP = 2
 """One worker process of each service runs here: more partitions would only make smaller batches (broker CPU -26 %)."""
@@ -145,6 +146,10 @@ class Keys:
     def pseudonym_key(self, *, play: bool) -> Path:
         """The secret behind pseudonyms. All plays share one: two plays of a slice must end in the same digest."""
         return self.folder / ("pseudonym_key_of_plays" if play else "pseudonym_key")
+
+    def pseudonyms(self, *, play: bool) -> Pseudonyms:
+        """What the services make of identifiers; raises InvalidInput before `make`."""
+        return Pseudonyms(read_secret(self.pseudonym_key(play=play), "pseudonym key"))
 
     @property
     def _secrets(self) -> Path:

@@ -1,7 +1,7 @@
 """What the journal says the databases must hold: exact where a door answered, a range where nobody knows. Pure."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TypeVar
@@ -35,7 +35,7 @@ class Ledger:
     """Expected effects, by who must show them."""
 
     receipts: dict[str, Range] = field(default_factory=lambda: defaultdict(Range))
-    """Receipts by identifier."""
+    """Receipts by identifier, as the tables have it."""
     amounts_cents: dict[str, Range] = field(default_factory=lambda: defaultdict(Range))
     sold_units: dict[tuple[str, str], Range] = field(default_factory=lambda: defaultdict(Range))
     """Units by (store, item)."""
@@ -47,8 +47,11 @@ class Ledger:
     checkouts_unknown: int = 0
 
 
-def expect(entries: Iterable[Entry]) -> Ledger:
-    """The ledger of a journal. An event that was sent twice counts once; an answer heals an earlier unknown."""
+def expect(entries: Iterable[Entry], known_as: Callable[[str], str] = str) -> Ledger:
+    """The ledger of a journal. An event that was sent twice counts once; an answer heals an earlier unknown.
+
+    `known_as` makes of an identifier what the tables behind the doors hold.
+    """
     ledger = Ledger()
     sent: dict[EventName, Sent] = {}
     status: dict[EventName, str] = {}
@@ -69,7 +72,7 @@ def expect(entries: Iterable[Entry]) -> Ledger:
         said = status.get(name, "unknown")
         if said != "fail":
             ledger.events[name] = said == "ok"
-            _effects(ledger, event, certain=said == "ok")
+            _effects(ledger, event, known_as, certain=said == "ok")
     return ledger
 
 
@@ -80,10 +83,11 @@ def _redeemed(ledger: Ledger, entry: Redeemed) -> None:
         ledger.perhaps_redeemed.add(entry.voucher_id)
 
 
-def _effects(ledger: Ledger, event: Sent, *, certain: bool) -> None:
+def _effects(ledger: Ledger, event: Sent, known_as: Callable[[str], str], *, certain: bool) -> None:
     if event.customer is not None and event.type == SALE:
-        ledger.receipts[event.customer].add(1, certain=certain)
-        ledger.amounts_cents[event.customer].add(event.amount_cents, certain=certain)
+        identifier = known_as(event.customer)
+        ledger.receipts[identifier].add(1, certain=certain)
+        ledger.amounts_cents[identifier].add(event.amount_cents, certain=certain)
     for item_id, units in event.units.items():
         ledger.sold_units[event.store or "", item_id].add(Decimal(units), certain=certain)
 

@@ -114,9 +114,10 @@ class RunningSystem:
 
     def ledgers(self, starts: Sequence[int]) -> tuple[Ledger, InThisLog]:
         """What the journals say in all, and what of it the present log must hold: what was written after `starts`."""
-        whole = expect(_entries(self.journals, [0] * len(starts), [None] * len(starts)))
-        earlier = expect(_entries(self.journals, [0] * len(starts), starts))
-        recent = expect(_entries(self.journals, starts, [None] * len(starts)))
+        known_as = Keys(self.state.path).pseudonyms(play=True).key_of
+        whole = expect(_entries(self.journals, [0] * len(starts), [None] * len(starts)), known_as)
+        earlier = expect(_entries(self.journals, [0] * len(starts), starts), known_as)
+        recent = expect(_entries(self.journals, starts, [None] * len(starts)), known_as)
         return whole, InThisLog.of(whole, earlier, recent)
 
 

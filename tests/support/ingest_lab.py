@@ -55,7 +55,7 @@ class IngestLab(System):
 
     def known_as(self, identifier: str) -> str:
         """What topics and tables hold in place of an identifier that a client sent."""
-        return identifier
+        return self.keys.pseudonyms(play=self._play).key_of(identifier)
 
     async def kill_for(self, process: Service, seconds: float) -> None:
         """Kill a process at once and start it again after a while."""
