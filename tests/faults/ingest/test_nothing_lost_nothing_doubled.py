@@ -60,7 +60,7 @@ class Load:
 
 @pytest.mark.parametrize("seed", SEEDS)
 async def test_whatever_dies_under_load_each_event_has_its_one_fate(
-    lab: IngestLab, tmp_path: Path, seed: int, request: pytest.FixtureRequest
+    lab: IngestLab, tmp_path: Path, seed: int, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
 ) -> None:
     faults = schedule(seed)
     load = Load(lab, tmp_path, seed)
@@ -81,7 +81,8 @@ async def test_whatever_dies_under_load_each_event_has_its_one_fate(
         f"{len(book.offered)} events ({len(book.offered) - len(book.valid)} invalid), answers {dict(book.answers)}",
         f"{len(found.records)} records, {found.repeats} of them repeats; {entered} sales while PostgreSQL was away",
     ]
-    request.config.get_terminal_writer().line("\n" + "\n".join(told))
+    with capsys.disabled():
+        request.config.get_terminal_writer().line("\n" + "\n".join(told))
     broken = broken_laws(journals, found, lab.known_as)
     assert not broken, "\n".join([*told, *broken])
     assert entered > 20 * DATABASE_AWAY_SECONDS, f"sales must enter while PostgreSQL is away: {told}"
