@@ -20,6 +20,7 @@ import services.offers.settings
 import services.profile.app
 import services.profile.bootstrap
 import services.profile.settings
+from libs.common.http.connection_guard import ConnectionMetrics
 from libs.common.http.request_metrics import RequestMetrics
 from libs.common.persistence import RelayMetrics
 from libs.common.streaming import Consumer, StreamMetrics, Subscription, Worker
@@ -108,6 +109,7 @@ def metrics_page() -> Mapping[str, str]:
     """Every metric: what all processes have, what consumers and relays have, what each service adds."""
     requests, streams = CollectorRegistry(), CollectorRegistry()
     RequestMetrics(FastAPI(), requests)
+    ConnectionMetrics(requests)
     StreamMetrics(streams)
     RelayMetrics(streams)
     lines = [

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from libs.common.clock import Clock, SystemClock
 from libs.common.errors import InvalidInput, UsualError
 from libs.common.http.credentials import Credentials
+from libs.common.http.rate_limits import RateLimits
 from libs.common.observability.health import Check, Health
 from libs.common.persistence import Backoff, OutboxMessage, Timeouts, Transactions, make_engine
 from libs.common.persistence.relay import RelayLoop
@@ -121,6 +122,7 @@ def assemble(settings: Settings, clock: Clock | None = None) -> Ingest:
         publisher=publisher,
         protection=Protection(_treatments(settings), sealing),
         quarantine=Quarantine(store=quarantine, metrics=metrics, deadline_seconds=settings.quarantine_deadline_seconds),
+        rates=RateLimits(settings.rates(), clock, registry),
         window=Window(events=settings.duplicate_window_events, seconds=settings.duplicate_window_seconds),
         timekeeping=Timekeeping(ClockTally(settings.clock_terminals), metrics, settings.play_mode),
         clock=clock,

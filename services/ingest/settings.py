@@ -9,6 +9,7 @@ from pydantic import Field
 
 from libs.common.card_numbers import CardNumberGuard
 from libs.common.contracts.values import CountryCode, Currency
+from libs.common.http.rate_limits import Rates
 from libs.common.service import Positive, ServiceSettings
 from services.ingest.domain.admission import Rules
 from services.ingest.domain.clocks import ClockRules
@@ -27,6 +28,11 @@ class Settings(ServiceSettings):
     greatest_event_bytes: Annotated[int, Field(ge=1)] = 64 * 1024
     in_flight_bytes: Annotated[int, Field(ge=1)] = 64_000_000
     """Bodies under way in one process; above this a request is sent away with `Retry-After`."""
+    key_events_per_second: Annotated[float, Field(ge=0)] = 50_000.0
+    """For each key that has no rate of its own; 0 is no limit."""
+    store_events_per_second: Annotated[float, Field(ge=0)] = 200_000.0
+    """For all keys together that are bound to a store."""
+    rate_burst_seconds: Annotated[int, Field(ge=1)] = 2
     clock_ahead_seconds: Positive = 300.0
     """A clock that is ahead by less is believed."""
     clock_far_ahead_hours: Positive = 36.0
@@ -55,6 +61,14 @@ class Settings(ServiceSettings):
     """Whose field policy holds for keys that name no country."""
     card_number_exceptions: tuple[str, ...] = ()
     """Regular expressions of texts that are no card numbers though they look so: the chain's own card numbers. Keep them narrow."""
+
+    def rates(self) -> Rates:
+        """How fast events may come in (docs/security.md)."""
+        return Rates(
+            key_per_second=self.key_events_per_second,
+            store_per_second=self.store_events_per_second,
+            burst_seconds=self.rate_burst_seconds,
+        )
 
     def rules(self) -> Rules:
         """What this deployment admits."""

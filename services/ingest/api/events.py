@@ -62,6 +62,7 @@ def events_router(door: FrontDoor, credentials: Credentials, intake: Intake, lim
         type's `data` is at `/v1/schemas/{type}`.
         """
         caller = _caller(credentials, request)
+        door.rates.take(caller, 0)  # who is over its rate is sent away before its body is read
         with door.metrics.in_flight_requests.track_inprogress(), intake.share() as share:
             body = await read_body(request, limits, share)
             if _is_batch(request, body):
@@ -130,6 +131,7 @@ _WRONG: Mapping[int, str] = {
     413: "A body, batch or event above its limit; found before it is buffered where its length is declared.",
     415: "Another media type, or a compressed body.",
     422: "Not JSON, or a lone event that is invalid; it is in quarantine under `quarantine_id`.",
+    429: "Too many events of this key, or of its store, in a short time; nothing of the request was taken.",
     503: "The broker did not acknowledge all events in time (`results` says which), or too much is under way (no `results`).",
 }
 _RESPONSES: dict[int | str, dict[str, Any]] = {

@@ -9,6 +9,7 @@ import msgspec
 
 from libs.common.clock import Clock
 from libs.common.errors import Kind, UsualError
+from libs.common.http.rate_limits import RateLimits
 from libs.common.persistence import OutboxMessage
 from libs.common.streaming.errors import SendUnknown
 from services.ingest.domain.admission import Accepted, Refused, Rules, admit
@@ -30,6 +31,7 @@ class FrontDoor:
     publisher: EventPublisher
     protection: Protection
     quarantine: Keeper
+    rates: RateLimits
     window: Window
     timekeeping: Timekeeping
     clock: Clock
@@ -49,7 +51,10 @@ class FrontDoor:
 
         `door` says which shape they came in, `sent_at` what the sender's clock said as it sent them. Returns within the
         deadlines of broker and database, whatever both do; only an event with a text to seal waits for one after the other.
+
+        Raises RateLimited for a key or a store that brings too many: then nothing of them was looked at.
         """
+        self.rates.take(caller, len(raws))
         now = self.clock.now()
         rules = self.rules if sent_at is None else replace(self.rules, sent_at=sent_at)
         verdicts = [admit(raw, caller, rules, now) for raw in raws]

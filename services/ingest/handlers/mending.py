@@ -26,6 +26,8 @@ class Sender:
     store_id: str
     rights: tuple[str, ...]
     country: str | None
+    events_per_second: float | None = 0.0
+    """Whoever mends is not slowed down by the rate of the key that first sent it."""
 
     def allows(self, scope: str) -> bool:
         """Whether the key carried `scope` then."""

@@ -17,6 +17,11 @@ class KeyHolder(Caller, Protocol):
         ...
 
     @property
+    def events_per_second(self) -> float | None:
+        """Its own rate limit; None: the deployment's, 0: none."""
+        ...
+
+    @property
     def country(self) -> str | None:
         """Whose field policy holds, ISO 3166-1 alpha-2; None: the deployment's."""
         ...

@@ -14,6 +14,7 @@ from libs.common.clock import FixedClock
 from libs.common.contracts import TOPIC_OF_TYPE, decode
 from libs.common.errors import UsualError
 from libs.common.http.credentials import Credential
+from libs.common.http.rate_limits import RateLimits, Rates
 from libs.common.persistence import OutboxMessage
 from libs.common.sealing import KeyEncryptionKey
 from services.ingest.domain.admission import Rules
@@ -130,6 +131,7 @@ class Door:
     policy: FieldPolicy = field(default_factory=FieldPolicy)
     rules: Rules = field(default_factory=Rules)
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+    rates: Rates = field(default_factory=lambda: Rates(key_per_second=0, store_per_second=0, burst_seconds=1))
     window: Window = field(default_factory=lambda: Window(events=100, seconds=600.0))
 
     def __post_init__(self) -> None:
@@ -141,6 +143,7 @@ class Door:
             publisher=self.publisher,
             protection=Protection(Treatments(self.policy, PSEUDONYMS), self.sealing),
             quarantine=Quarantine(store=self.quarantine, metrics=metrics, deadline_seconds=0.05),
+            rates=RateLimits(self.rates, self.clock, self.registry),
             window=self.window,
             timekeeping=Timekeeping(ClockTally(terminals=10), metrics, self.rules.play_mode),
             clock=self.clock,

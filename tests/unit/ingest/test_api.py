@@ -263,7 +263,7 @@ async def test_anybody_may_read_what_an_event_must_look_like(client: AsyncClient
 async def test_the_description_of_the_hot_route_leaves_nothing_out(client: AsyncClient) -> None:
     described = (await client.get("/openapi.json")).json()
     route = described["paths"]["/v1/events"]["post"]
-    assert set(route["responses"]) == {"202", "401", "403", "408", "413", "415", "422", "503"}
+    assert set(route["responses"]) == {"202", "400", "401", "403", "408", "413", "415", "422", "429", "503"}
     assert set(route["requestBody"]["content"]) == {*ONE.values(), *BATCH.values(), "application/json"}
     assert route["security"] == [{"APIKeyHeader": []}]
     text = json.dumps(described)
