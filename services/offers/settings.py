@@ -30,3 +30,5 @@ class Settings(ServiceSettings):
     """How often campaigns, catalogue and model are looked at for changes."""
     expiry_seconds: Positive = 5.0
     """How often a live deployment looks for vouchers whose time is over."""
+    inbox_kept_days: Annotated[int, Field(ge=1)] = 35
+    """How long the id of a return or void is remembered; longer than any repeat can take."""

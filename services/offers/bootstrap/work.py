@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 from libs.common.contracts.topics import PROFILE_SNAPSHOTS
 from libs.common.persistence import Housekeeping, OutboxRelay, Transaction, stored_offsets
@@ -48,7 +49,12 @@ def worker_of(parts: Parts) -> Worker:
     rounds: list[RelayLoop | FeedWatch | Housekeeping] = [
         _every(_MEASURE_SECONDS, "measure", measure_round(parts), parts),
         FeedWatch(parts, Cluster(runtime.settings)),
-        Housekeeping(parts.transactions, clock=parts.clock, backoff=parts.backoff),
+        Housekeeping(
+            parts.transactions,
+            clock=parts.clock,
+            backoff=parts.backoff,
+            window=timedelta(days=parts.settings.inbox_kept_days),
+        ),
     ]
     if not parts.settings.play_mode:
         rounds.append(_every(parts.settings.expiry_seconds, "expiry", expiry_round(parts), parts))

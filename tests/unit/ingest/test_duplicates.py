@@ -17,13 +17,13 @@ from tests.unit.ingest.examples import NOON, SALE, Door, InMemoryPublisher, a_ke
 
 INVALID = {"currency": "usd"}
 OTHER = {"customer": {"kind": "loyalty_card", "value": "8"}}
+CONTENTS: Mapping[str, Mapping[str, Any]] = {"same": {}, "other": OTHER, "invalid": INVALID}
 LAW = settings(derandomize=True, deadline=None, max_examples=300)
 NAMES = st.sampled_from("abcdef")
 
 
 def offered(name: str, content: str) -> dict[str, Any]:
-    data: Mapping[str, Any] = {"same": {}, "other": OTHER, "invalid": INVALID}[content]
-    return an_event(id=name, data=data)
+    return an_event(id=name, data=CONTENTS[content])
 
 
 async def offer(door: Door, *events: dict[str, Any]) -> Sequence[EventResult]:
