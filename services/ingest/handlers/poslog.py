@@ -7,7 +7,7 @@ from datetime import date
 
 from pydantic import BaseModel, ConfigDict
 
-from libs.common.card_numbers import CardNumberGuard
+from libs.common.card_numbers import CardNumberFound, CardNumberGuard
 from services.ingest.domain.admission import Refused
 from services.ingest.domain.envelope import EventName
 from services.ingest.domain.poslog import Assumed, Mapped, Poslog, XmlLimits, read_poslog
@@ -71,6 +71,8 @@ class PoslogDoor:
         """What became of each transaction. A broken one is kept as it came, and costs its neighbours nothing."""
         broken = [one for one in poslog.transactions if one.fault is not None]
         kept = [one for one in broken if one.raw]
+        cards = sum(isinstance(one.fault, CardNumberFound) for one in broken)
+        self.door.metrics.card_numbers.labels(DOOR).inc(cards)
         told, outcomes = await asyncio.gather(
             self._events(poslog, caller),
             self.door.quarantine.keep([_refused(one) for one in kept], caller, self.door.clock.now(), DOOR),
