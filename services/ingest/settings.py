@@ -1,5 +1,6 @@
 """What a deployment may set for this service; filled from the environment by `__main__` alone."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
@@ -9,10 +10,13 @@ from pydantic import Field
 
 from libs.common.card_numbers import CardNumberGuard
 from libs.common.contracts.values import CountryCode, Currency
+from libs.common.http.connection_guard import ConnectionLimits
 from libs.common.http.rate_limits import Rates
 from libs.common.service import Positive, ServiceSettings
 from services.ingest.domain.admission import Rules
 from services.ingest.domain.clocks import ClockRules
+
+_CONNECTION_GRACE_SECONDS = 5.0
 
 
 class Settings(ServiceSettings):
@@ -61,6 +65,13 @@ class Settings(ServiceSettings):
     """Whose field policy holds for keys that name no country."""
     card_number_exceptions: tuple[str, ...] = ()
     """Regular expressions of texts that are no card numbers though they look so: the chain's own card numbers. Keep them narrow."""
+
+    def connection_limits(self) -> ConnectionLimits:
+        """The door watches over its bodies itself; the connection only steps in when it did not."""
+        limits = super().connection_limits()
+        return replace(
+            limits, body_seconds=max(limits.body_seconds, self.body_deadline_seconds + _CONNECTION_GRACE_SECONDS)
+        )
 
     def rates(self) -> Rates:
         """How fast events may come in (docs/security.md)."""
