@@ -72,7 +72,8 @@ async def _rounds(folder: Path, rounds: int, seconds: int, karapace: Karapace | 
                     results[one.name, connections].append(found)
                     print(
                         f"round {number}/{rounds}  {one.name:<30} c{connections:<3}"
-                        f" {found.events_per_second:>8,.0f} events/s {found.cpu_us_per_event:>7.1f} us CPU an event",
+                        f" {found.events_per_second:>8,.0f} events/s {found.cpu_us_per_event:>7.1f} us CPU an event"
+                        + (f"  {found.refused} requests refused" if found.refused else ""),
                         flush=True,
                     )
     return results

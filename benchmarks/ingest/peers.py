@@ -1,6 +1,7 @@
 """What the door is measured against, and the door without a broker: `python -m benchmarks.ingest.peers NAME --port N ...`."""
 
 import argparse
+import gc
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -96,6 +97,7 @@ def main() -> None:
     parser.add_argument("--bootstrap", default="")
     parser.add_argument("--topic", default="")
     arguments = parser.parse_args()
+    gc.freeze()  # as the services do
     uvicorn.run(
         APPS[arguments.name](arguments),
         port=arguments.port,

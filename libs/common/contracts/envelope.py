@@ -89,7 +89,8 @@ def format_moment(at: datetime) -> str:
     """`at` in UTC as RFC 3339 with microseconds; raises ValueError when it has no zone."""
     if at.tzinfo is None:
         raise ValueError("a moment needs a time zone")
-    return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    in_utc = at if at.tzinfo is UTC else at.astimezone(UTC)
+    return in_utc.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def parse_moment(text: str) -> datetime:

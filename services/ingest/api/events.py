@@ -114,7 +114,7 @@ def _single_answer(result: EventResult) -> Response:
 
 
 def _taken(results: Sequence[EventResult]) -> Response:
-    answer = EventsAnswer.model_construct(results=tuple(results))
+    answer = EventsAnswer(results=tuple(results))
     return Response(answer.model_dump_json(exclude_none=True), status_code=202, media_type="application/json")
 
 
