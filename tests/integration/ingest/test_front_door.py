@@ -14,7 +14,6 @@ from tests.integration.ingest.running import RunningDoor, a_recent_event, new_id
 from tests.support.brokers import Broker
 from tests.support.postgres import Database
 from tests.support.secrets import behind_the_door
-from tests.support.secrets import behind_the_door
 from tests.unit.ingest.examples import CARD, NOON, TICK, an_event
 
 INVALID = {"currency": "usd"}
