@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from fastapi import APIRouter, FastAPI
 
@@ -43,11 +44,13 @@ def create_app(ingest: Ingest) -> FastAPI:
         greatest_batch=settings.greatest_batch,
         body_deadline_seconds=settings.body_deadline_seconds,
     )
-    app.add_middleware(
-        RefuseCardNumbers,
-        guard=ingest.door.rules.cards,
-        refused=ingest.door.metrics.card_numbers,
-        greatest_body_bytes=limits.greatest_body_bytes,
+    app.surround(
+        partial(
+            RefuseCardNumbers,
+            guard=ingest.door.rules.cards,
+            refused=ingest.door.metrics.card_numbers,
+            greatest_body_bytes=limits.greatest_body_bytes,
+        )
     )
     app.state.credentials = ingest.credentials
     app.include_router(events_router(ingest.door, ingest.credentials, ingest.intake, limits))

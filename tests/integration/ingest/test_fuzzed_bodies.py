@@ -1,8 +1,10 @@
 """Whatever is sent to a real door, it lives, says what is wrong in documented words, and keeps its size."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -19,14 +21,9 @@ ROUNDS = 2
 MAY_GROW_BYTES = 24 * 1024 * 1024
 """What a process may keep of hostile bodies of more than 100 MB a round: its windows fill, its allocator keeps pages."""
 WRONG_TYPES = ("", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "x" * 500)
-SLUGS = frozenset(
-    {
-        *("invalid-json", "invalid-envelope", "contract-violation", "unknown-type", "internal-type", "clock-wrong"),
-        *("id-reused", "card-number", "event-too-large", "body-too-large", "batch-too-large", "empty-batch"),
-        *("invalid-xml", "xml-forbidden", "not-a-poslog", "http-415"),
-    }
-)
-"""What may be wrong with a body, in the doors' words."""
+PROBLEMS = Path(__file__).parents[3] / "docs" / "problems.md"
+SLUGS = frozenset(re.findall(r"^\| `([a-z0-9-]+)` \|", PROBLEMS.read_text(), flags=re.MULTILINE))
+"""What may be wrong, in the doors' words."""
 
 
 @pytest.fixture(scope="module")
