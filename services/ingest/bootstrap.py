@@ -26,7 +26,16 @@ from services.ingest.domain.duplicates import Window
 from services.ingest.domain.field_policy import FieldPolicy, read_policy
 from services.ingest.domain.intake import Intake
 from services.ingest.domain.personal import Treatments
-from services.ingest.handlers import FrontDoor, Mender, Protection, Quarantine, Sealing, Timekeeping, Upkeep
+from services.ingest.handlers import (
+    FrontDoor,
+    Mender,
+    Protection,
+    Quarantine,
+    SealedEvents,
+    Sealing,
+    Timekeeping,
+    Upkeep,
+)
 from services.ingest.handlers.sealing import KeyRules
 from services.ingest.metrics import IngestMetrics
 from services.ingest.ports import PersonKeyStore, QuarantineStore
@@ -118,10 +127,13 @@ def assemble(settings: Settings, clock: Clock | None = None) -> Ingest:
     quarantine = PostgresQuarantine(Transactions(engine, SERVICE))
     metrics = IngestMetrics(registry, taken_bytes=lambda: intake.taken_bytes)
     sealing = _sealing(settings, PostgresPersonKeys(Transactions(engine, SERVICE)), clock)
+    events = SealedEvents(sealing, settings.pseudonyms())
     door = FrontDoor(
         publisher=publisher,
         protection=Protection(_treatments(settings), sealing),
-        quarantine=Quarantine(store=quarantine, metrics=metrics, deadline_seconds=settings.quarantine_deadline_seconds),
+        quarantine=Quarantine(
+            store=quarantine, events=events, metrics=metrics, deadline_seconds=settings.quarantine_deadline_seconds
+        ),
         rates=RateLimits(settings.rates(), clock, registry),
         window=Window(events=settings.duplicate_window_events, seconds=settings.duplicate_window_seconds),
         timekeeping=Timekeeping(ClockTally(settings.clock_terminals), metrics, settings.play_mode),
@@ -136,7 +148,7 @@ def assemble(settings: Settings, clock: Clock | None = None) -> Ingest:
         settings=settings,
         door=door,
         quarantine=quarantine,
-        mender=Mender(quarantine, door, clock),
+        mender=Mender(quarantine, events, door, clock),
         sealing=sealing,
         upkeep=_upkeep(quarantine, metrics, clock, settings),
         credentials=Credentials(settings.credentials_file, clock),

@@ -18,7 +18,7 @@ from services.ingest.domain.personal import Draft
 from services.ingest.handlers.protecting import Protection, apart, plain
 from services.ingest.handlers.quarantining import Keeper
 from services.ingest.handlers.repeats import Repeat, sort_out
-from services.ingest.handlers.results import EventResult, KeyHolder
+from services.ingest.handlers.results import Arrival, EventResult, KeyHolder
 from services.ingest.handlers.timekeeping import Timekeeping
 from services.ingest.metrics import IngestMetrics
 from services.ingest.ports import EventPublisher
@@ -62,9 +62,13 @@ class FrontDoor:
         fates = sort_out(verdicts, raws, self.window, self.clock.monotonic_seconds())
         accepted = [fate for fate in fates if isinstance(fate, Accepted)]
         refused = [fate for fate in fates if isinstance(fate, Refused)]
-        published, kept = await asyncio.gather(
-            self._protect_and_publish(accepted, caller), self.quarantine.keep(refused, caller, now, door)
-        )
+        publishing = self._protect_and_publish(accepted, caller)
+        kept: Sequence[EventResult] = []
+        if refused:
+            keeping = self.quarantine.keep(refused, Arrival(caller, now, door, sent_at))
+            published, kept = await asyncio.gather(publishing, keeping)
+        else:  # as ever: two tasks would cost more than all the checks
+            published = await publishing
         own = {id(fate): result for fate, result in zip([*accepted, *refused], [*published, *kept], strict=True)}
         self._count(refused, len(raws), door)
         return [self._repeated(fate, own) if isinstance(fate, Repeat) else own[id(fate)] for fate in fates]
@@ -83,7 +87,7 @@ class FrontDoor:
             self._count_failure(event.type, first)
             return first
         self.metrics.duplicates.labels(event.type).inc()
-        return EventResult.model_construct(id=event.id, source=event.source, status="accepted", duplicate=True)
+        return EventResult(id=event.id, source=event.source, status="accepted", duplicate=True)
 
     async def _protect_and_publish(self, accepted: Sequence[Accepted], caller: KeyHolder) -> Sequence[EventResult]:
         """What needs no key is on its way at once, and waits for nobody's."""
@@ -123,7 +127,7 @@ class FrontDoor:
         if failure is None:
             self.window.remember(one.fingerprint, self.clock.monotonic_seconds())
             self.metrics.accepted.labels(event.type).inc()
-            return EventResult.model_construct(id=event.id, source=event.source, status="accepted")
+            return EventResult(id=event.id, source=event.source, status="accepted")
         result = EventResult(
             id=event.id,
             source=event.source,

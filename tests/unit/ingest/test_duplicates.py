@@ -111,7 +111,7 @@ async def test_another_event_under_the_same_name_is_kept_and_not_sent(changes: d
     (other,) = await offer(door, an_event(**changes))
     assert (other.status, other.slug, other.kind, other.pointer) == ("quarantined", "id-reused", Kind.INVALID, "/id")
     (kept,) = door.quarantine.kept.values()
-    assert (kept.rule, kept.raw) == ("id-reused", raw(an_event(**changes)))
+    assert (kept.rule, await door.raw_of(kept.quarantine_id)) == ("id-reused", raw(an_event(**changes)))
     assert door.publisher.ids == ["e1"]
 
 
