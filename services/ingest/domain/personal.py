@@ -82,10 +82,10 @@ class Treatments:
         for name in treatment.identifiers:
             identifier: Identifier | None = getattr(event.data, name)
             if identifier is not None:
-                pseudonym = self._pseudonyms.of(identifier)
-                renamed[identifier.key] = pseudonym.key
+                pseudonym = self._pseudonyms.value_of(identifier.kind, identifier.value)
+                renamed[identifier.key] = f"{identifier.kind}:{pseudonym}"
                 # Nothing else that the object may hold: it would stand beside the pseudonym.
-                members[name] = msgspec.Raw(_encode({"kind": pseudonym.kind, "value": pseudonym.value}))
+                members[name] = msgspec.Raw(_encode({"kind": identifier.kind, "value": pseudonym}))
         body = _encode(members)
         person = next(iter(renamed.values()), None)
         needs_key = bool(treatment.texts) and _has_text_to_seal(members, treatment)
