@@ -171,6 +171,16 @@ async def test_many_bad_events_cost_their_persons_keys_two_looks_together() -> N
     assert looks == [50, 50]
 
 
+async def test_a_card_number_gets_in_neither_with_an_event_nor_with_a_patch() -> None:
+    door = Door()
+    card_number = {"op": "add", "path": "/data/note", "value": "4111 1111 1111 1111"}
+    kept = await quarantined(door)
+    judged = await door.mender.patch(kept.quarantine_id, [*RIGHT, card_number], OFFICE, dry_run=False)
+    assert (judged.status, judged.slug) == ("refused", "card-number")
+    await door.front.accept_events([raw(an_event(id="e2", data={**BAD, "note": "4111111111111111"}))], a_key())
+    assert [(one.event_id, one.mended) for one in door.quarantine.kept.values()] == [("e1", None)]
+
+
 async def test_while_the_keys_are_away_what_cannot_be_sealed_is_not_kept() -> None:
     door = Door(person_keys=InMemoryPersonKeys(away=True))
     good, bad = await door.front.accept_events([raw(an_event(id="e0")), raw(an_event(data=BAD))], a_key())
