@@ -101,6 +101,18 @@ async def test_it_is_refused_in_every_field_of_every_event(lab: IngestLab, event
     assert not traces(json.dumps(results) + alone.text)
 
 
+async def test_it_is_refused_in_every_header_of_binary_mode(lab: IngestLab) -> None:
+    event = an_event("usual.stock.counted.v1", 904)
+    headers = {f"ce-{name}": text for name, text in event.items() if isinstance(text, str)}
+    async with a_client(lab) as client:
+        for name in ENVELOPE:
+            for card in (*map(str, CARDS), "%34111111111111111"):
+                spoilt = {**headers, f"ce-{name}": card}
+                answer = await client.post(EVENTS, content=json.dumps(event["data"]), headers=spoilt)
+                assert (answer.status_code, answer.json()["title"]) == (422, REFUSED), (name, card)
+                assert not traces(answer.text)
+
+
 async def test_it_costs_its_neighbours_nothing(lab: IngestLab) -> None:
     good = an_event("usual.stock.counted.v1", 900)
     bad = an_event("usual.pos.sale.v1", 901, subject=A_CARD)
