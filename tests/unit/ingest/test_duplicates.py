@@ -149,7 +149,7 @@ async def test_after_the_window_a_repeat_is_sent_for_the_inboxes_to_drop() -> No
     assert door.publisher.ids == ["e1", "e1"]
 
 
-@given(st.lists(st.tuples(st.integers(0, 30), st.floats(0.0, 15.0)), max_size=60))
+@given(st.lists(st.tuples(st.integers(0, 30), st.sampled_from([0.0, 0.5, 15.0])), max_size=60))
 @LAW
 def test_the_window_knows_what_it_promises_and_never_holds_more_than_twice_its_bound(
     steps: list[tuple[int, float]],
