@@ -72,7 +72,7 @@ class CardNumberFound(UsualError):
 
 def contains_card_number(text: str) -> bool:
     """Whether a card number stands anywhere in `text`, in digits of any script."""
-    return next(_card_numbers(_in_ascii(text)), None) is not None
+    return len(text) >= _LEAST_DIGITS and next(_card_numbers(_in_ascii(text)), None) is not None
 
 
 def masked(text: str) -> str:

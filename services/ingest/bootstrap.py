@@ -21,6 +21,7 @@ from libs.common.persistence.relay import RelayLoop
 from libs.common.sealing import KeyEncryptionKey
 from libs.common.streaming.errors import BrokerUnavailable
 from libs.common.streaming.producer import Producer
+from libs.common.streaming.together import Together
 from services.ingest.domain.clocks import ClockTally
 from services.ingest.domain.duplicates import Window
 from services.ingest.domain.field_policy import FieldPolicy, read_policy
@@ -53,6 +54,7 @@ class BrokerPublisher:
 
     def __init__(self, producer: Producer) -> None:
         self._producer = producer
+        self._together = Together(producer)
         self._connecting: asyncio.Task[None] | None = None
         self._stopped = asyncio.Event()
         self.reached = asyncio.Event()
@@ -67,6 +69,7 @@ class BrokerPublisher:
         if self._connecting is not None:
             # A try that is under way ends at its deadline; cut off, it would leave its connection open.
             await self._connecting
+        await self._together.settle()
         await self._producer.stop()
 
     async def _connect(self) -> None:
@@ -86,13 +89,7 @@ class BrokerPublisher:
             return [BrokerUnavailable("the broker was not reached yet")] * len(messages)
         if len(messages) > 1:
             return await self._producer.send_many(messages)
-        # Many lone events share one batch this way; each with a batch of its own they would queue for round trips.
-        only = messages[0]
-        try:
-            await self._producer.send(only.topic, key=only.key, headers=only.headers, value=only.value)
-        except UsualError as error:
-            return [error]
-        return [None]
+        return [await self._together.send(messages[0])]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,7 +32,7 @@ class OutboxMessage:
     @property
     def size_bytes(self) -> int:
         """Bytes of key, value and headers."""
-        named = sum(len(name) + len(content) for name, content in self.headers)
+        named = sum([len(name) + len(content) for name, content in self.headers])
         return len(self.key or b"") + len(self.value or b"") + named
 
     @classmethod
