@@ -72,7 +72,7 @@ class Poslog:
 
 
 def read_poslog(body: bytes, limits: XmlLimits, assumed: Assumed, guard: CardNumberGuard) -> Poslog:
-    """All transactions of a body. Raises XmlForbidden, InvalidXml, InvalidInput and TooLarge for the body as a whole.
+    """All transactions of a body. Raises XmlForbidden, InvalidXml, InvalidInput, TooLarge and CardNumberFound for the body as a whole.
 
     A broken transaction has a `fault` and costs its neighbours nothing. One with a card number loses its bytes too.
     """
@@ -92,9 +92,11 @@ def read_poslog(body: bytes, limits: XmlLimits, assumed: Assumed, guard: CardNum
             _list(poslog, raw.node.unread("Transaction"))
 
     around = read_transactions(body, limits, take)
+    if any(map(guard.is_in_text, around.texts)):
+        raise CardNumberFound
     if not poslog.transactions:
         raise InvalidInput("no Transaction stands in it", slug="not-a-poslog")
-    _list(poslog, around.elements())
+    _list(poslog, around.paths.elements())
     return poslog
 
 
