@@ -68,9 +68,9 @@ class WebShop:
     lab: IngestLab
 
     def customer(self, visitor: str) -> Mapping[str, Any] | None:
-        """What the profile knows of a visitor, None before it has met one."""
+        """What the profile knows of a visitor, or of another identifier (`kind:value`); None before it has met one."""
         address = self.lab.record().addresses["profile"]
-        query = {"identifier": f"web_visitor:{visitor}"}
+        query = {"identifier": visitor if ":" in visitor else f"web_visitor:{visitor}"}
         headers = {"x-api-key": self.lab.keys.key("office")}
         with httpx.Client(base_url=address, headers=headers, trust_env=False) as client:
             answer = client.get("/v1/customers", params=query)

@@ -70,7 +70,7 @@ def segment_router(
             described: dict[str, Any] = {
                 "response_model": SegmentAnswer,
                 "responses": _RESPONSES,
-                "openapi_extra": _REQUEST,
+                "openapi_extra": _request(_BATCH if kind is None else _CALL),
             }
             router.add_api_route(
                 path,
@@ -117,9 +117,8 @@ class _Reader:
         if not (caller.allows(WRITE) or caller.allows(WEB_WRITE)):
             raise Forbidden(f"this key lacks the scope {WRITE} or {WEB_WRITE}", slug="missing-scope")
         check_origin(request, caller)
-        self._rates.take(
-            caller, 0
-        )  # who is over its rate is sent away, where the headers name it before its body is read
+        # Who is over its rate is sent away; where the headers name it, before its body is read.
+        self._rates.take(caller, 0)
         return caller
 
 
@@ -182,6 +181,51 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
     for status, told in _WRONG.items()
 }
 _RESPONSES[422]["model"] = Problem
-_REQUEST: dict[str, Any] = {
-    "requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}
+_TEXT_OR_NUMBER = {"type": ["string", "integer", "null"]}
+_CALL: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "messageId": {
+            "type": "string",
+            "maxLength": 256,
+            "description": "A repeat under the same one has no further effect.",
+        },
+        "userId": _TEXT_OR_NUMBER,
+        "anonymousId": _TEXT_OR_NUMBER,
+        "previousId": _TEXT_OR_NUMBER,
+        "event": {"type": "string"},
+        "properties": {"type": "object"},
+        "traits": {"type": "object"},
+        "context": {"type": "object"},
+        "timestamp": {"type": "string", "format": "date-time"},
+        "originalTimestamp": {"type": "string", "format": "date-time"},
+        "sentAt": {
+            "type": "string",
+            "format": "date-time",
+            "description": "Puts right what the sender's clock has wrong.",
+        },
+        "writeKey": {"type": "string"},
+    },
+    "examples": [
+        {
+            "messageId": "5d1c6b1e",
+            "anonymousId": "507f191e",
+            "event": "Product Viewed",
+            "properties": {"product_id": "507", "price": 19.99, "currency": "EUR"},
+        }
+    ],
 }
+_ANY_CALL = {**_CALL, "properties": {"type": {"enum": list(_KINDS)}, **_CALL["properties"]}, "required": ["type"]}
+_BATCH: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "batch": {"type": "array", "items": _ANY_CALL, "minItems": 1, "maxItems": 1000},
+        **{name: _CALL["properties"][name] for name in ("sentAt", "writeKey")},
+    },
+    "required": ["batch"],
+}
+
+
+def _request(schema: Mapping[str, Any]) -> dict[str, Any]:
+    described = {"schema": schema}
+    return {"requestBody": {"required": True, "content": {"application/json": described, "text/plain": described}}}
