@@ -63,9 +63,13 @@ class PoslogDoor:
     _reading: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_READ_AT_ONCE))
 
     async def read(self, body: bytes, assumed: Assumed) -> Poslog:
-        """The body's transactions as events. Raises XmlForbidden, InvalidXml, InvalidInput and TooLarge."""
+        """The body's transactions as events. Raises XmlForbidden, InvalidXml, InvalidInput, TooLarge and CardNumberFound."""
         async with self._reading:
-            return await asyncio.to_thread(read_poslog, body, self.limits, assumed, self.guard)
+            try:
+                return await asyncio.to_thread(read_poslog, body, self.limits, assumed, self.guard)
+            except CardNumberFound:
+                self.door.metrics.card_numbers.labels(DOOR).inc()
+                raise
 
     async def accept(self, poslog: Poslog, caller: KeyHolder) -> PoslogAnswer:
         """What became of each transaction. A broken one is kept as it came, and costs its neighbours nothing.

@@ -74,18 +74,20 @@ def _pointers(value: Any, at: tuple[str | int, ...] = ()) -> Iterator[tuple[str 
 
 
 def spoilt_documents() -> Iterator[bytes]:
-    """A POSLog with a card's number in each text and attribute of its transactions; what stands around them is not read."""
+    """A POSLog with a card's number in each of its texts and attributes, and in names."""
     cards = cycle(map(str, CARDS))
     whole = ET.fromstring(document("sale_v6"))  # noqa: S314 - our own fixture
-    for transaction in whole.iterfind("{*}Transaction"):
-        for element in transaction.iter():
-            was, element.text = element.text, next(cards)
+    for element in whole.iter():
+        was, element.text = element.text, next(cards)
+        yield ET.tostring(whole)
+        element.text = was
+        for name, value in list(element.attrib.items()):
+            element.set(name, next(cards))
             yield ET.tostring(whole)
-            element.text = was
-            for name, value in list(element.attrib.items()):
-                element.set(name, next(cards))
-                yield ET.tostring(whole)
-                element.set(name, value)
+            element.set(name, value)
+    for spoilt in (b"<n4111111111111111/>", b'<n a4111111111111111="x"/>', b"<!-- 4111111111111111 -->"):
+        for tag in (b"</ARTSHeader>", b"</RetailTransaction>"):
+            yield document("sale_v6").replace(tag, spoilt + tag)
 
 
 @pytest.mark.parametrize("event_type", TYPES)
