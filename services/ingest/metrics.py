@@ -32,7 +32,10 @@ class IngestMetrics:
             "outcome",
         )
         self.quarantine_waiting = Gauge(
-            "ingest_quarantine_waiting_events", "Events in quarantine that wait.", ["type", "slug"], registry=registry
+            "ingest_quarantine_waiting_events",
+            "Events in quarantine that wait, by the database: the same in every process.",
+            ["type", "slug"],
+            registry=registry,
         )
         self.late_seconds = Histogram(
             "ingest_late_seconds",

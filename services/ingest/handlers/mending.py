@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 
 from libs.common.clock import Clock
-from libs.common.errors import Conflict, Kind, NotFound
+from libs.common.errors import Conflict, Kind, NotFound, UsualError
 from services.ingest.domain.admission import Refused, admit
 from services.ingest.domain.mending import mended
 from services.ingest.handlers.accepting import FrontDoor
@@ -16,6 +16,7 @@ from services.ingest.handlers.results import EventResult, KeyHolder
 from services.ingest.handlers.sealed_events import SealedEvents
 from services.ingest.ports import Decision, QuarantinedEvent, QuarantineStore, State, Wanted
 
+_NOT_NOW = frozenset({Kind.UNAVAILABLE, Kind.TOO_MANY})
 _log = structlog.get_logger(__name__)
 
 
@@ -101,21 +102,26 @@ class Mender:
     async def resubmit_class(
         self, wanted: Wanted, caller: KeyHolder, *, limit: int, dry_run: bool
     ) -> Sequence[Resubmitted]:
-        """Send those that wait and fit, the oldest first, or only judge them.
+        """Send those that wait and fit, the oldest first, or only judge them; one that cannot be opened costs itself.
 
         Stops at the first that broker or database could not take: the others would wait in vain, one after the other.
         """
         done: list[Resubmitted] = []
         for quarantine_id in await self.store.waiting_ids(wanted, limit=limit):
-            if dry_run:
-                kept = await self.events.opened(await self._found(quarantine_id, caller))
-                result = self._judged(kept, kept.mended or kept.raw)
-            else:
-                result = await self.resubmit(quarantine_id, caller)
+            result = await self._one_of_many(quarantine_id, caller, dry_run=dry_run)
             done.append(Resubmitted(quarantine_id, result))
-            if result.kind is Kind.UNAVAILABLE:
+            if result.kind in _NOT_NOW:
                 break
         return done
+
+    async def _one_of_many(self, quarantine_id: str, caller: KeyHolder, *, dry_run: bool) -> EventResult:
+        try:
+            if not dry_run:
+                return await self.resubmit(quarantine_id, caller)
+            kept = await self.events.opened(await self._found(quarantine_id, caller))
+            return self._judged(kept, kept.mended or kept.raw)
+        except UsualError as error:
+            return EventResult(status="refused", slug=error.slug, detail=error.detail, kind=error.kind)
 
     async def discard(self, quarantine_id: str, reason: str, caller: KeyHolder) -> None:
         """It is not to be sent, for this reason. Raises NotFound, Conflict when it does not wait any more."""

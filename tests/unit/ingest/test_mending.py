@@ -157,6 +157,10 @@ async def test_what_is_kept_is_sealed_for_whom_it_names_and_unreadable_once_that
         with pytest.raises(PersonKeyGone):
             await attempt(kept.quarantine_id, OFFICE)
     assert (await door.mender.inspect(nobody.quarantine_id, OFFICE)).raw == b"no event of anybody"
+    for dry_run in (True, False):
+        told = await door.mender.resubmit_class(Wanted(), OFFICE, limit=10, dry_run=dry_run)
+        slugs = {one.quarantine_id: one.result.slug for one in told}
+        assert slugs == {kept.quarantine_id: "person-key-gone", nobody.quarantine_id: "invalid-json"}
 
 
 async def test_many_bad_events_cost_their_persons_keys_two_looks_together() -> None:
