@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from libs.common.card_numbers import CardNumberGuard
 from libs.common.contracts.values import CountryCode, Currency
@@ -80,6 +80,12 @@ class Settings(ServiceSettings):
             store_per_second=self.store_events_per_second,
             burst_seconds=self.rate_burst_seconds,
         )
+
+    @field_validator("card_number_exceptions")
+    @classmethod
+    def _are_regular_expressions(cls, forms: tuple[str, ...]) -> tuple[str, ...]:
+        CardNumberGuard.allowing(forms)
+        return forms
 
     def rules(self) -> Rules:
         """What this deployment admits."""
