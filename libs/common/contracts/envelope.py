@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, StringConstraints
@@ -85,8 +86,12 @@ class StructuredEvent(BaseModel):
     data: Mapping[str, Any]
 
 
+@lru_cache(maxsize=4_096)
 def format_moment(at: datetime) -> str:
-    """`at` in UTC as RFC 3339 with microseconds; raises ValueError when it has no zone."""
+    """`at` in UTC as RFC 3339 with microseconds; raises ValueError when it has no zone.
+
+    Remembered, as the events of a batch share a moment, and each of theirs is asked for twice.
+    """
     if at.tzinfo is None:
         raise ValueError("a moment needs a time zone")
     in_utc = at if at.tzinfo is UTC else at.astimezone(UTC)

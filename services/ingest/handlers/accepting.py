@@ -126,7 +126,7 @@ class FrontDoor:
         event = one.event
         if failure is None:
             self.window.remember(one.fingerprint, self.clock.monotonic_seconds())
-            self.metrics.accepted.labels(event.type).inc()
+            self.metrics.accepted_of(event.type).inc()
             return EventResult(id=event.id, source=event.source, status="accepted")
         result = EventResult(
             id=event.id,

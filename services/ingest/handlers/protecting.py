@@ -45,7 +45,7 @@ def apart(
 def plain(one: Accepted, draft: Draft) -> Accepted:
     """An event that needs no key, as it is published."""
     event, body = finished(draft, None)
-    return replace(one, event=event, body=body)
+    return Accepted(event, one.topic, body, one.fingerprint)
 
 
 def _sealed(one: Accepted, draft: Draft, keys: Mapping[str, PersonKey]) -> Accepted | UsualError:
