@@ -19,7 +19,7 @@ from tests.support.ingest_plan import Plan, Planned
 
 SINGLE = {"content-type": "application/cloudevents+json"}
 BATCH = {"content-type": "application/cloudevents-batch+json"}
-_FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.05, 1.0
+_FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.05, 0.4
 _LATER = frozenset({408, 429, 503})
 _ANSWER_WITHIN_SECONDS = 3.0
 
