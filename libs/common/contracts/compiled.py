@@ -50,7 +50,7 @@ def read_body(model: type[Body], raw: bytes | msgspec.Raw) -> Body:
     What comes back has the fields and properties of the contract; it is the contract's own class only where pydantic had
     to judge.
     """
-    decoder = compiled(model, clean=_is_clean(raw))
+    decoder = compiled(model, clean=is_clean(raw))
     if decoder is not None:
         try:
             return cast("Body", decoder.decode(raw))
@@ -59,7 +59,7 @@ def read_body(model: type[Body], raw: bytes | msgspec.Raw) -> Body:
     return model.model_validate_json(bytes(raw))
 
 
-def _is_clean(raw: bytes | msgspec.Raw) -> bool:
+def is_clean(raw: bytes | msgspec.Raw) -> bool:
     """Whether no text of a JSON document holds a control character: they come escaped only, but for one."""
     body = bytes(raw)
     return b"\\" not in body and b"\x7f" not in body

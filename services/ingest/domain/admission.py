@@ -27,6 +27,7 @@ SCOPES = (WRITE, WEB_WRITE, PLAY)
 """The scopes that matter here: what is kept of a key with an event that it sent in vain."""
 _OWNER = "ingest"
 _OF_VISITORS = (INGEST_WEB, INGEST_CONSENT)
+_SPACES = (b" ", b"\n", b"\t", b"\r")
 _AT_TYPE = {"pointer": "/type"}
 _AT_TIME = {"pointer": "/time"}
 
@@ -137,9 +138,14 @@ def _admitted(raw: bytes | msgspec.Raw, caller: Caller, rules: Rules, now: datet
         subject=envelope.subject,
         traceparent=envelope.traceparent,
     )
-    body = msgspec.json.format(bytes(envelope.data), indent=-1)
+    body = _compact(bytes(envelope.data))
     seen = fingerprint(envelope.source, envelope.id, envelope.type, envelope.time, body)
     return Accepted(event, topic, body, seen)
+
+
+def _compact(body: bytes) -> bytes:
+    """A JSON document without white space around its parts; one that holds none anywhere stays as it is."""
+    return msgspec.json.format(body, indent=-1) if any(space in body for space in _SPACES) else body
 
 
 def _contract_of(event_type: str) -> type[Contract]:
