@@ -40,6 +40,21 @@ class Event:
         """The same event, stamped with the time at which the door accepted it."""
         return replace(self, received_at=at)
 
+    def renamed(self, partition_key: str, subject: str | None) -> "Event":
+        """The same event under another key and subject; written out, as each event of a door goes through here."""
+        return Event(
+            id=self.id,
+            source=self.source,
+            type=self.type,
+            occurred_at=self.occurred_at,
+            partition_key=partition_key,
+            data=self.data,
+            received_at=self.received_at,
+            claimed_at=self.claimed_at,
+            subject=subject,
+            traceparent=self.traceparent,
+        )
+
     def headers(self) -> list[tuple[str, bytes]]:
         """Its attributes as Kafka headers in CloudEvents' binary mode."""
         pairs: list[tuple[str, str | None]] = [

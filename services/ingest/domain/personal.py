@@ -4,7 +4,7 @@ What is published of an event's body is otherwise what was sent, byte for byte.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
@@ -172,7 +172,7 @@ def _renamed(event: Event, renamed: Mapping[str, str], body: bytes) -> Event:
     subject = event.subject
     if subject is not None and any(raw.partition(":")[2] in subject for raw in renamed):
         subject = next(iter(renamed.values()))
-    return replace(event, partition_key=key, subject=subject)
+    return event.renamed(key, subject)
 
 
 def _has_text_to_seal(members: Mapping[str, msgspec.Raw], treatment: Treatment) -> bool:

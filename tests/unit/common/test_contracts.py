@@ -1,5 +1,6 @@
 """What must hold of every contract, of the envelope and of the topics."""
 
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
@@ -187,3 +188,20 @@ def test_an_allocation_adds_up_and_follows_the_weights(total_cents: int, weights
 def test_two_currencies_never_mix() -> None:
     with pytest.raises(ValueError, match="cannot join"):
         Money("EUR", 1) + Money("USD", 1)
+
+
+def test_an_event_under_another_key_keeps_all_the_rest() -> None:
+    event = Event(
+        id="e1",
+        source="till-1",
+        type="usual.pos.sale.v1",
+        occurred_at=NOON,
+        partition_key="raw",
+        data=a_sale().data,
+        received_at=NOON,
+        claimed_at=NOON,
+        subject="raw",
+        traceparent="t",
+    )
+    assert all(getattr(event, field.name) is not None for field in fields(event))
+    assert event.renamed("pseudonym", "other") == replace(event, partition_key="pseudonym", subject="other")
