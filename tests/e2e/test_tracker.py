@@ -99,6 +99,32 @@ def test_a_withdrawal_is_told_clears_the_browser_and_ends_it(web_shop: WebShop, 
     assert web_shop.counts(visitor_id).get("web:product") is None
 
 
+def test_a_withdrawal_holds_in_every_tab(web_shop: WebShop, visitor: Visitor) -> None:
+    visitor.open("/")
+    visitor.usual("consent", YES)
+    first = visitor.browser.current_window_handle
+    visitor.browser.switch_to.new_window("tab")
+    visitor.open("/milk")
+    visitor.usual("consent", {"granted": False})
+    eventually(lambda: visitor.stored == {}, "nothing stored")
+    visitor.browser.switch_to.window(first)
+    requests = web_shop.requests_at_the_door()
+    visitor.usual("viewed", SHOE)
+    assert visitor.stored == {}
+    assert web_shop.requests_at_the_door() == requests
+
+
+def test_what_waits_is_bounded_and_the_consent_is_not_what_goes(visitor: Visitor) -> None:
+    visitor.open("/")
+    visitor.run("window.fetch = () => new Promise(() => {})")
+    visitor.usual("consent", YES)
+    visitor.run("for (let n = 0; n < 150; n++) usual('searched', { query: String(n) })")
+    waiting = visitor.waiting
+    assert len(waiting) == 100
+    assert waiting[0]["event"] == "Segment Consent Preference Updated"
+    assert waiting[-1]["properties"]["query"] == "149"
+
+
 def test_with_the_broker_away_calls_wait_in_the_browser_and_are_counted_once_after(
     web_shop: WebShop, visitor: Visitor
 ) -> None:
