@@ -87,7 +87,12 @@ def _workers() -> Mapping[str, Sequence[Worker]]:
 
 async def _subscriptions() -> Mapping[str, Sequence[Subscription]]:
     return {
-        service: [part.subscription for worker in workers for part in worker.first if isinstance(part, Consumer)]
+        service: [
+            consumer.subscription
+            for worker in workers
+            for part in worker.first
+            if isinstance(consumer := getattr(part, "consumer", part), Consumer)
+        ]
         for service, workers in _workers().items()
     }
 

@@ -159,6 +159,14 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
         "trained_until": AT,
         "body": {},
     },
+    "usual.privacy.erasure_requested.v1": {
+        "erasure_id": "e-1",
+        "customer_id": CUSTOMER_ID,
+        "customer_ids": [CUSTOMER_ID],
+        "identifiers": [CARD],
+        "erased_at": AT,
+    },
+    "usual.privacy.erased.v1": {"erasure_id": "e-1", "service": "ingest", "removed": {"person_keys": 1}},
     "usual.offers.voucher_issued.v1": {
         **VOUCHER,
         "checkout_id": "k-1",

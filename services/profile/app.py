@@ -6,9 +6,11 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from libs.common.http.service_app import create_service_app
-from services.profile.api import customers_router
+from services.profile.api.customers import customers_router
+from services.profile.api.privacy import erasures_router
 from services.profile.bootstrap import Parts, assemble
 from services.profile.handlers.asking import Asking
+from services.profile.handlers.erasing import Erasing
 from services.profile.settings import Settings
 from services.profile.store import PostgresProfileStore
 
@@ -35,7 +37,10 @@ def create_app(parts: Parts) -> FastAPI:
         metrics=parts.metrics,
         clock=None if parts.settings.play_mode else parts.clock,
     )
-    app.include_router(customers_router(asking, parts.settings.pseudonyms()))
+    erasing = Erasing(parts.transactions, PostgresProfileStore, parts.clock, play_mode=parts.settings.play_mode)
+    pseudonyms = parts.settings.pseudonyms()
+    app.include_router(customers_router(asking, pseudonyms))
+    app.include_router(erasures_router(erasing, pseudonyms))
     return app
 
 

@@ -6,13 +6,15 @@ from functools import partial
 
 from libs.common.contracts import Event
 from libs.common.contracts.play import PlayTicked
-from libs.common.contracts.topics import INGEST_CATALOG, INGEST_CONSENT, OFFERS_VOUCHERS
+from libs.common.contracts.topics import INGEST_CATALOG, INGEST_CONSENT, OFFERS_VOUCHERS, PROFILE_ERASURE_RECEIPTS
 from libs.common.persistence import Transaction
 from libs.common.streaming import Batch, BatchHandler
 from services.profile.handlers.catalog import take_catalog, unknown_zone
+from services.profile.handlers.erasing import take_answers
 from services.profile.handlers.identity import links_itself, take_consents_and_links
 from services.profile.handlers.intake import take_contacts, take_vouchers
 from services.profile.handlers.memory import NeedsLearning
+from services.profile.handlers.suppressing import unsuppressed
 from services.profile.metrics import ProfileMetrics
 from services.profile.ports import ProfileStore
 
@@ -27,16 +29,28 @@ def worker_handler(store_of: StoreOf, metrics: ProfileMetrics) -> BatchHandler:
         kinds: Counter[str] = Counter()
         match batch.topic:
             case INGEST_CATALOG.name:
-                await take_catalog(store, _without(batch, unknown_zone, "unknown-time-zone"))
-            case INGEST_CONSENT.name:
-                await take_consents_and_links(store, _without(batch, links_itself, "linked-with-itself"))
-            case OFFERS_VOUCHERS.name:
-                kinds = await take_vouchers(store, batch.events)
+                await take_catalog(store, _without(batch, batch.events, unknown_zone, "unknown-time-zone"))
+            case PROFILE_ERASURE_RECEIPTS.name:
+                await take_answers(store, batch.events)
             case _:
-                kinds = await take_contacts(store, batch.events)
+                kinds = await _of_persons(store, batch)
         tx.on_commit(partial(_count, metrics, kinds))
 
     return handle
+
+
+async def _of_persons(store: ProfileStore, batch: Batch) -> Counter[str]:
+    """What tells of persons: those who were forgotten are left out, under a lock that keeps anybody from being forgotten."""
+    events = await unsuppressed(store, batch.events)
+    forgotten = Counter(suppressed=len(batch.events) - len(events))
+    match batch.topic:
+        case INGEST_CONSENT.name:
+            await take_consents_and_links(store, _without(batch, events, links_itself, "linked-with-itself"))
+            return forgotten
+        case OFFERS_VOUCHERS.name:
+            return forgotten + await take_vouchers(store, events)
+        case _:
+            return forgotten + await take_contacts(store, events)
 
 
 def learner_handler(store_of: StoreOf, learning: NeedsLearning) -> BatchHandler:
@@ -50,10 +64,10 @@ def learner_handler(store_of: StoreOf, learning: NeedsLearning) -> BatchHandler:
     return handle
 
 
-def _without(batch: Batch, is_wrong: Callable[[Event], bool], slug: str) -> Sequence[Event]:
-    """The batch's events but those that can never be applied; they are set aside."""
+def _without(batch: Batch, events: Sequence[Event], is_wrong: Callable[[Event], bool], slug: str) -> Sequence[Event]:
+    """The events but those that can never be applied; they are set aside."""
     right = []
-    for event in batch.events:
+    for event in events:
         if is_wrong(event):
             batch.reject(event, slug.replace("-", " "), slug)
         else:

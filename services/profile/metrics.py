@@ -52,3 +52,9 @@ class ProfileMetrics:
         self.next_baskets = Counter(
             "profile_next_basket_total", "Next-basket answers, by what made them.", ["ranker"], registry=registry
         )
+        self.open_erasures = Gauge(
+            "profile_open_erasures", "Erasures that not every service has answered.", registry=registry
+        )
+        self.open_erasures_oldest_seconds = Gauge(
+            "profile_open_erasures_oldest_age_seconds", "Age of the oldest such erasure.", registry=registry
+        )

@@ -19,7 +19,7 @@ IDENTITY_CHANGES = Table(
     "identity_changes",
     METADATA,
     Column("customer_id", Text, primary_key=True),
-    Column("now_customer_id", Text, nullable=False),
+    Column("now_customer_id", Text),
     Column("version", BigInteger, nullable=False),
     Column("published_version", BigInteger, nullable=False),
     Column("occurred_at", DateTime(timezone=True), nullable=False),

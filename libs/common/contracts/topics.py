@@ -9,6 +9,8 @@ from datetime import timedelta
 
 RAW_RETENTION = timedelta(days=28)
 COMMAND_RETENTION = timedelta(days=90)
+SUPPRESSION_RETENTION = timedelta(days=430)
+"""Longer than an event can come late (400 days) and lie in its topic (28)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +133,23 @@ PROFILE_MODELS = _topic(
     retention=None,
     partitions=1,
 )
+PROFILE_ERASURES = _topic(
+    "profile.erasures.v1",
+    "customer id",
+    ("usual.privacy.erasure_requested.v1",),
+    "Who is to be forgotten, by pseudonym; a rebuild reads it first.",
+    retention=SUPPRESSION_RETENTION,
+    partitions=1,
+)
+PROFILE_ERASURE_RECEIPTS = _topic(
+    "profile.erasure-receipts.v1",
+    "erasure id",
+    ("usual.privacy.erased.v1",),
+    "What each service removed.",
+    retention=SUPPRESSION_RETENTION,
+    partitions=1,
+    written_by_owner=False,
+)
 OFFERS_VOUCHERS = _topic(
     "offers.vouchers.v1",
     "customer id, else receipt id",
@@ -191,6 +210,8 @@ TOPICS: tuple[Topic, ...] = (
     PROFILE_SNAPSHOTS,
     PROFILE_IDENTITY,
     PROFILE_MODELS,
+    PROFILE_ERASURES,
+    PROFILE_ERASURE_RECEIPTS,
     OFFERS_VOUCHERS,
     OFFERS_DECISIONS,
     INVENTORY_DEMAND,

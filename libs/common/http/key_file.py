@@ -26,6 +26,8 @@ SCOPES: Mapping[str, str] = {
     "voucher:redeem": "redeem vouchers",
     "campaigns:write": "make and change campaigns",
     "customers:read": "see customers' profiles",
+    "privacy:read": "see all that is held of a person, to hand it over",
+    "privacy:write": "have a person forgotten",
     "inventory:read": "see stock, forecasts and orders",
     "inventory:ack": "acknowledge orders, as an inventory system does",
 }

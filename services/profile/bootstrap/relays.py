@@ -32,6 +32,8 @@ def identity_changes() -> VersionedTable:
     """Old and new customer ids to `profile.identity.v1`."""
 
     def encode(row: Any) -> OutboxMessage:
+        if row.now_customer_id is None:
+            return OutboxMessage.tombstone(PROFILE_IDENTITY, row.customer_id)
         changed = IdentityChanged(customer_id=row.customer_id, version=row.version, now_customer_id=row.now_customer_id)
         event = new_event(
             changed,

@@ -10,21 +10,32 @@ from libs.common.contracts.topics import (
     INGEST_POS,
     INGEST_WEB,
     OFFERS_VOUCHERS,
+    PROFILE_ERASURE_RECEIPTS,
 )
 from libs.common.persistence import Housekeeping, OutboxRelay, VersionRelay
 from libs.common.persistence.relay import RelayLoop
 from libs.common.streaming import Cluster, Consumer, Producer, StreamSettings, Subscription, Worker
+from services.profile.bootstrap.forewarned import Forewarned
 from services.profile.bootstrap.parts import Parts
 from services.profile.bootstrap.relays import identity_changes, models, snapshots
-from services.profile.bootstrap.rounds import fold_round, measure_round, timed_learning
+from services.profile.bootstrap.rounds import fold_round, measure_round, sweep_round, timed_learning
 from services.profile.consumer import learner_handler, worker_handler
 from services.profile.handlers.memory import NeedsLearning
 from services.profile.store import PostgresProfileStore
 
 WORKER_GROUP = "profile"
 LEARNER_GROUP = "profile-learner"
-WORKER_TOPICS = (INGEST_POS, INGEST_WEB, INGEST_FEEDBACK, INGEST_CONSENT, INGEST_CATALOG, OFFERS_VOUCHERS)
+WORKER_TOPICS = (
+    INGEST_POS,
+    INGEST_WEB,
+    INGEST_FEEDBACK,
+    INGEST_CONSENT,
+    INGEST_CATALOG,
+    OFFERS_VOUCHERS,
+    PROFILE_ERASURE_RECEIPTS,
+)
 _MEASURE_SECONDS = 2.0
+_SWEEP_SECONDS = 0.5
 
 
 class Outlet:
@@ -57,7 +68,8 @@ def worker_of(parts: Parts) -> Worker:
     _watch(parts, consumer)
     return Worker(
         first=[
-            consumer,
+            Forewarned(parts, consumer, runtime.settings),
+            RelayLoop(sweep_round(parts), name="sweeper", backoff=parts.backoff, idle_seconds=_SWEEP_SECONDS),
             RelayLoop(
                 fold_round(parts), name="folder", backoff=parts.backoff, idle_seconds=settings.fold_interval_seconds
             ),

@@ -3,7 +3,9 @@
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
+from libs.common.contracts.topics import SUPPRESSION_RETENTION
 from services.profile.bootstrap.parts import Parts
+from services.profile.handlers.erasing import ANSWERING, sweep
 from services.profile.handlers.folding import fold_dirty
 from services.profile.handlers.memory import NeedsLearning, ReturnModel
 from services.profile.store import PostgresProfileStore
@@ -37,13 +39,30 @@ def measure_round(parts: Parts) -> Round:
     async def measure() -> int:
         async with parts.transactions.begin() as tx:
             waiting = await backlog(tx)
+            erasures = await PostgresProfileStore(tx).privacy.open_erasures(len(ANSWERING))
         metrics.dirty.set(waiting.dirty_marks)
         metrics.dirty_oldest_seconds.set(waiting.dirty_oldest_seconds)
         metrics.parked.set(waiting.parked)
         metrics.learning_queue.set(waiting.queued_baskets)
+        metrics.open_erasures.set(erasures.count)
+        metrics.open_erasures_oldest_seconds.set(erasures.oldest_age_seconds)
         return 0
 
     return measure
+
+
+def sweep_round(parts: Parts) -> Round:
+    """Finishes profile's part of erasures, one a transaction, and drops suppressions that nothing can need any more."""
+
+    async def swept() -> int:
+        async with parts.transactions.begin() as tx:
+            store = PostgresProfileStore(tx)
+            finished = await sweep(store)
+            if not finished and not parts.settings.play_mode:
+                await store.privacy.forget_before(parts.clock.now() - SUPPRESSION_RETENTION)
+        return finished
+
+    return swept
 
 
 def timed_learning(parts: Parts, learning: NeedsLearning) -> Round:

@@ -10,6 +10,7 @@ from libs.common.contracts.values import Identifier
 from services.profile.domain.identity import Link, components, customer_id_of, link_of
 from services.profile.handlers.intake import later, own_customer_id
 from services.profile.ports import ConsentRow, FacetEffects, LinkRow, ProfileStore, Reassigned
+from services.profile.ports.privacy import ConsentWord
 
 
 def links_itself(event: Event) -> bool:
@@ -50,6 +51,22 @@ async def _take_consents(store: ProfileStore, events: Sequence[Event]) -> None:
         )
     await _meet(store, met)
     await store.identity.keep_consents(rows.values())
+    await store.privacy.keep_words([_word_of(event) for event in events])
+
+
+def _word_of(event: Event) -> ConsentWord:
+    word = event.data
+    assert isinstance(word, ConsentChanged)  # noqa: S101 - filtered by the caller
+    return ConsentWord(
+        identifier=word.customer.key,
+        purpose=word.purpose,
+        channel=word.channel,
+        granted=word.granted,
+        basis=word.basis,
+        evidence=word.evidence,
+        occurred_at=event.occurred_at,
+        event_id=event.event_id,
+    )
 
 
 async def _take_links(store: ProfileStore, events: Sequence[Event]) -> None:

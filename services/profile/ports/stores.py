@@ -6,6 +6,7 @@ from typing import Protocol
 
 from services.profile.domain.facet import Facet
 from services.profile.domain.identity import Link
+from services.profile.ports.privacy import PrivacyStore
 from services.profile.ports.rows import (
     ConsentRow,
     CustomerRow,
@@ -217,4 +218,9 @@ class ProfileStore(Protocol):
     @property
     def learning(self) -> LearningStore:
         """Models."""
+        ...
+
+    @property
+    def privacy(self) -> PrivacyStore:
+        """Erasures, suppressions, words on consent."""
         ...

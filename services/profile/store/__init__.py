@@ -6,6 +6,7 @@ from services.profile.store.customers import PostgresCustomers
 from services.profile.store.facets import PostgresFacets
 from services.profile.store.identity import PostgresIdentity
 from services.profile.store.learning import PostgresLearning
+from services.profile.store.privacy import PostgresPrivacy
 from services.profile.store.receipts import PostgresReceipts
 
 __all__ = ["PostgresProfileStore"]
@@ -21,3 +22,4 @@ class PostgresProfileStore:
         self.identity = PostgresIdentity(tx)
         self.customers = PostgresCustomers(tx)
         self.learning = PostgresLearning(tx)
+        self.privacy = PostgresPrivacy(tx)

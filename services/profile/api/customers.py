@@ -1,46 +1,32 @@
-"""HTTP to handlers and back: customers and their next baskets; no rules, no SQL."""
+"""Customers and their next baskets."""
 
 from datetime import UTC
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query, Security
-from fastapi.security import APIKeyHeader
-from pydantic import AwareDatetime, BaseModel
+from fastapi import APIRouter, Depends, Path, Query
+from pydantic import AwareDatetime
 
 from libs.common.contracts.values import Key
 from libs.common.http.credentials import require
 from libs.common.pseudonyms import Pseudonyms
 from libs.ranking.state import MomentKind
+from services.profile.api.problems import API_KEY, problem
 from services.profile.handlers.asking import Asking
 from services.profile.handlers.shapes import CustomerView, NextBasket
 from services.profile.handlers.views import Question
 
 SCOPE = "customers:read"
-_API_KEY = Security(APIKeyHeader(name="X-Api-Key", auto_error=False, description="or `Authorization: Bearer`"))
 CustomerIdInPath = Annotated[
     str, Path(max_length=128, description="A customer id; an old one finds the present customer.")
 ]
 
 
-class Problem(BaseModel):
-    """RFC 9457; `type` ends in a stable slug."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-
-
-def _problem(description: str) -> dict[str, Any]:
-    return {"model": Problem, "description": description}
-
-
 _RESPONSES: dict[int | str, dict[str, Any]] = {
-    401: _problem("No valid API key."),
-    403: _problem(f"The key lacks the scope `{SCOPE}`."),
-    404: _problem("No such customer."),
-    422: _problem("The request does not fit its schema."),
-    503: _problem("The database is away or slow; try again."),
+    401: problem("No valid API key."),
+    403: problem(f"The key lacks the scope `{SCOPE}`."),
+    404: problem("No such customer."),
+    422: problem("The request does not fit its schema."),
+    503: problem("The database is away or slow; try again."),
 }
 
 
@@ -49,7 +35,7 @@ def customers_router(asking: Asking, pseudonyms: Pseudonyms) -> APIRouter:
     router = APIRouter(
         prefix="/v1/customers",
         tags=["customers"],
-        dependencies=[_API_KEY, Depends(require(SCOPE))],
+        dependencies=[API_KEY, Depends(require(SCOPE))],
         responses=_RESPONSES,
     )
 

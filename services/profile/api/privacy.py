@@ -1,0 +1,63 @@
+"""What a person may ask: to be forgotten, and to see what is held."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path, Response, status
+from pydantic import BaseModel, ConfigDict
+
+from libs.common.contracts.values import Identifier
+from libs.common.http.credentials import require
+from libs.common.pseudonyms import Pseudonyms
+from services.profile.api.customers import CustomerIdInPath
+from services.profile.api.problems import API_KEY, problem
+from services.profile.handlers.erasing import Erasing
+from services.profile.handlers.privacy_shapes import ErasureView
+
+WRITE = "privacy:write"
+_AGAIN = problem("The database is away or slow; ask again.")
+_RESPONSES: dict[int | str, dict[str, Any]] = {
+    401: problem("No valid API key."),
+    403: problem(f"The key lacks the scope `{WRITE}`."),
+    404: problem("No such customer, or no such erasure."),
+    422: problem("The request does not fit its schema."),
+    503: _AGAIN,
+}
+
+
+class ErasureRequest(BaseModel):
+    """Whom to forget, by an identifier as a till or a shop knows it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    customer: Identifier
+
+
+def erasures_router(erasing: Erasing, pseudonyms: Pseudonyms) -> APIRouter:
+    """Erasures; every route wants the scope `privacy:write`."""
+    router = APIRouter(
+        prefix="/v1", tags=["privacy"], dependencies=[API_KEY, Depends(require(WRITE))], responses=_RESPONSES
+    )
+
+    @router.post("/customers/{customer_id}/erasure", summary="Forget a customer", status_code=status.HTTP_202_ACCEPTED)
+    async def erase(customer_id: CustomerIdInPath, response: Response) -> ErasureView:
+        """Readable nowhere from this answer on here, and within seconds everywhere; asked again, the same erasure."""
+        return _located(await erasing.erase(customer_id), response)
+
+    @router.post("/erasures", summary="Forget whoever has an identifier", status_code=status.HTTP_202_ACCEPTED)
+    async def erase_with(request: ErasureRequest, response: Response) -> ErasureView:
+        """Also what lies in quarantine only. All identifiers that are known to be of the same person go with it."""
+        return _located(await erasing.erase_with(pseudonyms.of(request.customer).key), response)
+
+    @router.get("/erasures/{erasure_id}", summary="How far an erasure is")
+    async def erasure(
+        erasure_id: Annotated[str, Path(max_length=128, description="As the request was answered.")],
+    ) -> ErasureView:
+        """`complete` when every service has said what it removed."""
+        return await erasing.state(erasure_id)
+
+    return router
+
+
+def _located(view: ErasureView, response: Response) -> ErasureView:
+    response.headers["Location"] = f"/v1/erasures/{view.erasure_id}"
+    return view

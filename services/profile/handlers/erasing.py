@@ -1,0 +1,147 @@
+"""Being forgotten: the suppression, the deleting and the request to all services are one transaction; answers come later."""
+
+from collections.abc import Callable, Sequence
+
+from libs.common.clock import Clock
+from libs.common.contracts import Event, new_event
+from libs.common.contracts.privacy import Erased, ErasureRequested
+from libs.common.contracts.topics import PROFILE_ERASURES
+from libs.common.errors import NotFound
+from libs.common.ids import random_id
+from libs.common.persistence import OutboxMessage, Transaction, Transactions
+from services.profile.handlers.folding import SOURCE, identifier_of
+from services.profile.handlers.intake import own_customer_id
+from services.profile.handlers.privacy_shapes import ErasureState, ErasureView, RemovedView
+from services.profile.ports import ProfileStore
+from services.profile.ports.privacy import Erasure, Person, ServiceReceipt
+
+ANSWERING = ("ingest", "inventory", "offers", "profile")
+"""Who has to answer until an erasure is complete."""
+
+
+class Erasing:
+    """What the API asks for. Without a play's clock "now" is the server's; in a play it is the customer's newest event."""
+
+    def __init__(
+        self,
+        transactions: Transactions,
+        store_of: Callable[[Transaction], ProfileStore],
+        clock: Clock,
+        *,
+        play_mode: bool,
+    ) -> None:
+        self._transactions = transactions
+        self._store_of = store_of
+        self._clock = clock
+        self._play_mode = play_mode
+
+    async def erase(self, customer_id: str) -> ErasureView:
+        """Forget the customer that this id stands for. Who was forgotten already: the same erasure again. Raises NotFound."""
+        async with self._transactions.begin() as tx:
+            store = self._store_of(tx)
+            await store.privacy.exclude()
+            person = await store.privacy.person(customer_id)
+            if person is not None:
+                return await self._erased(store, person)
+            known = await store.privacy.newest_of(customer_id)
+            if known is None:
+                raise NotFound("no such customer", slug="unknown-customer")
+            return _view(known, await store.privacy.receipts(known.erasure_id))
+
+    async def erase_with(self, identifier: str) -> ErasureView:
+        """Forget whoever has this identifier (`kind:pseudonym`), and the identifier itself though no profile has it."""
+        own_id = own_customer_id(identifier)
+        async with self._transactions.begin() as tx:
+            store = self._store_of(tx)
+            await store.privacy.exclude()
+            person = await store.privacy.person(own_id)
+            return await self._erased(store, person or Person(customer_id=own_id, identifiers={identifier: own_id}))
+
+    async def state(self, erasure_id: str) -> ErasureView:
+        """How far an erasure is; raises NotFound."""
+        async with self._transactions.begin() as tx:
+            store = self._store_of(tx)
+            known = await store.privacy.find(erasure_id)
+            if known is None:
+                raise NotFound("no such erasure", slug="unknown-erasure")
+            return _view(known, await store.privacy.receipts(erasure_id))
+
+    async def _erased(self, store: ProfileStore, person: Person) -> ErasureView:
+        now = self._clock.now()
+        newest_at = await store.privacy.newest_event_at(person.customer_id) if self._play_mode else None
+        erasure = Erasure(
+            erasure_id=random_id(), customer_id=person.customer_id, erased_at=newest_at or now, requested_at=now
+        )
+        await store.privacy.erase(person, erasure)
+        await store.privacy.tell(_request(person, erasure))
+        return _view(erasure, ())
+
+
+async def catch_up(store: ProfileStore, asked: Sequence[Event], clock: Clock) -> int:
+    """Erase again what the topic asks for and these tables do not know: they are new, or of an older backup."""
+    requests = [event.data for event in asked if isinstance(event.data, ErasureRequested)]
+    await store.privacy.exclude()
+    known = await store.privacy.known([request.erasure_id for request in requests])
+    missing = [request for request in requests if request.erasure_id not in known]
+    for request in missing:
+        identifiers = {identifier.key: own_customer_id(identifier.key) for identifier in request.identifiers}
+        erasure = Erasure(
+            erasure_id=request.erasure_id,
+            customer_id=request.customer_id,
+            erased_at=request.erased_at,
+            requested_at=clock.now(),
+        )
+        await store.privacy.erase(Person(customer_id=request.customer_id, identifiers=identifiers), erasure)
+    return len(missing)
+
+
+async def take_answers(store: ProfileStore, events: Sequence[Event]) -> None:
+    """Note what services answered."""
+    await store.privacy.answered(
+        [
+            ServiceReceipt(
+                erasure_id=event.data.erasure_id,
+                service=event.data.service,
+                removed=event.data.removed,
+                answered_at=event.occurred_at,
+            )
+            for event in events
+            if isinstance(event.data, Erased)
+        ]
+    )
+
+
+async def sweep(store: ProfileStore) -> int:
+    """Finish profile's own part of one erasure and note its answer; returns how many were finished."""
+    receipt = await store.privacy.sweep_next()
+    if receipt is None:
+        return 0
+    await store.privacy.answered([receipt])
+    return 1
+
+
+def _request(person: Person, erasure: Erasure) -> OutboxMessage:
+    body = ErasureRequested(
+        erasure_id=erasure.erasure_id,
+        customer_id=person.customer_id,
+        customer_ids=tuple(person.customer_ids),
+        identifiers=tuple(identifier_of(key) for key in person.identifiers),
+        erased_at=erasure.erased_at,
+    )
+    event = new_event(body, event_id=erasure.erasure_id, source=SOURCE, occurred_at=erasure.requested_at)
+    return OutboxMessage.of(event, PROFILE_ERASURES)
+
+
+def _view(erasure: Erasure, receipts: Sequence[ServiceReceipt]) -> ErasureView:
+    answered = {receipt.service for receipt in receipts}
+    return ErasureView(
+        erasure_id=erasure.erasure_id,
+        erased_at=erasure.erased_at,
+        requested_at=erasure.requested_at,
+        state=ErasureState.COMPLETE if answered >= set(ANSWERING) else ErasureState.OPEN,
+        waiting_for=tuple(service for service in ANSWERING if service not in answered),
+        receipts=tuple(
+            RemovedView(service=receipt.service, removed=dict(receipt.removed), answered_at=receipt.answered_at)
+            for receipt in receipts
+        ),
+    )

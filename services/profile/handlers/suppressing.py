@@ -1,0 +1,38 @@
+"""Events of people who were forgotten have no effect: whatever comes late, again, or in a rebuild."""
+
+from collections.abc import Sequence
+from functools import cache
+
+from libs.common.contracts import Contract, Event, identifier_fields
+from libs.common.contracts.offers import VoucherFact
+from services.profile.ports import ProfileStore
+
+
+async def unsuppressed(store: ProfileStore, events: Sequence[Event]) -> Sequence[Event]:
+    """The events that may have an effect. Until the commit nobody can be forgotten: their effect is there to be erased, or none.
+
+    An event of an erased identifier counts only if it happened after the erasure.
+    """
+    await store.privacy.share()
+    named = [names_in(event.data) for event in events]
+    erased = await store.privacy.suppressed({name for names in named for name in names})
+    if not erased:
+        return events
+    return [
+        event
+        for event, names in zip(events, named, strict=True)
+        if not any(name in erased and event.occurred_at <= erased[name] for name in names)
+    ]
+
+
+def names_in(body: Contract) -> Sequence[str]:
+    """The keys of the identifiers in a body, or the customer id that a fact of offers names."""
+    if isinstance(body, VoucherFact):
+        return () if body.customer_id is None else (body.customer_id,)
+    found = (getattr(body, member) for member in _members(type(body)))
+    return [identifier.key for identifier in found if identifier is not None]
+
+
+@cache
+def _members(model: type[Contract]) -> Sequence[str]:
+    return tuple(place[0] for place in identifier_fields(model) if len(place) == 1)

@@ -1,0 +1,135 @@
+"""What erasing and exporting need from storage, as protocols and rows."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from libs.common.persistence import OutboxMessage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """One customer as the graph has it: the present id, and the own id of each identifier."""
+
+    customer_id: str
+    identifiers: Mapping[str, str]
+
+    @property
+    def customer_ids(self) -> Sequence[str]:
+        """Every id by which the person may be known, in order."""
+        return sorted({self.customer_id, *self.identifiers.values()})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erasure:
+    """One erasure as it is noted; `erased_at` is up to when events have no effect any more."""
+
+    erasure_id: str
+    customer_id: str
+    erased_at: datetime
+    requested_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceReceipt:
+    """What one service says that it removed."""
+
+    erasure_id: str
+    service: str
+    removed: Mapping[str, int]
+    answered_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentWord:
+    """One word on consent, as it was given."""
+
+    identifier: str
+    purpose: str
+    channel: str
+    granted: bool
+    basis: str
+    evidence: str | None
+    occurred_at: datetime
+    event_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenErasures:
+    """Erasures that not every service has answered."""
+
+    count: int
+    oldest_age_seconds: float
+
+
+class PrivacyStore(Protocol):
+    """Who was forgotten, and the deleting itself."""
+
+    async def share(self) -> None:
+        """Let no erasure happen until the commit; many share this."""
+        ...
+
+    async def suppressed(self, names: Collection[str]) -> Mapping[str, datetime]:
+        """Up to when events of these identifiers and customer ids have no effect, for those that were erased."""
+        ...
+
+    async def exclude(self) -> None:
+        """Wait for everybody who shares, then let nobody else until the commit."""
+        ...
+
+    async def person(self, customer_id: str) -> Person | None:
+        """Who an id stands for now."""
+        ...
+
+    async def newest_event_at(self, customer_id: str) -> datetime | None:
+        """The newest event time that the person's view shows."""
+        ...
+
+    async def erase(self, person: Person, erasure: Erasure) -> None:
+        """Note the erasure, suppress the identifiers, delete what hangs on them, and replace views by tombstones."""
+        ...
+
+    async def tell(self, message: OutboxMessage) -> None:
+        """Send with the commit."""
+        ...
+
+    async def known(self, erasure_ids: Collection[str]) -> Collection[str]:
+        """Those that are noted here."""
+        ...
+
+    async def newest_of(self, customer_id: str) -> Erasure | None:
+        """The newest erasure of a customer id, also an old one."""
+        ...
+
+    async def find(self, erasure_id: str) -> Erasure | None:
+        """One of them."""
+        ...
+
+    async def sweep_next(self) -> ServiceReceipt | None:
+        """Delete what only a scan finds for the oldest erasure that waits for it; what was removed in all, None if none waits."""
+        ...
+
+    async def answered(self, receipts: Collection[ServiceReceipt]) -> None:
+        """Keep what services answered, each once."""
+        ...
+
+    async def receipts(self, erasure_id: str) -> Sequence[ServiceReceipt]:
+        """What was answered so far, by service."""
+        ...
+
+    async def keep_words(self, words: Collection[ConsentWord]) -> None:
+        """Keep every word on consent, each once."""
+        ...
+
+    async def words(self, identifiers: Collection[str]) -> Sequence[ConsentWord]:
+        """What was said on consent, oldest first."""
+        ...
+
+    async def open_erasures(self, services: int) -> OpenErasures:
+        """Erasures with fewer answers than there are services."""
+        ...
+
+    async def forget_before(self, before: datetime) -> None:
+        """Drop suppressions and erasures older than any event can come late."""
+        ...

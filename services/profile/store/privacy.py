@@ -1,0 +1,210 @@
+"""Who was forgotten, on PostgreSQL; what is deleted by key stands in store/forgetting.py."""
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import text
+
+from libs.common.persistence import OutboxMessage, Transaction, append
+from services.profile.ports.privacy import ConsentWord, Erasure, OpenErasures, Person, ServiceReceipt
+from services.profile.store.forgetting import erase_by_key, sweep
+
+_SHARE = text("SELECT pg_advisory_xact_lock_shared(hashtext('profile.suppressions'), 0)")
+_EXCLUDE = text("SELECT pg_advisory_xact_lock(hashtext('profile.suppressions'), 0)")
+# A batch under way may take longer than a request usually waits for a lock.
+_PATIENCE = (text("SET LOCAL lock_timeout = '8s'"), text("SET LOCAL statement_timeout = '20s'"))
+_SUPPRESSED = text("""
+    SELECT identifier, customer_id, erased_at FROM suppressions
+    WHERE identifier = ANY(CAST(:names AS text[])) OR customer_id = ANY(CAST(:names AS text[]))
+""")
+_PERSON = text("""
+    SELECT identifier, own_customer_id, customer_id FROM facets
+    WHERE customer_id = (SELECT customer_id FROM facets WHERE own_customer_id = :customer_id)
+    ORDER BY identifier
+""")
+_NEWEST = text("SELECT body FROM customers WHERE customer_id = :customer_id AND body IS NOT NULL")
+_NOTE = text("""
+    INSERT INTO erasures (erasure_id, customer_id, erased_at, requested_at, removed)
+    VALUES (:erasure_id, :customer_id, :erased_at, :requested_at, CAST(:removed AS jsonb))
+""")
+_SUPPRESS = text("""
+    INSERT INTO suppressions (identifier, customer_id, erased_at, erasure_id)
+    SELECT identifier, own_id, :erased_at, :erasure_id
+    FROM unnest(CAST(:identifiers AS text[]), CAST(:own_ids AS text[])) AS new (identifier, own_id)
+    ON CONFLICT (identifier) DO UPDATE
+    SET erased_at = greatest(suppressions.erased_at, excluded.erased_at), erasure_id = excluded.erasure_id
+""")
+_COLUMNS = "erasure_id, customer_id, erased_at, requested_at"
+_KNOWN = text("SELECT erasure_id FROM erasures WHERE erasure_id = ANY(CAST(:erasure_ids AS text[]))")
+_NEWEST_OF = text(f"""
+    SELECT {_COLUMNS} FROM erasures
+    WHERE customer_id = :customer_id
+       OR erasure_id IN (SELECT erasure_id FROM suppressions WHERE customer_id = :customer_id)
+    ORDER BY requested_at DESC, erasure_id LIMIT 1
+""")  # noqa: S608  # columns of our own
+_FIND = text(f"SELECT {_COLUMNS} FROM erasures WHERE erasure_id = :erasure_id")  # noqa: S608  # columns of our own
+_UNSWEPT = text("""
+    SELECT erasure_id, erased_at, removed FROM erasures WHERE NOT swept
+    ORDER BY requested_at LIMIT 1 FOR UPDATE SKIP LOCKED
+""")
+_IDENTIFIERS = text("SELECT identifier FROM suppressions WHERE erasure_id = :erasure_id ORDER BY identifier")
+_SWEPT = text("UPDATE erasures SET swept = true WHERE erasure_id = :erasure_id RETURNING clock_timestamp()")
+_ANSWERED = text("""
+    INSERT INTO erasure_receipts (erasure_id, service, removed, answered_at)
+    VALUES (:erasure_id, :service, CAST(:removed AS jsonb), :answered_at) ON CONFLICT DO NOTHING
+""")
+_RECEIPTS = text("SELECT * FROM erasure_receipts WHERE erasure_id = :erasure_id ORDER BY service")
+_KEEP_WORDS = text("""
+    INSERT INTO consent_words (identifier, purpose, channel, granted, basis, evidence, occurred_at, event_id)
+    VALUES (:identifier, :purpose, :channel, :granted, :basis, :evidence, :occurred_at, :event_id)
+    ON CONFLICT DO NOTHING
+""")
+_WORDS = text("""
+    SELECT * FROM consent_words WHERE identifier = ANY(CAST(:identifiers AS text[])) ORDER BY occurred_at, event_id
+""")
+_OPEN = text("""
+    SELECT count(*) AS count, coalesce(extract(epoch FROM clock_timestamp() - min(requested_at)), 0)::float8 AS oldest
+    FROM erasures
+    WHERE (SELECT count(*) FROM erasure_receipts WHERE erasure_receipts.erasure_id = erasures.erasure_id) < :services
+""")
+_FORGET = (
+    text("DELETE FROM suppressions WHERE erased_at < :before"),
+    text("DELETE FROM erasure_receipts WHERE answered_at < :before"),
+    text("DELETE FROM erasures WHERE requested_at < :before AND erased_at < :before"),
+)
+_WORD_COLUMNS = ("identifier", "purpose", "channel", "granted", "basis", "evidence", "occurred_at", "event_id")
+
+
+class PostgresPrivacy:
+    """Fits PrivacyStore."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
+        self._connection = tx.connection
+
+    async def share(self) -> None:
+        """As the port promises."""
+        await self._connection.execute(_SHARE)
+
+    async def suppressed(self, names: Collection[str]) -> Mapping[str, datetime]:
+        """As the port promises."""
+        if not names:
+            return {}
+        rows = (await self._connection.execute(_SUPPRESSED, {"names": list(names)})).all()
+        return {name: row.erased_at for row in rows for name in (row.identifier, row.customer_id)}
+
+    async def exclude(self) -> None:
+        """As the port promises."""
+        for limit in _PATIENCE:
+            await self._connection.execute(limit)
+        await self._connection.execute(_EXCLUDE)
+
+    async def person(self, customer_id: str) -> Person | None:
+        """As the port promises."""
+        rows = (await self._connection.execute(_PERSON, {"customer_id": customer_id})).all()
+        if not rows:
+            return None
+        return Person(
+            customer_id=rows[0].customer_id, identifiers={row.identifier: row.own_customer_id for row in rows}
+        )
+
+    async def newest_event_at(self, customer_id: str) -> datetime | None:
+        """As the port promises."""
+        body = (await self._connection.execute(_NEWEST, {"customer_id": customer_id})).scalar_one_or_none()
+        return None if body is None else datetime.fromisoformat(json.loads(body)["as_of"])
+
+    async def erase(self, person: Person, erasure: Erasure) -> None:
+        """As the port promises."""
+        removed = await erase_by_key(self._connection, list(person.identifiers), person.customer_ids)
+        await self._connection.execute(
+            _SUPPRESS,
+            {
+                "identifiers": list(person.identifiers),
+                "own_ids": list(person.identifiers.values()),
+                "erased_at": erasure.erased_at,
+                "erasure_id": erasure.erasure_id,
+            },
+        )
+        await self._connection.execute(
+            _NOTE,
+            {
+                "erasure_id": erasure.erasure_id,
+                "customer_id": erasure.customer_id,
+                "erased_at": erasure.erased_at,
+                "requested_at": erasure.requested_at,
+                "removed": json.dumps(removed),
+            },
+        )
+
+    async def tell(self, message: OutboxMessage) -> None:
+        """As the port promises."""
+        await append(self._tx, [message])
+
+    async def known(self, erasure_ids: Collection[str]) -> Collection[str]:
+        """As the port promises."""
+        return set((await self._connection.execute(_KNOWN, {"erasure_ids": list(erasure_ids)})).scalars())
+
+    async def newest_of(self, customer_id: str) -> Erasure | None:
+        """As the port promises."""
+        return _erasure((await self._connection.execute(_NEWEST_OF, {"customer_id": customer_id})).one_or_none())
+
+    async def find(self, erasure_id: str) -> Erasure | None:
+        """As the port promises."""
+        return _erasure((await self._connection.execute(_FIND, {"erasure_id": erasure_id})).one_or_none())
+
+    async def sweep_next(self) -> ServiceReceipt | None:
+        """As the port promises."""
+        found = (await self._connection.execute(_UNSWEPT)).one_or_none()
+        if found is None:
+            return None
+        named = {"erasure_id": found.erasure_id}
+        identifiers = list((await self._connection.execute(_IDENTIFIERS, named)).scalars())
+        removed = {**found.removed, **await sweep(self._connection, identifiers, found.erased_at)}
+        at = (await self._connection.execute(_SWEPT, named)).scalar_one()
+        return ServiceReceipt(erasure_id=found.erasure_id, service="profile", removed=removed, answered_at=at)
+
+    async def answered(self, receipts: Collection[ServiceReceipt]) -> None:
+        """As the port promises."""
+        for receipt in receipts:
+            await self._connection.execute(
+                _ANSWERED,
+                {
+                    "erasure_id": receipt.erasure_id,
+                    "service": receipt.service,
+                    "removed": json.dumps(dict(receipt.removed)),
+                    "answered_at": receipt.answered_at,
+                },
+            )
+
+    async def receipts(self, erasure_id: str) -> Sequence[ServiceReceipt]:
+        """As the port promises."""
+        rows = await self._connection.execute(_RECEIPTS, {"erasure_id": erasure_id})
+        return [ServiceReceipt(**row._mapping) for row in rows]  # noqa: SLF001  # a Row's public mapping
+
+    async def keep_words(self, words: Collection[ConsentWord]) -> None:
+        """As the port promises."""
+        if words:
+            await self._connection.execute(
+                _KEEP_WORDS, [{name: getattr(word, name) for name in _WORD_COLUMNS} for word in words]
+            )
+
+    async def words(self, identifiers: Collection[str]) -> Sequence[ConsentWord]:
+        """As the port promises."""
+        rows = await self._connection.execute(_WORDS, {"identifiers": list(identifiers)})
+        return [ConsentWord(**row._mapping) for row in rows]  # noqa: SLF001  # a Row's public mapping
+
+    async def open_erasures(self, services: int) -> OpenErasures:
+        """As the port promises."""
+        row = (await self._connection.execute(_OPEN, {"services": services})).one()
+        return OpenErasures(count=int(row[0]), oldest_age_seconds=row.oldest)
+
+    async def forget_before(self, before: datetime) -> None:
+        """As the port promises."""
+        for statement in _FORGET:
+            await self._connection.execute(statement, {"before": before})
+
+
+def _erasure(row: Any) -> Erasure | None:
+    return None if row is None else Erasure(**row._mapping)  # noqa: SLF001  # a Row's public mapping
