@@ -87,9 +87,7 @@ class BrokerPublisher:
         """Per message None when acknowledged, else why not."""
         if not self.reached.is_set():
             return [BrokerUnavailable("the broker was not reached yet")] * len(messages)
-        if len(messages) > 1:
-            return await self._producer.send_many(messages)
-        return [await self._together.send(messages[0])]
+        return await self._together.send_many(messages)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

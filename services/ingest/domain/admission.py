@@ -10,9 +10,11 @@ from pydantic import ValidationError
 from libs.common.card_numbers import CardNumberGuard
 from libs.common.contracts import TOPIC_OF_TYPE, Contract, Event, Topic, contract_of, partition_key_of
 from libs.common.contracts.compiled import read_body
+from libs.common.contracts.consent import ConsentChanged
 from libs.common.contracts.play import PlayTicked
 from libs.common.contracts.registry import describe
 from libs.common.contracts.topics import INGEST_CATALOG, INGEST_CONSENT, INGEST_WEB
+from libs.common.contracts.values import Identifier, IdentifierKind
 from libs.common.errors import Forbidden, InvalidMessage, Kind, TooLarge, UsualError
 from services.ingest.domain.clocks import ClockRules, Told, played
 from services.ingest.domain.duplicates import Fingerprint, fingerprint
@@ -125,6 +127,7 @@ def _admitted(raw: bytes | msgspec.Raw, caller: Caller, rules: Rules, now: datet
     told = _told(envelope, rules, now)
     data = _read_body(envelope.data, model)
     check_unsealed(bytes(envelope.data), model)
+    _check_consent(data, model, caller)
     _check_store(data, model, topic, caller)
     event = Event(
         id=envelope.id,
@@ -189,6 +192,19 @@ def _read_body(raw: msgspec.Raw, model: type[Contract]) -> Contract:
         raise InvalidMessage(
             describe(error), slug="contract-violation", context={"pointer": pointer, "rule": first["type"]}
         ) from error
+
+
+def _check_consent(data: Contract, model: type[Contract], caller: Caller) -> None:
+    """A key that is public states no consent for an account: whoever guesses its number could give or take it."""
+    if model is not ConsentChanged or caller.allows(WRITE):
+        return
+    customer: Identifier = data.customer  # type: ignore[attr-defined]  # a ConsentChanged, or its compiled likeness
+    if customer.kind is not IdentifierKind.WEB_VISITOR:
+        raise Forbidden(
+            "a public key states the consent of a visitor only",
+            slug="consent-of-another",
+            context={"pointer": "/data/customer/kind"},
+        )
 
 
 def _check_store(data: Contract, model: type[Contract], topic: Topic, caller: Caller) -> None:

@@ -44,9 +44,14 @@ def a_message(value: bytes, topic: str = SLOW) -> OutboxMessage:
     return OutboxMessage(topic=topic, key=b"k", headers=(), value=value)
 
 
+async def send(together: Together, value: bytes, topic: str = SLOW) -> UsualError | None:
+    (outcome,) = await together.send_many([a_message(value, topic)])
+    return outcome
+
+
 async def started(together: Together, *values: bytes, topic: str = SLOW) -> list["asyncio.Task[UsualError | None]"]:
     """Callers who wait, and what they caused to happen at once."""
-    tasks = [asyncio.create_task(together.send(a_message(value, topic))) for value in values]
+    tasks = [asyncio.create_task(send(together, value, topic)) for value in values]
     for _ in range(5):
         await asyncio.wait({asyncio.create_task(asyncio.Event().wait())}, timeout=0)
     return tasks
@@ -69,7 +74,7 @@ async def test_a_partition_that_is_slow_holds_up_no_other() -> None:
     producer = Producer()
     together = Together(producer)
     (waiting,) = await started(together, b"1")
-    assert await together.send(a_message(b"2", QUICK)) is None
+    assert await send(together, b"2", QUICK) is None
     assert not waiting.done()
     producer.told.set()
     assert await waiting is None
@@ -77,9 +82,18 @@ async def test_a_partition_that_is_slow_holds_up_no_other() -> None:
 
 async def test_every_caller_hears_the_outcome_of_its_own_message() -> None:
     together = Together(Producer(refusing=frozenset({b"2"})))
-    outcomes = await asyncio.gather(*(together.send(a_message(value, QUICK)) for value in (b"1", b"2", b"3")))
+    outcomes = await asyncio.gather(*(send(together, value, QUICK) for value in (b"1", b"2", b"3")))
     assert [type(outcome) for outcome in outcomes] == [type(None), SendRefused, type(None)]
-    assert isinstance(await together.send(a_message(b"1", "elsewhere")), SendRefused)
+    assert isinstance(await send(together, b"1", "elsewhere"), SendRefused)
+
+
+async def test_what_a_caller_brings_for_several_partitions_is_answered_in_its_order() -> None:
+    producer = Producer(refusing=frozenset({b"3"}))
+    producer.told.set()
+    brought = [a_message(b"1"), a_message(b"2", QUICK), a_message(b"3"), a_message(b"4", "elsewhere"), a_message(b"5")]
+    outcomes = await Together(producer).send_many(brought)
+    assert [type(outcome) for outcome in outcomes] == [type(None), type(None), SendRefused, SendRefused, type(None)]
+    assert producer.batches == {SLOW: [[b"1", b"3", b"5"]], QUICK: [[b"2"]]}
 
 
 async def test_a_message_that_its_caller_gave_up_before_its_turn_stays_away() -> None:
@@ -97,7 +111,7 @@ async def test_a_message_that_its_caller_gave_up_before_its_turn_stays_away() ->
 async def test_after_a_fault_of_ours_nobody_waits_for_ever_and_the_next_message_goes_out() -> None:
     producer = Producer(broken=True)
     together = Together(producer)
-    assert isinstance(await asyncio.wait_for(together.send(a_message(b"1", QUICK)), 1.0), SendUnknown)
+    assert isinstance(await asyncio.wait_for(send(together, b"1", QUICK), 1.0), SendUnknown)
     await together.settle()
     callers = await started(together, b"2") + await started(together, b"3", b"4")
     producer.told.set()
@@ -105,4 +119,4 @@ async def test_after_a_fault_of_ours_nobody_waits_for_ever_and_the_next_message_
     assert all(isinstance(outcome, SendUnknown) for outcome in outcomes)
     await together.settle()
     producer.broken = False
-    assert await together.send(a_message(b"2", QUICK)) is None
+    assert await send(together, b"2", QUICK) is None
