@@ -12,6 +12,7 @@ from libs.common.errors import RetryableError
 from libs.common.http.service_app import create_service_app
 from services.offers.api.campaigns import campaign_router
 from services.offers.api.checkouts import checkout_router
+from services.offers.api.history import history_router
 from services.offers.api.redemptions import redemption_router
 from services.offers.bootstrap import Door, Parts, assemble, code_key_of, door_of, running
 from services.offers.domain.code import CodeKey
@@ -37,8 +38,8 @@ def create_app(door: Door) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.credentials = parts.credentials()
-    for router in (checkout_router(door.doors), redemption_router(door.doors), campaign_router(door.doors)):
-        app.include_router(router)
+    for router_of in (checkout_router, redemption_router, campaign_router, history_router):
+        app.include_router(router_of(door.doors))
     return app
 
 

@@ -7,6 +7,7 @@ from libs.common.contracts.topics import (
     INGEST_PLAY,
     INGEST_POS,
     INVENTORY_AVAILABILITY,
+    PROFILE_ERASURES,
     PROFILE_IDENTITY,
     PROFILE_MODELS,
     PROFILE_SNAPSHOTS,
@@ -15,6 +16,7 @@ from libs.common.persistence import Transaction
 from libs.common.streaming import Batch
 from services.offers.handlers.feeds import FeedStores, observe_freshness, on_receipts, on_snapshots, on_tick
 from services.offers.handlers.money_clock import MoneyClock
+from services.offers.handlers.privacy import on_erasures, unsuppressed
 from services.offers.metrics import OffersMetrics
 
 GROUP = "offers"
@@ -22,6 +24,7 @@ TOPICS = (
     PROFILE_SNAPSHOTS,
     PROFILE_IDENTITY,
     PROFILE_MODELS,
+    PROFILE_ERASURES,
     INVENTORY_AVAILABILITY,
     INGEST_CATALOG,
     INGEST_POS,
@@ -45,6 +48,7 @@ class Feeds:
             PROFILE_SNAPSHOTS.name: self._snapshots,
             PROFILE_IDENTITY.name: self._identities,
             PROFILE_MODELS.name: self._models,
+            PROFILE_ERASURES.name: self._erasures,
             INVENTORY_AVAILABILITY.name: self._availability,
             INGEST_CATALOG.name: self._catalogue,
             INGEST_POS.name: self._receipts,
@@ -56,16 +60,21 @@ class Feeds:
         await self._handlers[batch.topic](tx, self._stores_of(tx), batch)
 
     async def _snapshots(self, tx: Transaction, stores: FeedStores, batch: Batch) -> None:
+        events = await unsuppressed(stores.privacy, batch.events)
         accepted = await on_snapshots(
-            stores, batch.events, batch.tombstones, topic=batch.topic, partition=batch.partition.partition
+            stores, events, batch.tombstones, topic=batch.topic, partition=batch.partition.partition
         )
         tx.on_commit(lambda: observe_freshness(self._metrics, self._clock.clock, accepted))
 
     async def _identities(self, _tx: Transaction, stores: FeedStores, batch: Batch) -> None:
-        await stores.read_model.apply_identities(batch.events, batch.tombstones)
+        events = await unsuppressed(stores.privacy, batch.events)
+        await stores.read_model.apply_identities(events, batch.tombstones)
 
     async def _models(self, _tx: Transaction, stores: FeedStores, batch: Batch) -> None:
         await stores.read_model.apply_models(batch.events)
+
+    async def _erasures(self, _tx: Transaction, stores: FeedStores, batch: Batch) -> None:
+        await on_erasures(stores.privacy, batch.events, self._clock.clock.now())
 
     async def _availability(self, _tx: Transaction, stores: FeedStores, batch: Batch) -> None:
         await stores.read_model.apply_availability(batch.events, batch.tombstones)

@@ -11,13 +11,18 @@ from libs.common.streaming import Cluster, Consumer, Producer, Subscription, Wor
 from services.offers.bootstrap.parts import Parts, money_clock_of
 from services.offers.consumer import GROUP, TOPICS, Feeds
 from services.offers.handlers.expiry import EXPIRED_TOGETHER, expire_vouchers
+from services.offers.handlers.privacy import answer_erasure
 from services.offers.store.campaigns import PostgresCampaigns
 from services.offers.store.expiry import PostgresExpiry
+from services.offers.store.privacy import PostgresPrivacy
 from services.offers.store.read_model import PostgresReadModel
 from services.offers.store.vouchers import PostgresRedemptions
 
 _MEASURE_SECONDS = 2.0
 _FEED_SECONDS = 1.0
+_ERASURE_SECONDS = 0.5
+_SETTLED_SECONDS = 1.0
+"""Longer than a checkout under way can take after its deadline."""
 Round = Callable[[], Awaitable[int]]
 
 
@@ -28,11 +33,12 @@ class _Stores:
     read_model: PostgresReadModel
     redemptions: PostgresRedemptions
     expiry: PostgresExpiry
+    privacy: PostgresPrivacy
 
 
 def stores_of(tx: Transaction) -> _Stores:
     """The stores of one transaction."""
-    return _Stores(PostgresReadModel(tx), PostgresRedemptions(tx), PostgresExpiry(tx))
+    return _Stores(PostgresReadModel(tx), PostgresRedemptions(tx), PostgresExpiry(tx), PostgresPrivacy(tx))
 
 
 def worker_of(parts: Parts) -> Worker:
@@ -47,6 +53,7 @@ def worker_of(parts: Parts) -> Worker:
     parts.health.alive["consumer"] = consumer.healthy
     parts.health.ready["flowing"] = consumer.flowing
     rounds: list[RelayLoop | FeedWatch | Housekeeping] = [
+        _every(_ERASURE_SECONDS, "erasures", erasure_round(parts), parts),
         _every(_MEASURE_SECONDS, "measure", measure_round(parts), parts),
         FeedWatch(parts, Cluster(runtime.settings)),
         Housekeeping(
@@ -76,6 +83,18 @@ def expiry_round(parts: Parts) -> Round:
         return ended if ended == EXPIRED_TOGETHER else 0
 
     return expire
+
+
+def erasure_round(parts: Parts) -> Round:
+    """Answers erasures once every checkout that was under way when they came has ended."""
+    settled = timedelta(milliseconds=parts.settings.greatest_deadline_ms) + timedelta(seconds=_SETTLED_SECONDS)
+
+    async def answered() -> int:
+        now = parts.clock.now()
+        async with parts.transactions.begin() as tx:
+            return await answer_erasure(PostgresPrivacy(tx), now - settled, now)
+
+    return answered
 
 
 def measure_round(parts: Parts) -> Round:

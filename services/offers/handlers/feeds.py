@@ -15,6 +15,7 @@ from services.offers.handlers.money_clock import MoneyClock
 from services.offers.handlers.returns import give_back_returned, roll_back_receipt
 from services.offers.metrics import OffersMetrics
 from services.offers.ports.feeds import ReadModel
+from services.offers.ports.privacy import PrivacyStore
 from services.offers.ports.vouchers import ExpiryStore, RedemptionStore
 
 
@@ -29,6 +30,11 @@ class FeedStores(Protocol):
     @property
     def redemptions(self) -> RedemptionStore:
         """Vouchers and budgets."""
+        ...
+
+    @property
+    def privacy(self) -> PrivacyStore:
+        """Who was forgotten."""
         ...
 
     @property
