@@ -80,7 +80,7 @@ def _channel(topic: Topic) -> Json:
 
 
 def _operations() -> Json:
-    sent = {f"{t.owner}.sends.{t.name}": _operation("send", t, t.owner) for t in TOPICS if t.written_by_owner}
+    sent = {f"{one}.sends.{t.name}": _operation("send", t, one) for t in TOPICS for one in t.writers}
     received = {
         f"{service}.receives.{topic.name}": _operation("receive", topic, service, subscription.group)
         for service, read in subscriptions().items()

@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, Metric
 import services.ingest.app
 import services.ingest.bootstrap
 import services.ingest.settings
+import services.ingest.worker
 import services.inventory.app
 import services.inventory.bootstrap
 import services.inventory.settings
@@ -73,7 +74,9 @@ def _workers() -> Mapping[str, Sequence[Worker]]:
     profile = services.profile.settings.Settings.model_validate(played)
     offers = services.offers.settings.Settings.model_validate(played)
     inventory = services.inventory.settings.Settings.model_validate(played)
+    ingest = services.ingest.settings.Settings.model_validate(played)
     return {
+        "ingest": (services.ingest.worker.worker_of(services.ingest.worker.assemble_worker(ingest)),),
         "profile": (
             services.profile.bootstrap.worker_of(services.profile.bootstrap.assemble(profile, "worker")),
             services.profile.bootstrap.learner_of(services.profile.bootstrap.assemble(profile, "learner")),

@@ -20,7 +20,7 @@ SCOPES: Mapping[str, frozenset[str]] = {
     "office": frozenset(
         {
             *("events:write", "campaigns:write", "customers:read", "inventory:read"),
-            *("quarantine:read", "quarantine:write", "clocks:read"),
+            *("quarantine:read", "quarantine:write", "clocks:read", "privacy:read", "privacy:write"),
         }
     ),
 }
@@ -29,6 +29,7 @@ _SECRET_OF_PLAYS = "a data set is of nobody, so this need not be secret"  # noqa
 DEMO_CAMPAIGNS = Path(__file__).parents[2] / "deploy" / "campaigns" / "demo.yaml"
 """What a play begins with; a live system begins with none, or with those of a file."""
 READS: Mapping[str, tuple[str, ...]] = {
+    "ingest": ("profile.erasures.v1",),
     "profile": (
         "ingest.pos.v1",
         "ingest.web.v1",
@@ -37,6 +38,7 @@ READS: Mapping[str, tuple[str, ...]] = {
         "ingest.catalog.v1",
         "ingest.play.v1",
         "offers.vouchers.v1",
+        "profile.erased.v1",
     ),
     "offers": (
         "profile.snapshots.v1",
@@ -46,6 +48,7 @@ READS: Mapping[str, tuple[str, ...]] = {
         "ingest.catalog.v1",
         "ingest.pos.v1",
         "ingest.play.v1",
+        "profile.erasures.v1",
     ),
     "inventory": (
         "ingest.pos.v1",
@@ -55,6 +58,7 @@ READS: Mapping[str, tuple[str, ...]] = {
         "inventory.demand.v1",
         "inventory.acknowledgements.v1",
         "offers.vouchers.v1",
+        "profile.erasures.v1",
     ),
 }
 """What each service reads: a check that waits for all of them must know whom to wait for, before they have begun."""
@@ -80,6 +84,7 @@ class Service:
 
 PROCESSES: tuple[Service, ...] = (
     Service("ingest", "api"),
+    Service("ingest", "worker"),
     Service("profile", "api"),
     Service("profile", "worker"),
     Service("profile", "learner"),

@@ -12,6 +12,7 @@ from services.ingest.api.body import Limits
 from services.ingest.api.card_numbers import RefuseCardNumbers
 from services.ingest.api.clocks import clocks_router
 from services.ingest.api.events import events_router
+from services.ingest.api.persons import persons_router
 from services.ingest.api.poslog import poslog_router
 from services.ingest.api.quarantine import quarantine_router
 from services.ingest.api.schemas import schemas_router
@@ -57,6 +58,7 @@ def create_app(ingest: Ingest) -> FastAPI:
     app.include_router(segment_router(ingest.door, ingest.credentials, ingest.intake, limits, settings.pseudonyms()))
     app.include_router(tracker_router())
     app.include_router(quarantine_router(ingest.quarantine, ingest.mender))
+    app.include_router(persons_router(ingest.sealing))
     app.include_router(_poslog(ingest, limits))
     app.include_router(clocks_router(ingest.door.timekeeping))
     app.include_router(schemas_router())

@@ -11,7 +11,7 @@ from libs.common.contracts import CONTRACTS
 class IngestMetrics:
     """Registered once per process. `type` is one that the contracts name, or `other`: callers can make no new series."""
 
-    def __init__(self, registry: CollectorRegistry, *, taken_bytes: Callable[[], float]) -> None:
+    def __init__(self, registry: CollectorRegistry, *, taken_bytes: Callable[[], float] = float) -> None:
         def counter(name: str, help_text: str, *labels: str) -> Counter:
             return Counter(f"ingest_{name}", help_text, labels, registry=registry)
 
@@ -34,6 +34,7 @@ class IngestMetrics:
             "Events whose time was too far off: corrected (they count as on receipt) or quarantined.",
             "outcome",
         )
+        self.persons_erased = counter("erasures_total", "Erasures that deleted keys and quarantined events (worker).")
         self.quarantine_waiting = Gauge(
             "ingest_quarantine_waiting_events",
             "Events in quarantine that wait, by the database: the same in every process.",

@@ -159,6 +159,18 @@ class PersonKeyStore(Protocol):
         ...
 
 
+class ErasureStore(Protocol):
+    """Forgetting persons, within one transaction."""
+
+    async def erase(self, persons: Collection[str]) -> Mapping[str, int]:
+        """Delete their keys and what lies in quarantine under them; how many of each kind."""
+        ...
+
+    async def tell(self, message: OutboxMessage) -> None:
+        """Send with the commit."""
+        ...
+
+
 class PersonSealer(Protocol):
     """Seals under the keys of persons. A person is an identifier behind the doors (`kind:pseudonym`), None is nobody we know."""
 

@@ -13,11 +13,13 @@ from libs.common.contracts.topics import (
     INVENTORY_ACKNOWLEDGEMENTS,
     INVENTORY_DEMAND,
     OFFERS_VOUCHERS,
+    PROFILE_ERASURES,
 )
 from libs.common.persistence import Transaction
 from libs.common.streaming import Batch, BatchHandler
 from services.inventory.handlers.acknowledgements import Acknowledgement, Effect, acknowledge
 from services.inventory.handlers.catalog import take_catalog
+from services.inventory.handlers.erasures import answer_erasures
 from services.inventory.handlers.movements import take_demand, take_stock
 from services.inventory.handlers.receipts import take_receipts
 from services.inventory.handlers.reviewing import Reviewer, StoreOf
@@ -25,7 +27,15 @@ from services.inventory.handlers.vouchers import take_vouchers
 from services.inventory.metrics import InventoryMetrics
 from services.inventory.ports import InventoryStore
 
-TOPICS = (INGEST_POS, INVENTORY_DEMAND, INGEST_STOCK, INGEST_CATALOG, OFFERS_VOUCHERS, INVENTORY_ACKNOWLEDGEMENTS)
+TOPICS = (
+    INGEST_POS,
+    INVENTORY_DEMAND,
+    INGEST_STOCK,
+    INGEST_CATALOG,
+    OFFERS_VOUCHERS,
+    INVENTORY_ACKNOWLEDGEMENTS,
+    PROFILE_ERASURES,
+)
 
 
 def facts_handler(store_of: StoreOf, metrics: InventoryMetrics, clock: Clock) -> BatchHandler:
@@ -45,6 +55,8 @@ def facts_handler(store_of: StoreOf, metrics: InventoryMetrics, clock: Clock) ->
                 kind, count = "catalog", await take_catalog(store, batch.events)
             case OFFERS_VOUCHERS.name:
                 kind, count = "voucher", await take_vouchers(store, batch.events)
+            case PROFILE_ERASURES.name:
+                kind, count = "erasure", await answer_erasures(store, batch.events, clock.now())
             case _:
                 kind, count = "acknowledgement", await _acknowledge(tx, store, batch, metrics)
         tx.on_commit(partial(metrics.facts.labels(kind).inc, count))

@@ -6,7 +6,7 @@ from functools import partial
 
 from libs.common.contracts import Event
 from libs.common.contracts.play import PlayTicked
-from libs.common.contracts.topics import INGEST_CATALOG, INGEST_CONSENT, OFFERS_VOUCHERS, PROFILE_ERASURE_RECEIPTS
+from libs.common.contracts.topics import INGEST_CATALOG, INGEST_CONSENT, OFFERS_VOUCHERS, PROFILE_ERASED
 from libs.common.persistence import Transaction
 from libs.common.streaming import Batch, BatchHandler
 from services.profile.handlers.catalog import take_catalog, unknown_zone
@@ -30,7 +30,7 @@ def worker_handler(store_of: StoreOf, metrics: ProfileMetrics) -> BatchHandler:
         match batch.topic:
             case INGEST_CATALOG.name:
                 await take_catalog(store, _without(batch, batch.events, unknown_zone, "unknown-time-zone"))
-            case PROFILE_ERASURE_RECEIPTS.name:
+            case PROFILE_ERASED.name:
                 await take_answers(store, batch.events)
             case _:
                 kinds = await _of_persons(store, batch)

@@ -41,7 +41,7 @@ SCOPES = frozenset(
     {
         *("events:write", "web:write", "play", "quarantine:read", "quarantine:write", "clocks:read"),
         *("voucher:request", "voucher:redeem", "campaigns:write"),
-        *("customers:read", "inventory:read", "inventory:ack"),
+        *("customers:read", "privacy:read", "privacy:write", "inventory:read", "inventory:ack"),
     }
 )
 Operation = APIOperation[Any, Any, Any, Any]

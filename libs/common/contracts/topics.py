@@ -26,8 +26,13 @@ class Topic:
     compacted: bool = False
     retention: timedelta | None = RAW_RETENTION
     dead_letters: bool = True
-    written_by_owner: bool = True
-    """False where systems of others write and the owner reads."""
+    written_by: tuple[str, ...] | None = None
+    """The services that write, where it is not the owner alone; none where systems of others do."""
+
+    @property
+    def writers(self) -> tuple[str, ...]:
+        """The services of ours that write."""
+        return (self.owner,) if self.written_by is None else self.written_by
 
     @property
     def dead_letter_name(self) -> str:
@@ -141,14 +146,14 @@ PROFILE_ERASURES = _topic(
     retention=SUPPRESSION_RETENTION,
     partitions=1,
 )
-PROFILE_ERASURE_RECEIPTS = _topic(
-    "profile.erasure-receipts.v1",
+PROFILE_ERASED = _topic(
+    "profile.erased.v1",
     "erasure id",
     ("usual.privacy.erased.v1",),
     "What each service removed.",
     retention=SUPPRESSION_RETENTION,
     partitions=1,
-    written_by_owner=False,
+    written_by=("ingest", "offers", "inventory"),
 )
 OFFERS_VOUCHERS = _topic(
     "offers.vouchers.v1",
@@ -188,7 +193,7 @@ INVENTORY_ACKNOWLEDGEMENTS = _topic(
     ("usual.inventory.acknowledgement.v1",),
     "What inventory systems answer.",
     retention=COMMAND_RETENTION,
-    written_by_owner=False,
+    written_by=(),
 )
 INVENTORY_AVAILABILITY = _topic(
     "inventory.availability.v1",
@@ -211,7 +216,7 @@ TOPICS: tuple[Topic, ...] = (
     PROFILE_IDENTITY,
     PROFILE_MODELS,
     PROFILE_ERASURES,
-    PROFILE_ERASURE_RECEIPTS,
+    PROFILE_ERASED,
     OFFERS_VOUCHERS,
     OFFERS_DECISIONS,
     INVENTORY_DEMAND,

@@ -1,6 +1,6 @@
 """What could never be handled: kept in the transaction that moves the offset, published by the outbox, within limits."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import text
@@ -21,6 +21,7 @@ _RECENT = text("""
     WHERE consumer_group = :consumer_group AND incarnation = :incarnation AND topic = :topic AND partition = :partition
       AND at > now() - make_interval(secs => :window_seconds)
 """)
+_FORGET = text("DELETE FROM dead_letters WHERE key = ANY(CAST(:keys AS bytea[]))")
 _MAX_DETAIL_CHARACTERS = 500
 
 
@@ -118,3 +119,9 @@ def _message(key: OffsetKey, letter: DeadLetter) -> OutboxMessage:
 def _printable(detail: str) -> str:
     """Text that PostgreSQL can hold, whatever a parser quoted."""
     return detail.encode("utf-8", "replace").decode().replace("\x00", "�")[:_MAX_DETAIL_CHARACTERS]
+
+
+async def forget_keys(tx: Transaction, keys: Iterable[str]) -> int:
+    """Remove what lies here under these keys of topics, for good; returns how many."""
+    wanted = [key.encode() for key in keys]
+    return (await tx.connection.execute(_FORGET, {"keys": wanted})).rowcount

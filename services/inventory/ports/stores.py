@@ -178,6 +178,10 @@ class InventoryStore(Protocol):
         """What the API shows."""
         ...
 
+    async def forget_dead_letters(self, keys: Sequence[str]) -> int:
+        """Remove what could not be read and lies under these keys; how many."""
+        ...
+
     async def append(self, messages: Sequence[OutboxMessage]) -> None:
         """Let events leave if and only if this transaction commits."""
         ...

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import text
 
-from libs.common.persistence import OutboxMessage, Transaction, append
+from libs.common.persistence import OutboxMessage, Transaction, append, dead_letters
 from services.inventory.ports import CatalogStore, CommandStore, ReceiptStore, ReviewStore, StockStore, ViewStore
 from services.inventory.store.catalog import PostgresCatalog
 from services.inventory.store.commands import PostgresCommands
@@ -28,6 +28,10 @@ class PostgresInventory:
     commands: CommandStore
     reviews: ReviewStore
     views: ViewStore
+
+    async def forget_dead_letters(self, keys: Sequence[str]) -> int:
+        """As the port promises."""
+        return await dead_letters.forget_keys(self.tx, keys)
 
     async def append(self, messages: Sequence[OutboxMessage]) -> None:
         """Let events leave if and only if this transaction commits."""

@@ -6,7 +6,7 @@ from datetime import datetime
 from libs.common.contracts import Event, new_event
 from libs.common.contracts.privacy import Erased, ErasureRequested
 from libs.common.contracts.profile import IdentityChanged, ProfileSnapshot
-from libs.common.contracts.topics import PROFILE_ERASURE_RECEIPTS
+from libs.common.contracts.topics import PROFILE_ERASED
 from libs.common.errors import InvalidInput
 from libs.common.persistence import OutboxMessage
 from services.offers.handlers.facts import SOURCE
@@ -25,6 +25,7 @@ async def on_erasures(store: PrivacyStore, events: Sequence[Event], noted_at: da
                 NewErasure(
                     erasure_id=event.data.erasure_id,
                     customer_ids=event.data.customer_ids,
+                    identifiers=[identifier.key for identifier in event.data.identifiers],
                     erased_at=event.data.erased_at,
                     noted_at=noted_at,
                 )
@@ -38,7 +39,7 @@ async def answer_erasure(store: PrivacyStore, noted_before: datetime, now: datet
         return 0
     body = Erased(erasure_id=finished.erasure_id, service="offers", removed=finished.removed)
     event = new_event(body, event_id=f"{finished.erasure_id}:offers", source=SOURCE, occurred_at=now)
-    await store.tell(OutboxMessage.of(event, PROFILE_ERASURE_RECEIPTS))
+    await store.tell(OutboxMessage.of(event, PROFILE_ERASED))
     return 1
 
 

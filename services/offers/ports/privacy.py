@@ -15,6 +15,7 @@ class NewErasure:
 
     erasure_id: str
     customer_ids: Sequence[str]
+    identifiers: Sequence[str]
     erased_at: datetime
     noted_at: datetime
 

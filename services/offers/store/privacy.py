@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import TextClause, text
 
-from libs.common.persistence import OutboxMessage, Transaction, append
+from libs.common.persistence import OutboxMessage, Transaction, append, dead_letters
 from services.offers.domain.answer import unpack
 from services.offers.ports.privacy import FinishedErasure, NewErasure, StoredDecision, StoredVoucher
 
@@ -33,10 +33,6 @@ _ERASE: Mapping[str, TextClause] = {
     "identities": text(f"DELETE FROM identities WHERE {_OURS} OR now_{_OURS}"),  # noqa: S608  # our own words
     "decisions": text(f"UPDATE decisions SET customer_id = NULL WHERE {_OURS}"),  # noqa: S608  # our own words
     "vouchers": text(f"UPDATE vouchers SET customer_id = NULL WHERE {_OURS}"),  # noqa: S608  # our own words
-    "dead_letters": text("""
-        DELETE FROM dead_letters WHERE key IN (
-            SELECT convert_to(gone, 'UTF8') FROM unnest(CAST(:customer_ids AS text[])) AS gone)
-    """),
 }
 _DECISIONS = text("""
     SELECT proposal, receipt_id, store_id, decided_at FROM decisions WHERE customer_id = :customer_id
@@ -74,6 +70,7 @@ class PostgresPrivacy:
             return
         await self._connection.execute(_SUPPRESS, {"customer_ids": ids, "erased_at": erasure.erased_at})
         removed = await self._erase(ids)
+        removed["dead_letters"] = await dead_letters.forget_keys(self._tx, [*ids, *erasure.identifiers])
         await self._connection.execute(_REMOVED, {"erasure_id": erasure.erasure_id, "removed": json.dumps(removed)})
 
     async def finish(self, noted_before: datetime) -> FinishedErasure | None:

@@ -10,7 +10,7 @@ from libs.common.contracts.topics import (
     INGEST_POS,
     INGEST_WEB,
     OFFERS_VOUCHERS,
-    PROFILE_ERASURE_RECEIPTS,
+    PROFILE_ERASED,
 )
 from libs.common.persistence import Housekeeping, OutboxRelay, VersionRelay
 from libs.common.persistence.relay import RelayLoop
@@ -32,7 +32,7 @@ WORKER_TOPICS = (
     INGEST_CONSENT,
     INGEST_CATALOG,
     OFFERS_VOUCHERS,
-    PROFILE_ERASURE_RECEIPTS,
+    PROFILE_ERASED,
 )
 _MEASURE_SECONDS = 2.0
 _SWEEP_SECONDS = 0.5

@@ -36,10 +36,6 @@ _BY_SCAN: Mapping[str, TextClause] = {
             SELECT FROM unnest(CAST(:identifiers AS text[])) AS gone WHERE position(convert_to(gone, 'UTF8') IN body) > 0
         )
     """),
-    "dead_letters": text("""
-        DELETE FROM dead_letters
-        WHERE key IN (SELECT convert_to(gone, 'UTF8') FROM unnest(CAST(:identifiers AS text[])) AS gone)
-    """),
 }
 
 

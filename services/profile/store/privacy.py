@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from libs.common.persistence import OutboxMessage, Transaction, append
+from libs.common.persistence import OutboxMessage, Transaction, append, dead_letters
 from services.profile.ports.privacy import ConsentWord, Erasure, OpenErasures, Person, ServiceReceipt
 from services.profile.store.forgetting import erase_by_key, sweep
 
@@ -162,6 +162,7 @@ class PostgresPrivacy:
         named = {"erasure_id": found.erasure_id}
         identifiers = list((await self._connection.execute(_IDENTIFIERS, named)).scalars())
         removed = {**found.removed, **await sweep(self._connection, identifiers, found.erased_at)}
+        removed["dead_letters"] = await dead_letters.forget_keys(self._tx, identifiers)
         at = (await self._connection.execute(_SWEPT, named)).scalar_one()
         return ServiceReceipt(erasure_id=found.erasure_id, service="profile", removed=removed, answered_at=at)
 

@@ -39,7 +39,7 @@ async def answer(till: Till, noted_before: datetime) -> list[Erased]:
     """What was answered when all that was noted before had settled."""
     async with till.transaction() as (_, stores):
         await answer_erasure(stores.privacy, noted_before, NOW)
-    rows = await till.rows("SELECT headers, value FROM outbox WHERE topic = 'profile.erasure-receipts.v1'")
+    rows = await till.rows("SELECT headers, value FROM outbox WHERE topic = 'profile.erased.v1'")
     found = [decode(decode_headers(row["headers"]), row["value"]).data for row in rows]
     return [body for body in found if isinstance(body, Erased)]
 
