@@ -197,7 +197,12 @@ def _customer(view: ProfileSnapshot) -> dict[str, Any]:
 
 
 def _allows_personal_offers(view: ProfileSnapshot) -> bool:
-    """What is stated for the till counts; what is stated for any channel counts where nothing is stated for the till."""
+    """What is stated for the till counts; what is stated for any channel counts where nothing is stated for the till.
+
+    Who objects to profiling, anywhere, gets nothing that is personal.
+    """
+    if any(consent.purpose == Purpose.PROFILING and not consent.granted for consent in view.consents):
+        return False
     stated = {
         consent.channel: consent.granted for consent in view.consents if consent.purpose == Purpose.PERSONAL_OFFERS
     }

@@ -25,6 +25,7 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
     401: problem("No valid API key."),
     403: problem(f"The key lacks the scope `{SCOPE}`."),
     404: problem("No such customer."),
+    409: problem("The customer objects to profiling."),
     422: problem("The request does not fit its schema."),
     503: problem("The database is away or slow; try again."),
 }

@@ -7,7 +7,7 @@ One learner feeds trips and time in order; the state is plain JSON.
 
 import heapq
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
@@ -139,6 +139,21 @@ class ReturnChance:
         learner._probes = [(when, customer, trip, number) for when, customer, trip, number in value["probes"]]
         learner._examples = [(when, who, days, at, dict(known)) for when, who, days, at, known in value["examples"]]
         return learner  # sorted lists are heaps
+
+
+def without(value: Mapping[str, Any], customers: Collection[str]) -> tuple[dict[str, Any], int]:
+    """A state as `to_json` gives it with nothing of these customers in it, and how many entries went.
+
+    What the weights have learned of everybody stays. Works on the value, so that who only forgets need not load River.
+    """
+    kept = {
+        **value,
+        "standings": {name: known for name, known in value["standings"].items() if name not in customers},
+        "trips": {name: trips for name, trips in value["trips"].items() if name not in customers},
+        "probes": [probe for probe in value["probes"] if probe[1] not in customers],
+        "examples": [example for example in value["examples"] if example[1] not in customers],
+    }
+    return kept, sum(len(value[part]) - len(kept[part]) for part in ("standings", "trips", "probes", "examples"))
 
 
 def _example_key(example: tuple[int, str, int, int, dict[str, float]]) -> tuple[int, str, int, int]:

@@ -1,6 +1,7 @@
 """Being forgotten: the suppression, the deleting and the request to all services are one transaction; answers come later."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from libs.common.clock import Clock
 from libs.common.contracts import Event, new_event
@@ -11,6 +12,7 @@ from libs.common.ids import random_id
 from libs.common.persistence import OutboxMessage, Transaction, Transactions
 from services.profile.handlers.folding import SOURCE, identifier_of
 from services.profile.handlers.intake import own_customer_id
+from services.profile.handlers.learning import unlearn
 from services.profile.handlers.privacy_shapes import ErasureState, ErasureView, RemovedView
 from services.profile.ports import ProfileStore
 from services.profile.ports.privacy import Erasure, Person, ServiceReceipt
@@ -113,10 +115,11 @@ async def take_answers(store: ProfileStore, events: Sequence[Event]) -> None:
 
 async def sweep(store: ProfileStore) -> int:
     """Finish profile's own part of one erasure and note its answer; returns how many were finished."""
-    receipt = await store.privacy.sweep_next()
-    if receipt is None:
+    swept = await store.privacy.sweep_next()
+    if swept is None:
         return 0
-    await store.privacy.answered([receipt])
+    removed = {**swept.receipt.removed, "learner_entries": await unlearn(store, swept.identifiers)}
+    await store.privacy.answered([replace(swept.receipt, removed=removed)])
     return 1
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from libs.common.contracts import new_event
+from libs.common.contracts.consent import Purpose
 from libs.common.contracts.profile import ConsentInForce, ProfileSnapshot
 from libs.common.contracts.topics import PROFILE_SNAPSHOTS
 from libs.common.contracts.values import Identifier, IdentifierKind
@@ -73,6 +74,11 @@ def consents_in_force(rows: Iterable[ConsentRow]) -> tuple[ConsentInForce, ...]:
     )
 
 
+def objects_to_profiling(consents: Iterable[ConsentInForce]) -> bool:
+    """Whether the customer denied profiling, on whatever channel: then what was counted stays, and nothing is derived from it."""
+    return any(word.purpose == Purpose.PROFILING and not word.granted for word in consents)
+
+
 def identifier_of(key: str) -> Identifier:
     """The identifier whose key this is."""
     kind, _, value = key.partition(":")
@@ -125,18 +131,19 @@ def _snapshot_of(known: _Known, returns: ReturnChance) -> ProfileSnapshot:
     facet = fold(row.facet for row in known.rows)
     words = [word for row in known.rows for word in known.consents.get(row.identifier, ())]
     as_of = newest_event_at(facet, words)
-    state = ranking_state(facet)
-    currency = min((row.effects.currency for row in known.rows if row.effects.currency is not None), default=None)
-    worth = worth_of(facet, state, seconds_of(as_of), returns, currency)
-    return ProfileSnapshot(
+    consents = consents_in_force(words)
+    plain = ProfileSnapshot(
         customer_id=known.customer_id,
         version=known.version,
         identifiers=tuple(identifier_of(row.identifier) for row in known.rows),
         as_of=as_of,
         accepted_at=known.accepted_at or as_of,
-        consents=consents_in_force(words),
-        segments=worth.segments,
-        value=worth.value,
+        consents=consents,
         open_complaint=has_open_complaint(facet),
-        ranking_state=state.to_json(),
     )
+    if objects_to_profiling(consents):
+        return plain
+    state = ranking_state(facet)
+    currency = min((row.effects.currency for row in known.rows if row.effects.currency is not None), default=None)
+    worth = worth_of(facet, state, seconds_of(as_of), returns, currency)
+    return plain.model_copy(update={"segments": worth.segments, "value": worth.value, "ranking_state": state.to_json()})

@@ -1,7 +1,7 @@
 """How the population models learn: baskets in (time, event id) order, the memory and the queue in one transaction."""
 
 from base64 import b64decode, b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -21,7 +21,7 @@ from services.profile.domain.facet import Facet, VisitKey
 from services.profile.domain.facet_of import visit_of
 from services.profile.domain.needs import Learner
 from services.profile.domain.ranking_state import ranking_state
-from services.profile.domain.return_chance import ReturnChance, standing_of
+from services.profile.domain.return_chance import ReturnChance, standing_of, without
 from services.profile.domain.rhythm import trip_rhythm
 from services.profile.domain.value import value_of
 from services.profile.handlers.folding import SOURCE
@@ -87,6 +87,18 @@ async def learn(store: ProfileStore, remembered: Memory | None, step: Step) -> t
     if learned:
         await _save(store, memory, step)
     return memory, learned
+
+
+async def unlearn(store: ProfileStore, identifiers: Collection[str]) -> int:
+    """Drop what the learner remembers of these identifiers; returns how many entries. Weights and statistics are of everybody."""
+    await store.learning.lock()
+    stored = await store.learning.state(RETURNS)
+    if stored is None:
+        return 0
+    kept, entries = without(msgspec.json.decode(decompress(stored.state)), set(identifiers))
+    if entries:
+        await store.learning.rewrite(RETURNS, _packed(kept))
+    return entries
 
 
 def read_model_body(body: Mapping[str, Any]) -> tuple[Model, PopulationState]:

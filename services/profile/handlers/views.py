@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from libs.common.contracts.profile import ProfileSnapshot
-from libs.common.errors import InvalidInput, NotFound
+from libs.common.errors import Conflict, InvalidInput, NotFound
 from libs.ranking.population import PopulationState
 from libs.ranking.ranker import Need, PriorRanker, Ranker
 from libs.ranking.state import CustomerRankingState, Moment, MomentKind
 from services.profile.domain.facet import NEVER_FIRST, AnswerTally, Facet, ItemTally, fold
 from services.profile.handlers.contacts import seconds_of, utc_offset_minutes
-from services.profile.handlers.folding import consents_in_force, identifier_of, newest_event_at
+from services.profile.handlers.folding import consents_in_force, identifier_of, newest_event_at, objects_to_profiling
 from services.profile.handlers.intake import plus
 from services.profile.handlers.shapes import (
     Answers,
@@ -60,6 +60,8 @@ async def customer_view(store: ProfileStore, customer_id: str) -> CustomerView:
     stored = await store.customers.snapshot(current)
     snapshot = ProfileSnapshot.model_validate_json(stored[1]) if stored else None
     facet = fold(row.facet for row in rows)
+    in_force = consents_in_force(words)
+    objects = objects_to_profiling(in_force)
     return CustomerView(
         customer_id=current,
         identifiers=tuple(identifier_of(row.identifier) for row in rows),
@@ -67,10 +69,10 @@ async def customer_view(store: ProfileStore, customer_id: str) -> CustomerView:
         as_of=newest_event_at(facet, words),
         first_contact_at=None if facet.first_at_seconds == NEVER_FIRST else _moment(facet.first_at_seconds),
         totals=_totals(rows, facet),
-        consents=consents_in_force(words),
-        segments=snapshot.segments if snapshot else (),
-        favourite_items=_favourites(facet.items),
-        categories=_categories(facet),
+        consents=in_force,
+        segments=snapshot.segments if snapshot and not objects else (),
+        favourite_items=() if objects else _favourites(facet.items),
+        categories=() if objects else _categories(facet),
         answers=_answers(facet.answers),
         counts=dict(sorted(facet.counts.items())),
     )
@@ -83,6 +85,8 @@ async def next_basket(store: ProfileStore, question: Question, model: RankingMod
     if stored is None:
         raise NotFound("this customer has no view yet", slug="no-view-yet")
     snapshot = ProfileSnapshot.model_validate_json(stored[1])
+    if objects_to_profiling(snapshot.consents):
+        raise Conflict("this customer objects to profiling", slug="profiling-objected")
     state = CustomerRankingState.from_json(snapshot.ranking_state)
     at = question.at or snapshot.as_of
     if abs(at - snapshot.as_of) > _FARTHEST:

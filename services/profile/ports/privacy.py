@@ -42,6 +42,14 @@ class ServiceReceipt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Swept:
+    """What profile removed in all, and whose it was."""
+
+    receipt: ServiceReceipt
+    identifiers: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConsentWord:
     """One word on consent, as it was given."""
 
@@ -106,8 +114,8 @@ class PrivacyStore(Protocol):
         """One of them."""
         ...
 
-    async def sweep_next(self) -> ServiceReceipt | None:
-        """Delete what only a scan finds for the oldest erasure that waits for it; what was removed in all, None if none waits."""
+    async def sweep_next(self) -> Swept | None:
+        """Delete what only a scan finds for the oldest erasure that waits for it; None if none waits."""
         ...
 
     async def answered(self, receipts: Collection[ServiceReceipt]) -> None:

@@ -178,6 +178,10 @@ class LearningStore(Protocol):
         """Replace the learner's memory."""
         ...
 
+    async def rewrite(self, learner: str, state: bytes) -> None:
+        """Replace a learner's memory and raise all numbers, so that processes that remember it read it again."""
+        ...
+
     async def publish(self, row: ModelRow) -> None:
         """Make this the newest model of its name."""
         ...

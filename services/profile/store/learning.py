@@ -39,6 +39,9 @@ _SAVE_STATE = text("""
     ON CONFLICT (learner) DO UPDATE
     SET number = excluded.number, trained_until = excluded.trained_until, baskets_count = excluded.baskets_count, state = excluded.state
 """)
+_REWRITE = text("""
+    UPDATE learner_states SET number = number + 1, state = CASE WHEN learner = :learner THEN :state ELSE state END
+""")
 _PUBLISH = text("""
     INSERT INTO models (model_name, number, model_id, trained_until, headers, body)
     VALUES (:model_name, :number, :model_id, :trained_until, :headers, :body)
@@ -116,6 +119,10 @@ class PostgresLearning:
                 "state": state.state,
             },
         )
+
+    async def rewrite(self, learner: str, state: bytes) -> None:
+        """As the port promises."""
+        await self._connection.execute(_REWRITE, {"learner": learner, "state": state})
 
     async def publish(self, row: ModelRow) -> None:
         """As the port promises."""

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import text
 
 from libs.common.persistence import OutboxMessage, Transaction, append, dead_letters
-from services.profile.ports.privacy import ConsentWord, Erasure, OpenErasures, Person, ServiceReceipt
+from services.profile.ports.privacy import ConsentWord, Erasure, OpenErasures, Person, ServiceReceipt, Swept
 from services.profile.store.forgetting import erase_by_key, sweep
 
 _SHARE = text("SELECT pg_advisory_xact_lock_shared(hashtext('profile.suppressions'), 0)")
@@ -154,7 +154,7 @@ class PostgresPrivacy:
         """As the port promises."""
         return _erasure((await self._connection.execute(_FIND, {"erasure_id": erasure_id})).one_or_none())
 
-    async def sweep_next(self) -> ServiceReceipt | None:
+    async def sweep_next(self) -> Swept | None:
         """As the port promises."""
         found = (await self._connection.execute(_UNSWEPT)).one_or_none()
         if found is None:
@@ -164,7 +164,8 @@ class PostgresPrivacy:
         removed = {**found.removed, **await sweep(self._connection, identifiers, found.erased_at)}
         removed["dead_letters"] = await dead_letters.forget_keys(self._tx, identifiers)
         at = (await self._connection.execute(_SWEPT, named)).scalar_one()
-        return ServiceReceipt(erasure_id=found.erasure_id, service="profile", removed=removed, answered_at=at)
+        receipt = ServiceReceipt(erasure_id=found.erasure_id, service="profile", removed=removed, answered_at=at)
+        return Swept(receipt=receipt, identifiers=identifiers)
 
     async def answered(self, receipts: Collection[ServiceReceipt]) -> None:
         """As the port promises."""

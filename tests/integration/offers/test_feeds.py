@@ -62,6 +62,21 @@ async def test_what_is_stated_for_the_till_counts_before_what_is_stated_for_any_
         assert (await till.checkout("checkout"))["reason"] == "no-consent"
 
 
+async def test_who_objects_to_profiling_on_any_channel_gets_nothing_personal(database: Database, tmp_path: Path) -> None:
+    await tell_world(database)
+    async with open_till(database, tmp_path) as till:
+        event = a_snapshot()
+        consents = [
+            {"purpose": "personal_offers", "channel": "till", "granted": True},
+            {"purpose": "profiling", "channel": "web", "granted": False},
+        ]
+        view = type(event.data).model_validate(event.data.model_dump() | {"consents": consents, "ranking_state": {}})
+        async with till.transaction() as (_, stores):
+            await stores.read_model.apply_snapshots([an_event(view, "view")], ())
+        answer = await till.checkout("checkout")
+        assert (answer["tier"], answer["reason"]) == (1, "no-consent")
+
+
 async def test_the_catalogue_ends_the_same_in_whatever_order_it_is_told(database: Database, tmp_path: Path) -> None:
     await tell_world(database)
     stated = [

@@ -1,6 +1,8 @@
 """Being forgotten in profile: nothing is left but pseudonyms of the suppression, and nothing brings a person back."""
 
 import asyncio
+import json
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from services.profile.handlers.intake import own_customer_id
 from services.profile.handlers.privacy_shapes import ErasureView
 from services.profile.store import PostgresProfileStore
 from tests.integration.profile.test_api import asking
+from tests.integration.profile.test_learner import played, shopping
 from tests.support.postgres import Database
 from tests.support.profile_events import (
     a_catalogue,
@@ -149,6 +152,35 @@ async def test_a_rebuild_that_reads_the_erasures_first_equals_what_was_erased_on
         await rebuilt.fold_all()
         assert await rebuilt.facets() == await profile.facets()
         assert await rebuilt.views() == await profile.views()
+
+
+async def test_the_learner_forgets_and_keeps_what_it_learned_of_everybody(database: Database) -> None:
+    async with running_profile(database, learning_interval_seconds=86_400) as profile:
+        await played(profile, shopping(5), _itself)
+        remembered = "SELECT number, state FROM learner_states WHERE learner = 'return-chance'"
+        before = (await profile.rows(remembered))[0]
+        known = read_returns_value(before["state"])
+        goner = next(iter(known["standings"]))
+        await erase(profile, own_customer_id(goner), day=40)
+        after = (await profile.rows(remembered))[0]
+        forgotten = read_returns_value(after["state"])
+        assert goner not in str(forgotten)
+        assert after["number"] == before["number"] + 1
+        assert forgotten["models"] == known["models"]
+        assert {**known["standings"], goner: None} == {**forgotten["standings"], goner: None}
+        ((removed,),) = [
+            tuple(r.values())
+            for r in await profile.rows("SELECT removed FROM erasure_receipts WHERE service = 'profile'")
+        ]
+        assert removed["learner_entries"] > 0
+
+
+def read_returns_value(state: bytes) -> Any:
+    return json.loads(zlib.decompress(state))
+
+
+async def _itself(profile: RunningProfile) -> RunningProfile:
+    return profile
 
 
 async def test_an_erasure_waits_for_batches_under_way_so_that_none_brings_the_person_back(database: Database) -> None:
