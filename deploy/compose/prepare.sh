@@ -37,16 +37,26 @@ if [ ! -e "$keys/credentials.json" ]; then
     printf '%s\n {"key_id": "%s", "secret_sha256": "%s", "scopes": [%s]}' \
       "$separator" "$caller" "$digest" "$scopes" >>"$keys/credentials.new"
     separator=','
-    echo "$caller  tk_${caller}_$secret"
+    if [ "$caller" = profile ]; then
+      printf 'tk_%s_%s' "$caller" "$secret" >"$secrets/service_key"
+    else
+      echo "$caller  tk_${caller}_$secret"
+    fi
   done <<CALLERS
 till "events:write", "voucher:request", "voucher:redeem"
 erp "events:write", "inventory:read", "inventory:ack"
 office "events:write", "campaigns:write", "customers:read", "inventory:read", "quarantine:read", "quarantine:write", "clocks:read", "privacy:read", "privacy:write"
+profile "privacy:read"
 player "events:write", "voucher:request", "voucher:redeem", "play"
 CALLERS
   printf '\n]\n' >>"$keys/credentials.new"
   mv "$keys/credentials.new" "$keys/credentials.json"
   echo "These API keys are shown once; $keys/credentials.json holds their digests only."
   echo "More, fewer: usual keys create|list|revoke --file $keys/credentials.json (docs/security.md)"
+fi
+if [ ! -e "$secrets/service_key" ]; then
+  : >"$secrets/service_key"
+  echo "Exports need a key of profile's own: usual keys create --holder profile --scope privacy:read" \
+    "--file $keys/credentials.json >$secrets/service_key"
 fi
 find "$secrets" -type f -exec chmod 644 {} +

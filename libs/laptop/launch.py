@@ -5,7 +5,7 @@ import os
 import secrets
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from libs.common.http.credentials import new_key, write_credentials
@@ -23,6 +23,7 @@ SCOPES: Mapping[str, frozenset[str]] = {
             *("quarantine:read", "quarantine:write", "clocks:read", "privacy:read", "privacy:write"),
         }
     ),
+    "profile": frozenset({"privacy:read"}),
 }
 """Who calls the system on this machine, and what each of them may do."""
 _SECRET_OF_PLAYS = "a data set is of nobody, so this need not be secret"  # noqa: S105 - says why
@@ -104,6 +105,8 @@ class Surroundings:
     keys: "Keys"
     play: bool
     campaigns: Path | None = None
+    doors: Mapping[str, str] = field(default_factory=dict)
+    """Where each service's door is."""
 
     def environment(self, database_url: str, port: int) -> dict[str, str]:
         """The environment of one process: this one's, and the settings that it reads (prefix `USUAL_`)."""
@@ -112,6 +115,7 @@ class Surroundings:
         return (
             inherited
             | campaigns
+            | {f"USUAL_{service.upper()}_URL": address for service, address in self.doors.items()}
             | {
                 "PYTHONUNBUFFERED": "1",
                 "USUAL_DATABASE_URL": database_url,
@@ -122,6 +126,7 @@ class Surroundings:
                 "USUAL_CREDENTIALS_FILE": str(self.keys.credentials),
                 "USUAL_PSEUDONYM_KEY_FILE": str(self.keys.pseudonym_key(play=self.play)),
                 "USUAL_KEY_ENCRYPTION_KEY_FILE": str(self.keys.key_encryption_key),
+                "USUAL_SERVICE_KEY_FILE": str(self.keys.service_key),
                 "USUAL_PLAY_MODE": _said(self.play),
                 "USUAL_PARTITIONS_CAP": str(PARTITIONS_CAP),
             }
@@ -148,6 +153,11 @@ class Keys:
         """What persons' keys are wrapped under; ingest reads it."""
         return self.folder / "key_encryption_key"
 
+    @property
+    def service_key(self) -> Path:
+        """What profile asks the other doors with."""
+        return self.folder / "service_key"
+
     def pseudonym_key(self, *, play: bool) -> Path:
         """The secret behind pseudonyms. All plays share one: two plays of a slice must end in the same digest."""
         return self.folder / ("pseudonym_key_of_plays" if play else "pseudonym_key")
@@ -170,11 +180,15 @@ class Keys:
             if not path.exists():
                 path.touch(mode=0o600)
                 path.write_text(secret)
-        if self._secrets.exists() and self.credentials.exists():
+        if self._secrets.exists() and self.credentials.exists() and self.service_key.exists():
             return
         made = {caller: new_key(caller, scopes) for caller, scopes in SCOPES.items()}
-        self._secrets.touch(mode=0o600)
-        self._secrets.write_text(json.dumps({caller: key for caller, (key, _) in made.items()}))
+        for path, secret in (
+            (self._secrets, json.dumps({caller: key for caller, (key, _) in made.items()})),
+            (self.service_key, made["profile"][0]),
+        ):
+            path.touch(mode=0o600)
+            path.write_text(secret)
         write_credentials(self.credentials, [credential for _, credential in made.values()])
 
     def key(self, caller: str) -> str:

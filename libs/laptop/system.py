@@ -123,16 +123,23 @@ class System:
             keys=self.keys,
             play=self._play,
             campaigns=self._campaigns,
+            doors=self._doors(),
         )
 
     def record(self) -> Run:
         """What runs now, and where it is found."""
-        doors = {process.service: process.name for process in self._services if process.role == "api"}
-        addresses = {service: f"http://127.0.0.1:{self._ports[name]}" for service, name in doors.items()}
+        addresses = self._doors()
         addresses |= {"broker": self.broker.bootstrap, "postgres": f"127.0.0.1:{self.postgres.port}"}
         servers = [Part.of(self.postgres.child, self.postgres.port), *map(Part.of, self._broker_children())]
         services = [Part.of(child, self._ports.get(child.name)) for child in self.children.running]
         return Run(this_process(), (*servers, *services), addresses)
+
+    def _doors(self) -> dict[str, str]:
+        """The address of each service's door, once its port was chosen."""
+        doors = {process.service: process.name for process in self._services if process.role == "api"}
+        return {
+            service: f"http://127.0.0.1:{self._ports[name]}" for service, name in doors.items() if name in self._ports
+        }
 
     def _port(self, name: str) -> int:
         """The port of a process: chosen once, and no other process's."""

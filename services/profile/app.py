@@ -7,10 +7,12 @@ from fastapi import FastAPI
 
 from libs.common.http.service_app import create_service_app
 from services.profile.api.customers import customers_router
-from services.profile.api.privacy import erasures_router
+from services.profile.api.privacy import erasures_router, exports_router
 from services.profile.bootstrap import Parts, assemble
+from services.profile.bootstrap.export import sources_of
 from services.profile.handlers.asking import Asking
 from services.profile.handlers.erasing import Erasing
+from services.profile.handlers.exporting import Exporting
 from services.profile.settings import Settings
 from services.profile.store import PostgresProfileStore
 
@@ -38,9 +40,17 @@ def create_app(parts: Parts) -> FastAPI:
         clock=None if parts.settings.play_mode else parts.clock,
     )
     erasing = Erasing(parts.transactions, PostgresProfileStore, parts.clock, play_mode=parts.settings.play_mode)
+    exporting = Exporting(
+        parts.transactions,
+        PostgresProfileStore,
+        sources_of(parts.settings),
+        parts.clock,
+        deadline_seconds=parts.settings.export_seconds,
+    )
     pseudonyms = parts.settings.pseudonyms()
     app.include_router(customers_router(asking, pseudonyms))
     app.include_router(erasures_router(erasing, pseudonyms))
+    app.include_router(exports_router(exporting))
     return app
 
 

@@ -1,5 +1,6 @@
 """What a deployment may set for this service; filled from the environment by `__main__` alone."""
 
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
@@ -20,5 +21,13 @@ class Settings(ServiceSettings):
     learning_chunk_baskets: Annotated[int, Field(ge=1)] = 200
     published_items: Annotated[int, Field(ge=100)] = 4_000
     """How many items' statistics travel beside a model: those sold most in the last months."""
+    ingest_url: str | None = None
+    """Where ingest's door is, for exports: it opens what is sealed."""
+    offers_url: str | None = None
+    """Where offers' door is, for exports."""
+    service_key_file: Path | None = None
+    """This service's own API key, with the scope `privacy:read`."""
+    export_seconds: Positive = 60.0
+    """An export that is not whole by then is refused."""
     inbox_kept_days: Annotated[int, Field(ge=1)] = 35
     """How long event ids are remembered: longer than any topic can bring a repeat (28 days)."""

@@ -24,6 +24,7 @@ class TopicRecord:
     offset: int
     headers: Sequence[tuple[str, bytes]]
     value: bytes | None
+    written_at_ms: int = 0
 
     def header(self, name: str) -> str | None:
         """The text of a header, None if it has none of that name."""
@@ -87,7 +88,7 @@ class TopicReader:
         except KafkaError as error:
             raise BrokerUnavailable(f"read failed: {type(error).__name__}") from error
         records = [
-            TopicRecord(found.topic, found.partition, raw.offset, raw.headers, raw.value)
+            TopicRecord(found.topic, found.partition, raw.offset, raw.headers, raw.value, raw.timestamp)
             for found, batch in fetched.items()
             for raw in batch
         ]

@@ -2,7 +2,8 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Response, status
+from fastapi import APIRouter, Depends, Path, Request, Response, status
+from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, ConfigDict
 
 from libs.common.contracts.values import Identifier
@@ -11,9 +12,12 @@ from libs.common.pseudonyms import Pseudonyms
 from services.profile.api.customers import CustomerIdInPath
 from services.profile.api.problems import API_KEY, problem
 from services.profile.handlers.erasing import Erasing
+from services.profile.handlers.export_page import page_of
+from services.profile.handlers.export_shapes import Export
+from services.profile.handlers.exporting import Exporting
 from services.profile.handlers.privacy_shapes import ErasureView
 
-WRITE = "privacy:write"
+READ, WRITE = "privacy:read", "privacy:write"
 _AGAIN = problem("The database is away or slow; ask again.")
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     401: problem("No valid API key."),
@@ -21,6 +25,14 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
     404: problem("No such customer, or no such erasure."),
     422: problem("The request does not fit its schema."),
     503: _AGAIN,
+}
+
+_EXPORT: dict[int | str, dict[str, Any]] = {
+    200: {"description": "All of it.", "content": {"text/html": {"schema": {"type": "string"}}}},
+    401: problem("No valid API key."),
+    403: problem(f"The key lacks the scope `{READ}`."),
+    404: problem("No such customer."),
+    503: problem("A part is out of reach, or the whole takes too long; nothing is shown."),
 }
 
 
@@ -54,6 +66,27 @@ def erasures_router(erasing: Erasing, pseudonyms: Pseudonyms) -> APIRouter:
     ) -> ErasureView:
         """`complete` when every service has said what it removed."""
         return await erasing.state(erasure_id)
+
+    return router
+
+
+def exports_router(exporting: Exporting) -> APIRouter:
+    """The export; it wants the scope `privacy:read`."""
+    router = APIRouter(
+        prefix="/v1/customers", tags=["privacy"], dependencies=[API_KEY, Depends(require(READ))], responses=_EXPORT
+    )
+
+    @router.get("/{customer_id}/export", summary="All that is held of a customer", response_model=Export)
+    async def export(customer_id: CustomerIdInPath, request: Request) -> Response:
+        """Profile, facets, consents with their history, events as far back as topics hold them, decisions with reasons, vouchers.
+
+        As JSON, or as a page with `Accept: text/html`. Whole or not at all: 503 while any part is out of reach.
+        """
+        whole = await exporting.export(customer_id)
+        kept_nowhere = {"cache-control": "no-store"}
+        if "text/html" in request.headers.get("accept", ""):
+            return HTMLResponse(page_of(whole), headers=kept_nowhere)
+        return Response(whole.model_dump_json(), media_type="application/json", headers=kept_nowhere)
 
     return router
 

@@ -1,6 +1,7 @@
 """Events of people who were forgotten have no effect: whatever comes late, again, or in a rebuild."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import cache
 
 from libs.common.contracts import Contract, Event, identifier_fields
@@ -14,14 +15,16 @@ async def unsuppressed(store: ProfileStore, events: Sequence[Event]) -> Sequence
     An event of an erased identifier counts only if it happened after the erasure.
     """
     await store.privacy.share()
-    named = [names_in(event.data) for event in events]
-    erased = await store.privacy.suppressed({name for names in named for name in names})
-    if not erased:
-        return events
+    erased = await store.privacy.suppressed({name for event in events for name in names_in(event.data)})
+    return effective(events, erased) if erased else events
+
+
+def effective(events: Sequence[Event], erased: Mapping[str, datetime]) -> Sequence[Event]:
+    """The events that happened after the erasure of every name in them that was erased."""
     return [
         event
-        for event, names in zip(events, named, strict=True)
-        if not any(name in erased and event.occurred_at <= erased[name] for name in names)
+        for event in events
+        if not any(name in erased and event.occurred_at <= erased[name] for name in names_in(event.data))
     ]
 
 

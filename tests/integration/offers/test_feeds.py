@@ -62,7 +62,9 @@ async def test_what_is_stated_for_the_till_counts_before_what_is_stated_for_any_
         assert (await till.checkout("checkout"))["reason"] == "no-consent"
 
 
-async def test_who_objects_to_profiling_on_any_channel_gets_nothing_personal(database: Database, tmp_path: Path) -> None:
+async def test_who_objects_to_profiling_on_any_channel_gets_nothing_personal(
+    database: Database, tmp_path: Path
+) -> None:
     await tell_world(database)
     async with open_till(database, tmp_path) as till:
         event = a_snapshot()
