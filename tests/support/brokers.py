@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
@@ -45,11 +45,11 @@ def running_broker(kind: str, folder: Path) -> Iterator[Broker]:
         asyncio.run(broker.stop())
 
 
-def real_kafka(folder: Path, *, brokers: int = 1) -> ApacheKafka:
+def real_kafka(folder: Path, *, brokers: int = 1, settings: Mapping[str, str] | None = None) -> ApacheKafka:
     """An Apache Kafka to start; raises RuntimeError where the machine can't run one."""
     if reason := missing():
         raise RuntimeError(f"these tests need real Apache Kafka: {reason}")
-    return ApacheKafka(folder, brokers=brokers)
+    return ApacheKafka(folder, brokers=brokers, settings=settings)
 
 
 def unique(prefix: str) -> str:

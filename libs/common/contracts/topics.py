@@ -25,6 +25,8 @@ class Topic:
     partitions: int = 12
     compacted: bool = False
     retention: timedelta | None = RAW_RETENTION
+    compaction_lag: timedelta = timedelta(days=7)
+    """With `compacted`: how long an old value may stay beside a newer one, and a tombstone be seen."""
     dead_letters: bool = True
     written_by: tuple[str, ...] | None = None
     """The services that write, where it is not the owner alone; none where systems of others do."""

@@ -3,15 +3,18 @@
 import asyncio
 import contextlib
 from collections.abc import Iterable
+from datetime import timedelta
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from libs.common.contracts import Topic
+from libs.common.contracts.topics import RAW_RETENTION
 from libs.common.streaming.errors import BrokerUnavailable
 from libs.common.streaming.settings import StreamSettings
 
 _DEAD_LETTER_PARTITIONS = 1
+_GREATEST_SEGMENT = timedelta(days=1)
 
 
 async def ensure_topics(settings: StreamSettings, topics: Iterable[Topic], *, replication: int = 1) -> None:
@@ -38,13 +41,24 @@ async def ensure_topics(settings: StreamSettings, topics: Iterable[Topic], *, re
 def _with_dead_letters(topic: Topic, replication: int) -> Iterable[NewTopic]:
     yield NewTopic(topic.name, topic.partitions, replication, topic_configs=_configs(topic))
     if topic.dead_letters:
-        yield NewTopic(topic.dead_letter_name, _DEAD_LETTER_PARTITIONS, replication, topic_configs={})
+        kept = _kept_for(topic.retention or RAW_RETENTION)
+        yield NewTopic(topic.dead_letter_name, _DEAD_LETTER_PARTITIONS, replication, topic_configs=kept)
 
 
 def _configs(topic: Topic) -> dict[str, str]:
-    configs = {}
+    configs: dict[str, str] = {}
     if topic.compacted:
-        configs["cleanup.policy"] = "compact"
+        lag = _ms(topic.compaction_lag)
+        configs |= {"cleanup.policy": "compact", "max.compaction.lag.ms": lag, "delete.retention.ms": lag}
     if topic.retention is not None:
-        configs["retention.ms"] = str(int(topic.retention.total_seconds() * 1000))
+        configs |= _kept_for(topic.retention)
     return configs
+
+
+def _kept_for(retention: timedelta) -> dict[str, str]:
+    # A segment goes as a whole, when its newest record is old enough: without this limit, up to a week late.
+    return {"retention.ms": _ms(retention), "segment.ms": _ms(min(retention, _GREATEST_SEGMENT))}
+
+
+def _ms(span: timedelta) -> str:
+    return str(int(span.total_seconds() * 1000))
