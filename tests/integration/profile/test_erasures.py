@@ -10,6 +10,8 @@ from libs.common.clock import FixedClock
 from libs.common.contracts import Event, decode
 from libs.common.contracts.privacy import Erased, ErasureRequested
 from libs.common.persistence.messages import decode_headers
+from libs.common.streaming import Batch, TopicPartition
+from services.profile.consumer import worker_handler
 from services.profile.handlers.erasing import ANSWERING, Erasing, catch_up, sweep, take_answers
 from services.profile.handlers.intake import own_customer_id
 from services.profile.handlers.privacy_shapes import ErasureView
@@ -118,7 +120,12 @@ async def test_late_events_repeats_and_a_replay_bring_nobody_back_and_later_ones
         await erase(profile, min(IDS))
         erased = await profile.facets()
         await profile.rows("WITH gone AS (DELETE FROM inbox RETURNING 1) SELECT count(*) FROM gone")
-        late = [a_sale("late", ONE, day=9.9), a_link("l2", GUEST, OTHER, day=3), a_voucher("v1", min(IDS), day=4)]
+        late = [
+            a_sale("late", ONE, day=9.9),
+            a_sale("last", ONE, day=10),
+            a_link("l2", GUEST, OTHER, day=3),
+            a_voucher("v1", min(IDS), day=4),
+        ]
         await profile.take(
             [event for event in (*a_life(), *late) if OTHER.key not in event.data.model_dump_json() or event in late]
         )
@@ -186,13 +193,12 @@ async def _itself(profile: RunningProfile) -> RunningProfile:
 async def test_an_erasure_waits_for_batches_under_way_so_that_none_brings_the_person_back(database: Database) -> None:
     async with running_profile(database) as profile:
         await profile.take(a_life())
+        sale = a_sale("r9", ONE, day=9)
+        batch = Batch(TopicPartition("ingest.pos.v1", 0), "profile", "test", [sale])
         async with profile.parts.transactions.begin() as tx:
-            store = PostgresProfileStore(tx)
-            await store.privacy.share()
-            assert not await store.privacy.suppressed(KEYS)
+            await worker_handler(PostgresProfileStore, profile.parts.metrics)(tx, batch)
             erasure = asyncio.create_task(erasing_of(profile, 10).erase(min(IDS)))
             assert not (await asyncio.wait({erasure}, timeout=0.3))[0]
-            await store.facets.lock({ONE.key: own_customer_id(ONE.key)})
         await erasure
         assert not [row for row in await profile.facets() if row["identifier"] in KEYS]
 
