@@ -115,16 +115,18 @@ def _forgotten(error: UsualError, raw: bytes | msgspec.Raw, rules: Rules) -> Ref
 def _admitted(raw: bytes | msgspec.Raw, caller: Caller, rules: Rules, now: datetime) -> Accepted:
     if len(memoryview(raw)) > rules.greatest_event_bytes:
         raise TooLarge(f"an event may have {rules.greatest_event_bytes} bytes", slug="event-too-large")
-    rules.cards.check(bytes(raw))
-    envelope = read_envelope(raw)
+    whole = bytes(raw)
+    rules.cards.check(whole)
+    envelope = read_envelope(whole)
     model = _contract_of(envelope.type)
     topic = TOPIC_OF_TYPE[envelope.type]
     if topic.owner != _OWNER:
         raise InvalidMessage(f"{envelope.type} does not come in from outside", slug="internal-type", context=_AT_TYPE)
     _check_scope(model, topic, caller, rules)
     told = _told(envelope, rules, now)
-    data = _read_body(envelope.data, model)
-    check_unsealed(bytes(envelope.data), model)
+    sent = bytes(envelope.data)
+    data = _read_body(sent, model)
+    check_unsealed(sent, model)
     _check_consent(data, model, caller)
     _check_store(data, model, topic, caller)
     event = Event(
@@ -139,7 +141,7 @@ def _admitted(raw: bytes | msgspec.Raw, caller: Caller, rules: Rules, now: datet
         subject=envelope.subject,
         traceparent=envelope.traceparent,
     )
-    body = _compact(bytes(envelope.data))
+    body = _compact(sent)
     seen = fingerprint(envelope.source, envelope.id, envelope.type, envelope.time, body)
     return Accepted(event, topic, body, seen)
 
@@ -176,12 +178,11 @@ def _told(envelope: Envelope, rules: Rules, now: datetime) -> Told:
     if envelope.time is None:
         return Told(heard_at)
     if rules.sent_at is not None:
-        # By the sender's own clock it waited so long; how wrong that clock is does not matter.
-        return rules.clock.believed(heard_at - max(rules.sent_at - envelope.time, timedelta()), heard_at)
+        return rules.clock.waited(envelope.time, rules.sent_at, heard_at)
     return rules.clock.believed(envelope.time, heard_at)
 
 
-def _read_body(raw: msgspec.Raw, model: type[Contract]) -> Contract:
+def _read_body(raw: bytes, model: type[Contract]) -> Contract:
     try:
         return read_body(model, raw)
     except ValidationError as error:

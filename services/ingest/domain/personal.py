@@ -3,7 +3,7 @@
 What is published of an event's body is otherwise what was sent, byte for byte.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -83,7 +83,7 @@ class Treatments:
         }
         keys = {identifier.key: f"{identifier.kind}:{value}" for identifier, value in renamed.values()}
         person = next(iter(keys.values()), None)
-        spliced = None if treatment.texts else _spliced(event, body, renamed)
+        spliced = None if treatment.texts else _spliced(event, body, treatment.identifiers, renamed)
         if spliced is not None:
             return Draft(_renamed(event, keys, spliced), spliced, treatment, None, person, needs_key=False)
         members = _members.decode(body)
@@ -166,19 +166,26 @@ def _resolved(node: Any, schema: Any) -> Any:
     return node if reference is None else schema["$defs"][reference.rpartition("/")[2]]
 
 
-def _spliced(event: Event, body: bytes, renamed: Mapping[str, tuple[Identifier, str]]) -> bytes | None:
+def _spliced(
+    event: Event, body: bytes, names: Sequence[str], renamed: Mapping[str, tuple[Identifier, str]]
+) -> bytes | None:
     """The body with pseudonyms, nothing of it read again; None where that is not certain to find every identifier.
 
     It is for a body that its compiled contract read: then it holds no member but the contract's, and where it holds no
-    backslash either, what looks like a member is one.
+    backslash either, what looks like a member is one. A member may come twice; the last is read, and both must go.
     """
     if isinstance(event.data, Contract) or not is_clean(body):
         return None
-    for name, (identifier, value) in renamed.items():
+    for name in names:
         member = f'"{name}":'
+        if body.count(member.encode()) > 1:
+            return None
+        if name not in renamed:
+            continue
+        identifier, value = renamed[name]
         said = f'{member}{{"kind":"{identifier.kind}","value":"{identifier.value}"}}'.encode()
         at = body.find(said)
-        if at < 0 or body.count(member.encode()) != 1:
+        if at < 0:
             return None
         pseudonym = f'{member}{{"kind":"{identifier.kind}","value":"{value}"}}'.encode()
         body = b"".join((body[:at], pseudonym, body[at + len(said) :]))
