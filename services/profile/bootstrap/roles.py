@@ -1,6 +1,7 @@
 """The parts of the two working roles, joined to a Worker: consumers and rounds stop first, relays last."""
 
 from datetime import timedelta
+from functools import partial
 
 from libs.common.contracts.topics import (
     INGEST_CATALOG,
@@ -14,16 +15,18 @@ from libs.common.contracts.topics import (
 from libs.common.persistence import Housekeeping, OutboxRelay, VersionRelay
 from libs.common.persistence.relay import RelayLoop
 from libs.common.streaming import Cluster, Consumer, Producer, StreamSettings, Subscription, Worker
+from libs.common.streaming.worker import Part
 from services.profile.bootstrap.parts import Parts
 from services.profile.bootstrap.relays import identity_changes, models, snapshots
 from services.profile.bootstrap.rounds import fold_round, measure_round, timed_learning
 from services.profile.consumer import learner_handler, worker_handler
 from services.profile.handlers.memory import NeedsLearning
-from services.profile.store import PostgresProfileStore
+from services.profile.store import PostgresProfileStore, RememberedItems
 
 WORKER_GROUP = "profile"
 LEARNER_GROUP = "profile-learner"
 WORKER_TOPICS = (INGEST_POS, INGEST_WEB, INGEST_FEEDBACK, INGEST_CONSENT, INGEST_CATALOG, OFFERS_VOUCHERS)
+LEARNED_TOPICS = (INGEST_POS, INGEST_WEB)
 _MEASURE_SECONDS = 2.0
 
 
@@ -48,7 +51,7 @@ def worker_of(parts: Parts) -> Worker:
     consumer = Consumer(
         runtime,
         Subscription(group=WORKER_GROUP, topics=WORKER_TOPICS, deduplicate=True),
-        worker_handler(PostgresProfileStore, parts.metrics),
+        worker_handler(partial(PostgresProfileStore, remembered=RememberedItems()), parts.metrics),
     )
     versions = [
         VersionRelay(relays, versioned, outlet.cluster.incarnation)
@@ -77,7 +80,7 @@ def worker_of(parts: Parts) -> Worker:
 
 
 def learner_of(parts: Parts) -> Worker:
-    """Learns from queued baskets when event time says so, and publishes models."""
+    """Puts baskets in line, learns from them when event time says so, and publishes models."""
     settings, runtime = parts.settings, parts.stream_runtime()
     outlet = Outlet(runtime.settings)
     relays = parts.relay_runtime(outlet.producer)
@@ -88,19 +91,20 @@ def learner_of(parts: Parts) -> Worker:
         metrics=parts.metrics,
         clock=parts.clock,
     )
-    if settings.play_mode:
-        consumer = Consumer(
-            runtime,
-            Subscription(group=LEARNER_GROUP, topics=(INGEST_PLAY,), deduplicate=True),
-            learner_handler(PostgresProfileStore, learning),
-        )
-        _watch(parts, consumer)
-        teacher: Consumer | RelayLoop = consumer
-    else:
+    topics = (*LEARNED_TOPICS, INGEST_PLAY) if settings.play_mode else LEARNED_TOPICS
+    consumer = Consumer(
+        runtime,
+        Subscription(group=LEARNER_GROUP, topics=topics, deduplicate=True),
+        learner_handler(partial(PostgresProfileStore, remembered=RememberedItems()), learning),
+    )
+    _watch(parts, consumer)
+    first: list[Part] = [consumer]
+    if not settings.play_mode:
         every = min(settings.learning_interval_seconds / 4, 60.0)
-        teacher = RelayLoop(timed_learning(parts, learning), name="learner", backoff=parts.backoff, idle_seconds=every)
+        timed = timed_learning(parts, learning)
+        first.append(RelayLoop(timed, name="learner", backoff=parts.backoff, idle_seconds=every))
     return Worker(
-        first=[teacher],
+        first=first,
         last=[OutboxRelay(relays), VersionRelay(relays, models(), outlet.cluster.incarnation)],
         producer=outlet,
         engine=parts.engine,

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from libs.common.contracts import Event
@@ -20,6 +21,7 @@ from libs.common.contracts.feedback import (
 from libs.common.contracts.offers import VoucherIssued as VoucherIssuedEvent
 from libs.common.contracts.offers import VoucherRedeemed as VoucherRedeemedEvent
 from libs.common.contracts.pos import Sale
+from libs.common.contracts.registry import TYPES
 from libs.common.contracts.values import DiscountKind, ReceiptLine
 from libs.common.contracts.web import (
     AddedToCart,
@@ -48,6 +50,8 @@ from services.profile.domain.contact import (
 from services.profile.ports import ItemRow, StoreRow
 
 WEB_STORE_ID = "web"
+SALE, ORDERED = TYPES[Sale], TYPES[Ordered]
+DISCOUNT = DiscountKind.DISCOUNT
 _WEB_ACTIONS: Mapping[type[WebContact], WebAction] = {
     PageViewed: "page",
     Searched: "search",
@@ -71,21 +75,41 @@ def seconds_of(at: datetime) -> int:
     return int(at.timestamp() // 1)
 
 
+def is_sale(event: Event) -> bool:
+    """Whether it is a sale at a till: told by its type, as a compiled body is of no class of ours."""
+    return event.type == SALE
+
+
+def is_purchase(event: Event) -> bool:
+    """Whether something was bought: at a till or on the web."""
+    return event.type == SALE or event.type == ORDERED  # noqa: PLR1714 - asked of every event
+
+
 def purchase_of(event: Event, known: MasterData) -> Purchase:
     """The receipt or web order in `event`; an item that no catalogue told of has no labels and may be ranked."""
-    sale = event.data
-    assert isinstance(sale, Sale | Ordered)  # noqa: S101 - routed by type
-    in_store = isinstance(sale, Sale)
-    store_id = sale.store_id if isinstance(sale, Sale) else WEB_STORE_ID
+    sale: Any = event.data
+    in_store = event.type == SALE
+    store_id = sale.store_id if in_store else WEB_STORE_ID
     store = known.stores.get(store_id)
+    item_of, lines = known.items.get, []
+    for line in sale.lines:
+        item = item_of(line.item_id)
+        quantity = line.quantity
+        milli = 1000 if quantity == 1 else int(quantity * 1000)
+        off = sum([given.amount_cents for given in line.discounts if given.kind is DISCOUNT]) if line.discounts else 0
+        lines.append(
+            PurchaseLine(line.item_id, "", "", milli, line.amount_cents, off)
+            if item is None
+            else PurchaseLine(line.item_id, item.category, item.item_type, milli, line.amount_cents, off, item.rankable)
+        )
     return Purchase(
-        event_id=event.event_id,
-        receipt_id=sale.receipt_id if isinstance(sale, Sale) else sale.order_id,
-        occurred_at_seconds=seconds_of(event.occurred_at),
-        store_id=store_id,
-        lines=tuple(_line(line, known.items.get(line.item_id)) for line in sale.lines),
-        channel="till" if in_store else "web",
-        utc_offset_minutes=utc_offset_minutes(store.time_zone, event.occurred_at) if store else 0,
+        event.event_id,
+        sale.receipt_id if in_store else sale.order_id,
+        seconds_of(event.occurred_at),
+        store_id,
+        tuple(lines),
+        "till" if in_store else "web",
+        utc_offset_minutes(store.time_zone, event.occurred_at) if store else 0,
     )
 
 
@@ -168,19 +192,6 @@ def utc_offset_minutes(time_zone: str, at: datetime) -> int:
     zone = zone_of(time_zone)
     offset = at.astimezone(zone).utcoffset() if zone else None
     return int(offset.total_seconds() // 60) if offset else 0
-
-
-def _line(line: ReceiptLine, item: ItemRow | None) -> PurchaseLine:
-    discounts = (given.amount_cents for given in line.discounts if given.kind is DiscountKind.DISCOUNT)
-    return PurchaseLine(
-        item_id=line.item_id,
-        category=item.category if item else "",
-        type=item.item_type if item else "",
-        quantity_milli=_milli(line),
-        amount_cents=line.amount_cents,
-        discount_cents=sum(discounts),
-        rankable=item.rankable if item else True,
-    )
 
 
 def _milli(line: ReceiptLine) -> int:

@@ -1,8 +1,10 @@
 """From facets to customers: a folder claims dirty customers, folds each from its facets and raises its snapshot's version."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import reduce
 from typing import Protocol
 
 from libs.common.contracts import new_event
@@ -10,12 +12,14 @@ from libs.common.contracts.profile import ConsentInForce, ProfileSnapshot
 from libs.common.contracts.topics import PROFILE_SNAPSHOTS
 from libs.common.contracts.values import Identifier, IdentifierKind
 from libs.common.persistence import OutboxMessage
+from services.profile.domain.delta import Delta, Effects, effects_of, grown, plus
 from services.profile.domain.facet import Facet, fold, has_open_complaint
+from services.profile.domain.facet_codec import decode, encode
 from services.profile.domain.ranking_state import ranking_state
 from services.profile.domain.return_chance import ReturnChance
 from services.profile.handlers.contacts import seconds_of
 from services.profile.handlers.worth import worth_of
-from services.profile.ports import ConsentRow, CustomerRow, FacetRow, ProfileStore
+from services.profile.ports import ConsentRow, CustomerRow, FacetRow, FoldedFacet, GrownFacet, ProfileStore
 
 SOURCE = "urn:the-usual:profile"
 
@@ -38,26 +42,71 @@ class ReturnSource(Protocol):
 
 
 async def fold_dirty(store: ProfileStore, limit: int, model: ReturnSource) -> Folded:
-    """Fold the customers behind up to `limit` marks.
+    """Work in what up to `limit` marks, and all others of the same customers, tell; make the views anew that this changes.
 
-    Facets are read after the customers are locked, so that no change is missed: who commits later left a mark of its own.
+    Marks are taken after the customers and their facets are locked, so that no change is missed: who commits later left
+    a mark of its own.
     """
-    marks = await store.customers.claim_dirty(limit)
-    if not marks:
+    dirty = await store.customers.dirty(limit)
+    if not dirty:
         return Folded(0, 0)
     returns = await model.newest(store)
-    current = set(await store.customers.current_ids(marks))
-    versions = await store.customers.lock_versions(current, set(marks) - current)
-    facets = await store.customers.facets(versions)
-    consents = await store.customers.consents([row.identifier for rows in facets.values() for row in rows])
-    views = [
-        _view_of(_Known(customer_id, versions[customer_id] + 1, facets.get(customer_id, ()), consents), returns)
-        for customer_id in sorted(versions)
-        if versions[customer_id] or customer_id in facets
-    ]
-    await store.customers.save(views)
+    current = set(await store.customers.current_ids(dirty))
+    versions = await store.customers.lock_versions(current, set(dirty) - current)
+    locked = await store.customers.lock_facets(versions)
+    marks = await store.customers.take_marks({*dirty, *(facet.own_customer_id for facet in locked)})
+    told: defaultdict[str, list[Delta]] = defaultdict(list)
+    for mark in marks:
+        if mark.delta is not None:
+            told[mark.own_customer_id].append(mark.delta)
+    grown_facets = [grown_facet(facet, told[facet.own_customer_id]) for facet in locked]
+    await store.customers.save_facets(
+        [stored for facet, (stored, _) in zip(locked, grown_facets, strict=True) if told[facet.own_customer_id]]
+    )
+    facets: defaultdict[str, list[FacetRow]] = defaultdict(list)
+    for _, row in grown_facets:
+        facets[row.customer_id].append(row)
+    views = await _views(store, versions, facets, {mark.own_customer_id for mark in marks if mark.shown}, returns)
     accepted = tuple(view.accepted_at for view in views if view.accepted_at is not None)
     return Folded(len(marks), len(views), accepted)
+
+
+def grown_facet(locked: FoldedFacet, told: Sequence[Delta]) -> tuple[GrownFacet, FacetRow]:
+    """A facet with its deltas worked in: as it is stored, and as views read it."""
+    facet = reduce(grown, told, decode(locked.state))
+    added = reduce(plus, map(effects_of, told), Effects())
+    row = FacetRow(
+        identifier=locked.identifier,
+        own_customer_id=locked.own_customer_id,
+        customer_id=locked.customer_id,
+        facet=facet,
+        effects=plus(locked.effects, added),
+    )
+    return GrownFacet(identifier=locked.identifier, state=encode(facet), added=added), row
+
+
+async def _views(
+    store: ProfileStore,
+    versions: Mapping[str, int],
+    facets: Mapping[str, Sequence[FacetRow]],
+    shown: Collection[str],
+    returns: ReturnChance,
+) -> list[CustomerRow]:
+    """The views that marks ask for: of customers with such a mark, and tombstones of ids that are no customers any more."""
+    wanted = [
+        customer_id
+        for customer_id in sorted(versions)
+        if any(row.own_customer_id in shown for row in facets.get(customer_id, ()))
+        or (versions[customer_id] and customer_id in shown and customer_id not in facets)
+    ]
+    names = [row.identifier for customer_id in wanted for row in facets.get(customer_id, ())]
+    consents = await store.customers.consents(names)
+    views = [
+        _view_of(_Known(customer_id, versions[customer_id] + 1, facets.get(customer_id, ()), consents), returns)
+        for customer_id in wanted
+    ]
+    await store.customers.save(views)
+    return views
 
 
 def consents_in_force(rows: Iterable[ConsentRow]) -> tuple[ConsentInForce, ...]:

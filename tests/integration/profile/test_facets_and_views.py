@@ -19,6 +19,7 @@ from tests.support.profile_events import (
     a_resolution,
     a_return,
     a_sale,
+    a_tick,
     a_view,
     a_void,
     a_voucher,
@@ -120,7 +121,9 @@ async def test_a_receipt_is_voided_once_and_not_learned_from(database: Database)
         await profile.take([a_void("v3", "r1")])
         [facet] = await profile.facets()
         assert (facet["returns_count"], facet["refund_cents"], facet["amount_cents"]) == (1, 300, 300)
+        await profile.tick(a_tick(2))
         assert await profile.rows("SELECT * FROM learning_queue") == []
+        assert await profile.rows("SELECT * FROM learner_states") == []
 
 
 async def test_a_link_gives_the_merged_view_and_tells_of_it(database: Database) -> None:
@@ -194,7 +197,7 @@ async def test_vouchers_are_counted_for_their_customer_and_change_no_view(databa
         before = await profile.views()
         mine, nobody = own_customer_id(card(1).key), own_customer_id(card(2).key)
         await profile.take([a_voucher("v1", mine, day=3), a_voucher("v2", nobody), a_voucher("v3", None)])
-        assert (await profile.fold_once()).marks == 0
+        assert (await profile.fold_once()).customers == 0
         await profile.rows("INSERT INTO dirty_customers (customer_id) VALUES (:id) RETURNING 1", id=mine)
         await profile.fold_all()
         assert await profile.views() == before
