@@ -1,7 +1,8 @@
 """Every event type and its contract: the one place that turns bytes into events. Adding an event type starts here."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Protocol, cast
 
 from pydantic import ValidationError
@@ -20,6 +21,7 @@ from libs.common.contracts import (
     stock,
     web,
 )
+from libs.common.contracts.compiled import read_body
 from libs.common.contracts.envelope import Event, Headers, parse_moment
 from libs.common.contracts.upcasting import newest_type, upcast
 from libs.common.contracts.values import Contract
@@ -72,6 +74,7 @@ CONTRACTS: Mapping[str, type[Contract]] = {
 }
 
 TYPES: Mapping[type[Contract], str] = {model: name for name, model in CONTRACTS.items()}
+_NONE_COMPILED: frozenset[str] = frozenset()
 _MAJORS = {name.rpartition(".")[0] for name in CONTRACTS}
 
 
@@ -147,6 +150,19 @@ def decode(headers: Headers | Iterable[tuple[str, bytes]], value: bytes | None) 
 
     Raises InvalidMessage (or one of its kinds) with a stable slug when it is none.
     """
+    return _decode(headers, value, _NONE_COMPILED)
+
+
+def decode_compiled(*types: type[Contract]) -> Callable[[Iterable[tuple[str, bytes]], bytes | None], Event]:
+    """The same as `decode` in a third of its time for events of these types (of which there is no newer version).
+
+    Their bodies have the fields and properties of the contract, but are of its class only where pydantic had to judge:
+    who reads them asks for the event's type.
+    """
+    return partial(_decode, compiled_types=frozenset(TYPES[model] for model in types))
+
+
+def _decode(headers: Iterable[tuple[str, bytes]], value: bytes | None, compiled_types: frozenset[str]) -> Event:
     try:
         attributes = {name: text.decode() for name, text in headers}
     except UnicodeDecodeError as error:
@@ -158,7 +174,11 @@ def decode(headers: Headers | Iterable[tuple[str, bytes]], value: bytes | None) 
     if value is None:
         raise InvalidMessage("no body", slug="missing-body")
     try:
-        event_type, data = in_newest_form(attributes["ce_type"], model.model_validate_json(value))
+        event_type = attributes["ce_type"]
+        if event_type in compiled_types:
+            data = read_body(model, value)
+        else:
+            event_type, data = in_newest_form(event_type, model.model_validate_json(value))
         occurred_at = parse_moment(attributes["ce_time"])
         received, claimed = attributes.get("ce_receivedat"), attributes.get("ce_claimedtime")
         received_at = parse_moment(received) if received else None

@@ -1,5 +1,6 @@
 """One batch, one transaction: offset first, then the inbox, the handler's effects and the dead letters. Used by the consumer."""
 
+import math
 from collections import deque
 from collections.abc import Sequence
 
@@ -13,6 +14,8 @@ from libs.common.streaming.ownership import Owned
 from libs.common.streaming.reading import Reading, read
 from libs.common.streaming.runtime import StreamRuntime, Subscription
 
+_JUST_NOW_SECONDS = 0.5
+
 
 class Applier:
     """Gives batches their effect. Raises what the consumer's policy needs: nothing is committed when it raises."""
@@ -24,6 +27,15 @@ class Applier:
         self._read_lately: dict[TopicPartition, deque[tuple[float, int]]] = {}
         self.newest_ms: dict[TopicPartition, int] = {}
         """When the newest applied record was written, by partition."""
+        self._newest_ms = 0
+        self._committed_at = -math.inf
+
+    @property
+    def behind_seconds(self) -> float:
+        """How old the newest record of the last commit was; 0 when the last commit is some time ago."""
+        if self._runtime.clock.monotonic_seconds() - self._committed_at > _JUST_NOW_SECONDS:
+            return 0.0
+        return max(0.0, self._runtime.clock.now().timestamp() - self._newest_ms / 1000)
 
     async def apply(self, partition: TopicPartition, owned: Owned, records: Sequence[Record]) -> None:
         """Apply `records` from `owned.next_offset` on and move `owned` with the commit.
@@ -144,7 +156,8 @@ class Applier:
     ) -> None:
         """Move on in memory, and count: all of it only now."""
         owned.next_offset = records[-1].offset + 1
-        self.newest_ms[partition] = records[-1].timestamp_ms
+        self.newest_ms[partition] = self._newest_ms = records[-1].timestamp_ms
+        self._committed_at = self._runtime.clock.monotonic_seconds()
         clock, metrics = self._runtime.clock, self._runtime.metrics
         self._read_lately.setdefault(partition, deque()).append((clock.monotonic_seconds(), len(records)))
         self._records_lately(partition)

@@ -1,8 +1,11 @@
 """The parts of the two working roles, joined to a Worker: consumers and rounds stop first, relays last."""
 
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
+from libs.common.contracts import decode_compiled
+from libs.common.contracts.pos import Sale
 from libs.common.contracts.topics import (
     INGEST_CATALOG,
     INGEST_CONSENT,
@@ -14,7 +17,7 @@ from libs.common.contracts.topics import (
 )
 from libs.common.persistence import Housekeeping, OutboxRelay, VersionRelay
 from libs.common.persistence.relay import RelayLoop
-from libs.common.streaming import Cluster, Consumer, Producer, StreamSettings, Subscription, Worker
+from libs.common.streaming import Cluster, Consumer, Producer, StreamRuntime, StreamSettings, Subscription, Worker
 from libs.common.streaming.worker import Part
 from services.profile.bootstrap.parts import Parts
 from services.profile.bootstrap.relays import identity_changes, models, snapshots
@@ -27,6 +30,9 @@ WORKER_GROUP = "profile"
 LEARNER_GROUP = "profile-learner"
 WORKER_TOPICS = (INGEST_POS, INGEST_WEB, INGEST_FEEDBACK, INGEST_CONSENT, INGEST_CATALOG, OFFERS_VOUCHERS)
 LEARNED_TOPICS = (INGEST_POS, INGEST_WEB)
+SIDE_BY_SIDE = 4
+BATCH_RECORDS = 8_000
+FETCH_BYTES = 4 << 20
 _MEASURE_SECONDS = 2.0
 
 
@@ -45,12 +51,12 @@ class Outlet:
 
 def worker_of(parts: Parts) -> Worker:
     """Consumes contacts, folds dirty customers, publishes snapshots and identity changes."""
-    settings, runtime = parts.settings, parts.stream_runtime()
+    settings, runtime = parts.settings, _in_great_batches(parts.stream_runtime())
     outlet = Outlet(runtime.settings)
     relays = parts.relay_runtime(outlet.producer)
     consumer = Consumer(
         runtime,
-        Subscription(group=WORKER_GROUP, topics=WORKER_TOPICS, deduplicate=True),
+        Subscription(group=WORKER_GROUP, topics=WORKER_TOPICS, deduplicate=True, side_by_side=SIDE_BY_SIDE),
         worker_handler(partial(PostgresProfileStore, remembered=RememberedItems()), parts.metrics),
     )
     versions = [
@@ -62,7 +68,10 @@ def worker_of(parts: Parts) -> Worker:
         first=[
             consumer,
             RelayLoop(
-                fold_round(parts), name="folder", backoff=parts.backoff, idle_seconds=settings.fold_interval_seconds
+                fold_round(parts, lambda: consumer.behind_seconds),
+                name="folder",
+                backoff=parts.backoff,
+                idle_seconds=settings.fold_interval_seconds,
             ),
             RelayLoop(measure_round(parts), name="measure", backoff=parts.backoff, idle_seconds=_MEASURE_SECONDS),
             Housekeeping(
@@ -81,7 +90,7 @@ def worker_of(parts: Parts) -> Worker:
 
 def learner_of(parts: Parts) -> Worker:
     """Puts baskets in line, learns from them when event time says so, and publishes models."""
-    settings, runtime = parts.settings, parts.stream_runtime()
+    settings, runtime = parts.settings, _in_great_batches(parts.stream_runtime())
     outlet = Outlet(runtime.settings)
     relays = parts.relay_runtime(outlet.producer)
     learning = NeedsLearning(
@@ -110,6 +119,14 @@ def learner_of(parts: Parts) -> Worker:
         engine=parts.engine,
         on_stopping=parts.drain,
     )
+
+
+def _in_great_batches(runtime: StreamRuntime) -> StreamRuntime:
+    """The same, with sales read by the compiled contract and with batches as great as a fetch."""
+    settings = runtime.settings.model_copy(
+        update={"batch_max_records": BATCH_RECORDS, "fetch_partition_bytes": FETCH_BYTES}
+    )
+    return replace(runtime, settings=settings, decode=decode_compiled(Sale))
 
 
 def _watch(parts: Parts, consumer: Consumer) -> None:

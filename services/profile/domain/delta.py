@@ -58,27 +58,20 @@ def grown(facet: Facet, delta: Delta) -> Facet:
     return replace(after, first_at_seconds=facet.first_at_seconds, last_at_seconds=facet.last_at_seconds)
 
 
-def effects_of(delta: Delta) -> Effects:
-    """What a delta adds to the plain columns."""
-    receipts = lines = amount = returns = refund = 0
-    for contact in delta.contacts:
-        if isinstance(contact, Purchase):
-            receipts += 1
-            lines += len(contact.lines)
-            for line in contact.lines:
-                amount += line.amount_cents
-        elif isinstance(contact, Return):
-            returns += 1
-            refund += sum(line.refund_cents for line in contact.lines)
+def effects_of(*deltas: Delta) -> Effects:
+    """What deltas add to the plain columns."""
+    contacts = [contact for delta in deltas for contact in delta.contacts]
+    bought = [contact.lines for contact in contacts if isinstance(contact, Purchase)]
+    returned = [contact.lines for contact in contacts if isinstance(contact, Return)]
     return Effects(
-        receipts_count=receipts,
-        lines_count=lines,
-        amount_cents=amount,
-        returns_count=returns,
-        refund_cents=refund,
-        contacts_count=len(delta.contacts),
-        currency=delta.currency,
-        accepted_at=delta.accepted_at,
+        receipts_count=len(bought),
+        lines_count=sum(map(len, bought)),
+        amount_cents=sum([line.amount_cents for lines in bought for line in lines]),
+        returns_count=len(returned),
+        refund_cents=sum([line.refund_cents for lines in returned for line in lines]),
+        contacts_count=len(contacts),
+        currency=min((delta.currency for delta in deltas if delta.currency is not None), default=None),
+        accepted_at=max((delta.accepted_at for delta in deltas if delta.accepted_at is not None), default=None),
     )
 
 

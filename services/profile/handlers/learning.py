@@ -26,8 +26,8 @@ from services.profile.domain.return_chance import ReturnChance, standing_of
 from services.profile.domain.rhythm import trip_rhythm
 from services.profile.domain.value import value_of
 from services.profile.handlers.contacts import is_purchase, is_sale, purchase_of
-from services.profile.handlers.folding import SOURCE
 from services.profile.handlers.intake import holder_of, master_data
+from services.profile.handlers.snapshots import SOURCE
 from services.profile.ports import LearnerState, ModelRow, ProfileStore, QueuedBasket
 
 NEEDS, RETURNS, RETURN_WEIGHTS = "needs", "return-chance", "return-weights"

@@ -12,7 +12,6 @@ from libs.ranking.state import CustomerRankingState, Moment, MomentKind
 from services.profile.domain.delta import Effects, plus
 from services.profile.domain.facet import NEVER_FIRST, AnswerTally, Facet, ItemTally, fold
 from services.profile.handlers.contacts import seconds_of, utc_offset_minutes
-from services.profile.handlers.folding import consents_in_force, identifier_of, newest_event_at
 from services.profile.handlers.shapes import (
     Answers,
     CategorySpend,
@@ -22,6 +21,7 @@ from services.profile.handlers.shapes import (
     NextBasket,
     Totals,
 )
+from services.profile.handlers.snapshots import consents_in_force, identifier_of, newest_event_at
 from services.profile.ports import FacetRow, ProfileStore
 
 TOP = 20

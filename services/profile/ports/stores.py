@@ -141,6 +141,10 @@ class CustomerStore(Protocol):
         """The customers that these ids stand for now."""
         ...
 
+    async def members(self, own_customer_ids: Collection[str]) -> Mapping[str, str]:
+        """All own ids of the customers that these ids stand for now, with those customers' ids."""
+        ...
+
     async def lock_versions(self, current: Collection[str], superseded: Collection[str]) -> Mapping[str, int]:
         """The versions of current customers (0: never folded) and of superseded ones that still show a view.
 

@@ -20,6 +20,10 @@ _DIRTY = text("""
     SELECT customer_id FROM dirty_customers ORDER BY id LIMIT :mark_limit FOR UPDATE SKIP LOCKED
 """)
 _CURRENT = text("SELECT DISTINCT customer_id FROM facets WHERE own_customer_id = ANY(CAST(:own_ids AS text[]))")
+_MEMBERS = text("""
+    SELECT own_customer_id, customer_id FROM facets
+    WHERE customer_id IN (SELECT customer_id FROM facets WHERE own_customer_id = ANY(CAST(:own_ids AS text[])))
+""")
 _MAKE = text("""
     INSERT INTO customers (customer_id, version, headers) SELECT unnest(CAST(:customer_ids AS text[])), 0, ''
     ON CONFLICT DO NOTHING
@@ -91,6 +95,11 @@ class PostgresCustomers:
         """As the port promises."""
         rows = await self._connection.execute(_CURRENT, {"own_ids": list(own_customer_ids)})
         return set(rows.scalars())
+
+    async def members(self, own_customer_ids: Collection[str]) -> Mapping[str, str]:
+        """As the port promises."""
+        rows = await self._connection.execute(_MEMBERS, {"own_ids": list(own_customer_ids)})
+        return {row.own_customer_id: row.customer_id for row in rows}
 
     async def lock_versions(self, current: Collection[str], superseded: Collection[str]) -> Mapping[str, int]:
         """As the port promises."""

@@ -146,6 +146,17 @@ async def test_a_link_gives_the_merged_view_and_tells_of_it(database: Database) 
         assert (change["customer_id"], change["now_customer_id"], change["version"]) == (greater, smaller, 1)
 
 
+async def test_a_superseded_view_goes_however_few_marks_a_folder_looks_at(database: Database) -> None:
+    one, other = own_customer_id(card(1).key), own_customer_id(visitor(1).key)
+    async with running_profile(database) as profile:
+        await profile.take([a_sale("r1", card(1)), a_view("w1", visitor(1))])
+        await profile.fold_all()
+        await profile.take([a_link("l1", card(1), visitor(1), day=1)])
+        while (await profile.fold_once(limit=1)).marks:
+            pass
+        assert set(await profile.snapshots()) == {min(one, other)}
+
+
 async def test_unlinking_restores_both_views(database: Database) -> None:
     async with running_profile(database) as profile:
         await profile.take([a_sale("r1", card(1)), a_view("w1", visitor(1)), an_answer("a1", card(1))])
