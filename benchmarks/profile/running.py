@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,7 +22,8 @@ from libs.laptop.launch import Keys, Service, Surroundings
 
 PARTITIONS = 4
 WORKER = Service("profile", "worker")
-_LOOK_SECONDS = 0.25
+_LOOK_SECONDS = 0.1
+_WORKER_SETTINGS = {"USUAL_FOLD_PROCESSES": "1"}
 _SETTINGS = {"shared_buffers": "512MB", "max_wal_size": "4GB"}
 
 
@@ -45,9 +46,9 @@ class Servers:
     postgres: EmbeddedPostgres
     settings: StreamSettings
 
-    async def worker(self, baskets: int, progress: Progress, extra: Sequence[tuple[str, str]] = ()) -> Measured:
-        """Run our worker over the topic."""
-        return await _worked(self, baskets, progress, dict(extra))
+    async def worker(self, topic: str, events: int, progress: Progress) -> Measured:
+        """Run our worker until it has passed so many events of a topic, and folded what they changed."""
+        return await _worked(self, topic, events, progress)
 
 
 @asynccontextmanager
@@ -72,12 +73,6 @@ async def serving(folder: Path) -> AsyncIterator[Servers]:
         await broker.stop()
 
 
-async def laid(servers: Servers, year: Year, progress: Progress) -> None:
-    """The catalogue and all sales in their topics."""
-    await lay(servers.settings, year.catalogue(), len(year.dataset.products) + len(year.dataset.stores), progress)
-    await lay(servers.settings, year.sales(), year.baskets, progress)
-
-
 async def laid_for_peers(servers: Servers, year: Year, topic: str, progress: Progress) -> None:
     """All baskets in the peer's topic."""
     declared = Topic(name=topic, owner="bench", key="customer", types=(), description="", partitions=PARTITIONS)
@@ -85,23 +80,23 @@ async def laid_for_peers(servers: Servers, year: Year, topic: str, progress: Pro
     await lay(servers.settings, year.for_peers(), year.baskets, progress)
 
 
-async def _worked(servers: Servers, baskets: int, progress: Progress, extra: dict[str, str]) -> Measured:
+async def _worked(servers: Servers, topic: str, events: int, progress: Progress) -> Measured:
     keys = Keys(servers.folder)
     keys.make()
     port = free_port()
     surroundings = Surroundings(
         bootstrap=servers.broker.bootstrap, idempotence=servers.broker.idempotence, keys=keys, play=True
     )
-    environment = surroundings.environment(servers.postgres.url("profile"), port) | extra
+    environment = surroundings.environment(servers.postgres.url("profile"), port) | _WORKER_SETTINGS
     connection = await asyncpg.connect(servers.postgres.url().replace("+asyncpg", ""))
     watched = {"broker": servers.broker.child, "postgres": servers.postgres.child}
     before = {name: _cpu(child) for name, child in watched.items()}
     worker = spawn(WORKER.name, WORKER.argv, log=servers.folder / "worker.log", env=environment)
     try:
-        began, applied_at = await _until_done(connection, worker, baskets, progress)
+        began, applied_at, idle_cpu = await _until_done(connection, worker, (topic, events), progress)
         ended = time.monotonic()
         cpu = {name: _cpu(child) - before[name] for name, child in watched.items()}
-        cpu["worker"] = _cpu(worker)
+        cpu["worker"] = _cpu(worker) - idle_cpu
         metrics = await _metrics(port)
     finally:
         await connection.close()
@@ -110,27 +105,30 @@ async def _worked(servers: Servers, baskets: int, progress: Progress, extra: dic
 
 
 _STANDING = """
-    SELECT (SELECT coalesce(sum(next_offset), 0) FROM profile.offsets WHERE topic = 'ingest.pos.v1')::bigint AS applied,
-           EXISTS (SELECT FROM profile.dirty_customers) AS dirty,
-           (SELECT coalesce(sum(next_offset), 0) FROM profile.offsets WHERE topic = 'ingest.catalog.v1')::bigint AS catalogue
+    SELECT (SELECT coalesce(sum(next_offset), 0) FROM profile.offsets WHERE topic = $1)::bigint AS applied,
+           EXISTS (SELECT FROM profile.dirty_customers) AS dirty
 """
 
 
 async def _until_done(
-    connection: asyncpg.Connection, worker: Child, baskets: int, progress: Progress
-) -> tuple[float, float]:
-    """From the first committed batch to the last, and to the moment when no customer waits to be folded."""
-    began = applied_at = 0.0
+    connection: asyncpg.Connection, worker: Child, wanted: tuple[str, int], progress: Progress
+) -> tuple[float, float, float]:
+    """When the partitions were claimed, when the last batch was committed, and the worker's CPU seconds before it all.
+
+    It returns when no customer waits to be folded.
+    """
+    topic, events = wanted
+    began = applied_at = idle_cpu = 0.0
     while True:
-        row = await connection.fetchrow(_STANDING)
+        row = await connection.fetchrow(_STANDING, topic)
         now = time.monotonic()
-        if row["applied"] == 0:
-            began = now
-        if row["applied"] < baskets:
+        if row["applied"] == 0 or not began:
+            began, idle_cpu = now, _cpu(worker)
+        if row["applied"] < events:
             applied_at = now
-        progress("applied", row["applied"], baskets)
-        if row["applied"] >= baskets and not row["dirty"]:
-            return began, applied_at
+        progress(f"{topic} applied", row["applied"], events)
+        if row["applied"] >= events and not row["dirty"]:
+            return began, applied_at, idle_cpu
         if worker.process.returncode is not None:
             raise worker.failed("ended")
         with contextlib.suppress(TimeoutError):

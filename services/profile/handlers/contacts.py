@@ -47,6 +47,7 @@ from services.profile.domain.contact import (
     WebAction,
     WebView,
 )
+from services.profile.handlers.sales import milli_of
 from services.profile.ports import ItemRow, StoreRow
 
 WEB_STORE_ID = "web"
@@ -76,7 +77,7 @@ def seconds_of(at: datetime) -> int:
 
 
 def is_sale(event: Event) -> bool:
-    """Whether it is a sale at a till: told by its type, as a compiled body is of no class of ours."""
+    """Whether it is a sale at a till: told by its type, as its body may be of the reader's class."""
     return event.type == SALE
 
 
@@ -93,15 +94,14 @@ def purchase_of(event: Event, known: MasterData) -> Purchase:
     store = known.stores.get(store_id)
     item_of, lines = known.items.get, []
     for line in sale.lines:
-        item = item_of(line.item_id)
-        quantity = line.quantity
-        milli = 1000 if quantity == 1 else int(quantity * 1000)
+        item_id, milli = line.item_id, milli_of(line.quantity)
         off = sum([given.amount_cents for given in line.discounts if given.kind is DISCOUNT]) if line.discounts else 0
-        lines.append(
-            PurchaseLine(line.item_id, "", "", milli, line.amount_cents, off)
-            if item is None
-            else PurchaseLine(line.item_id, item.category, item.item_type, milli, line.amount_cents, off, item.rankable)
-        )
+        item = item_of(item_id)
+        if item is None:
+            lines.append(PurchaseLine(item_id, "", "", milli, line.amount_cents, off))
+        else:
+            labels = item.category, item.item_type
+            lines.append(PurchaseLine(item_id, *labels, milli, line.amount_cents, off, item.rankable))
     return Purchase(
         event.event_id,
         sale.receipt_id if in_store else sale.order_id,
@@ -170,7 +170,7 @@ def voucher_contact_of(event: Event) -> tuple[str, Contact] | None:
 
 def returned_line_of(line: ReceiptLine) -> ReturnedLine:
     """One line brought back, as the till wrote it."""
-    return ReturnedLine(line.item_id, _milli(line), line.amount_cents)
+    return ReturnedLine(line.item_id, milli_of(line.quantity), line.amount_cents)
 
 
 def voided_lines_of(purchase: Purchase) -> tuple[ReturnedLine, ...]:
@@ -192,7 +192,3 @@ def utc_offset_minutes(time_zone: str, at: datetime) -> int:
     zone = zone_of(time_zone)
     offset = at.astimezone(zone).utcoffset() if zone else None
     return int(offset.total_seconds() // 60) if offset else 0
-
-
-def _milli(line: ReceiptLine) -> int:
-    return int(line.quantity * 1000)

@@ -1,14 +1,16 @@
 """What processes keep in memory across transactions: the learner its models, the folder the newest return model."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
 from libs.common.clock import Clock
 from libs.common.persistence import Transaction
 from services.profile.domain.return_chance import ReturnChance
+from services.profile.handlers.folding import Customer, Outcome, fold_customers
 from services.profile.handlers.learning import RETURN_WEIGHTS, Memory, Step, learn, learn_until, read_returns
 from services.profile.metrics import ProfileMetrics
-from services.profile.ports import ProfileStore
+from services.profile.ports import LearnerState, ProfileStore
 
 
 class NeedsLearning:
@@ -43,15 +45,24 @@ class NeedsLearning:
 
 
 class ReturnModel:
-    """The newest return model in a folder's memory: read again when the learner has stored another."""
+    """The newest return model in a folder's memory: read again when the learner has stored another. Folds in this process."""
 
     def __init__(self) -> None:
-        self._number = -1
-        self._returns = ReturnChance()
+        self.stored: LearnerState | None = None
+        self._returns: tuple[LearnerState | None, ReturnChance] | None = None
 
-    async def newest(self, store: ProfileStore) -> ReturnChance:
-        """The model to predict with; an untrained one while none is stored."""
-        stored = await store.learning.state(RETURN_WEIGHTS, above_number=self._number)
-        if stored is not None:
-            self._number, self._returns = stored.number, read_returns(stored)
-        return self._returns
+    async def fold(self, store: ProfileStore, customers: Sequence[Customer]) -> Sequence[Outcome]:
+        """As Folding promises."""
+        return self.fold_with(await self.newest(store), customers)
+
+    async def newest(self, store: ProfileStore) -> LearnerState | None:
+        """The model to predict with; None while none is stored."""
+        known = self.stored.number if self.stored is not None else -1
+        self.stored = await store.learning.state(RETURN_WEIGHTS, above_number=known) or self.stored
+        return self.stored
+
+    def fold_with(self, stored: LearnerState | None, customers: Sequence[Customer]) -> Sequence[Outcome]:
+        """Fold with this model; an untrained one where there is none. It is unpacked once."""
+        if self._returns is None or self._returns[0] != stored:
+            self._returns = stored, ReturnChance() if stored is None else read_returns(stored)
+        return fold_customers(customers, self._returns[1])

@@ -9,6 +9,7 @@ CREATE TABLE facet_deltas (
 );
 CREATE INDEX facet_deltas_written_on ON facet_deltas USING brin (written_on);
 ALTER TABLE facet_deltas ALTER COLUMN body SET STORAGE EXTERNAL;
+ALTER TABLE facet_deltas SET (toast_tuple_target = 8160);  -- in the row as long as it fits: it is written once, read once
 
 -- A mark may name a delta that the state lacks; what is not `shown` raises no version.
 ALTER TABLE dirty_customers

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from libs.common.persistence import OutboxMessage
 from services.profile.domain.contact import Purchase, ReturnedLine
-from services.profile.domain.delta import Delta, Effects
+from services.profile.domain.delta import Effects
 from services.profile.domain.facet import Facet
 from services.profile.domain.identity import Link
 
@@ -59,10 +59,10 @@ class FoldedFacet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
-    """That a facet was changed: by a delta, or by who it belongs to. Without `shown` no view is to be made for it."""
+    """That a facet was changed: by a delta (in bytes), or by who it belongs to. Without `shown` no view is to be made for it."""
 
     own_customer_id: str
-    delta: Delta | None
+    delta: bytes | None
     shown: bool
 
 

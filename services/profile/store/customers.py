@@ -124,14 +124,7 @@ class PostgresCustomers:
     async def take_marks(self, own_customer_ids: Collection[str]) -> Sequence[Mark]:
         """As the port promises."""
         rows = await self._connection.execute(_TAKE, {"own_ids": list(own_customer_ids)})
-        return [
-            Mark(
-                own_customer_id=row.customer_id,
-                delta=None if row.body is None else decode_delta(row.body),
-                shown=row.shown,
-            )
-            for row in rows
-        ]
+        return [Mark(own_customer_id=row.customer_id, delta=row.body, shown=row.shown) for row in rows]
 
     async def save_facets(self, grown: Collection[GrownFacet]) -> None:
         """As the port promises."""
