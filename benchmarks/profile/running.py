@@ -23,7 +23,6 @@ from libs.laptop.launch import Keys, Service, Surroundings
 PARTITIONS = 4
 WORKER = Service("profile", "worker")
 _LOOK_SECONDS = 0.1
-_WORKER_SETTINGS = {"USUAL_FOLD_PROCESSES": "1"}
 _SETTINGS = {"shared_buffers": "512MB", "max_wal_size": "4GB"}
 
 
@@ -45,6 +44,7 @@ class Servers:
     broker: EmbeddedBroker
     postgres: EmbeddedPostgres
     settings: StreamSettings
+    fold_processes: int
 
     async def worker(self, topic: str, events: int, progress: Progress) -> Measured:
         """Run our worker until it has passed so many events of a topic, and folded what they changed."""
@@ -52,7 +52,7 @@ class Servers:
 
 
 @asynccontextmanager
-async def serving(folder: Path) -> AsyncIterator[Servers]:
+async def serving(folder: Path, fold_processes: int) -> AsyncIterator[Servers]:
     """Started, with every topic and the tables of this service."""
     broker = EmbeddedBroker(folder / "broker")
     postgres = EmbeddedPostgres(folder / "postgres", settings=_SETTINGS)
@@ -67,7 +67,7 @@ async def serving(folder: Path) -> AsyncIterator[Servers]:
         )
         await run_migrations(engine, "services.profile.migrations", "profile")
         await engine.dispose()
-        yield Servers(folder, broker, postgres, settings)
+        yield Servers(folder, broker, postgres, settings, fold_processes)
     finally:
         await postgres.stop()
         await broker.stop()
@@ -87,7 +87,9 @@ async def _worked(servers: Servers, topic: str, events: int, progress: Progress)
     surroundings = Surroundings(
         bootstrap=servers.broker.bootstrap, idempotence=servers.broker.idempotence, keys=keys, play=True
     )
-    environment = surroundings.environment(servers.postgres.url("profile"), port) | _WORKER_SETTINGS
+    environment = surroundings.environment(servers.postgres.url("profile"), port) | {
+        "USUAL_FOLD_PROCESSES": str(servers.fold_processes)
+    }
     connection = await asyncpg.connect(servers.postgres.url().replace("+asyncpg", ""))
     watched = {"broker": servers.broker.child, "postgres": servers.postgres.child}
     before = {name: _cpu(child) for name, child in watched.items()}

@@ -15,6 +15,7 @@ from libs.common.streaming.reading import Reading, read
 from libs.common.streaming.runtime import StreamRuntime, Subscription
 
 _JUST_NOW_SECONDS = 0.5
+_STAGES = ("decoding", "offset and repeats", "effects", "commit")
 
 
 class Applier:
@@ -56,17 +57,23 @@ class Applier:
                 await self.apply(partition, owned, [record])
 
     async def _commit(self, partition: TopicPartition, owned: Owned, records: Sequence[Record]) -> None:
+        labels = (self._subscription.group, partition.topic)
+        clock, metrics = self._runtime.clock, self._runtime.metrics
+        stages = [clock.monotonic_seconds()]
         reading = read(records, self._runtime.decode, compacted=self._subscription.is_compacted(partition.topic))
-        began = self._runtime.clock.monotonic_seconds()
+        stages.append(clock.monotonic_seconds())
         async with self._runtime.transactions.begin() as tx:
             await self._advance(tx, owned, records)
             fresh = await self._unseen(tx, reading.events)
+            stages.append(clock.monotonic_seconds())
             letters = [*reading.letters, *await self._handle(tx, partition, owned, reading, fresh)]
             await self._keep(tx, partition, owned, letters, records=len(records))
+            stages.append(clock.monotonic_seconds())
         self._committed(partition, owned, records, letters)
-        labels = (self._subscription.group, partition.topic)
-        metrics = self._runtime.metrics
-        metrics.batch_seconds.labels(*labels).observe(self._runtime.clock.monotonic_seconds() - began)
+        stages.append(clock.monotonic_seconds())
+        for stage, began, ended in zip(_STAGES, stages, stages[1:], strict=False):
+            metrics.stage_seconds.labels(*labels, stage).inc(max(0.0, ended - began))
+        metrics.batch_seconds.labels(*labels).observe(stages[-1] - stages[1])
         metrics.deduplicated.labels(*labels).inc(len(reading.events) - len(fresh))
         metrics.skipped.labels(*labels).inc(reading.unknown)
 

@@ -43,7 +43,10 @@ class FoldPool:
 
     def _started(self) -> ProcessPoolExecutor:
         # Spawned: a fork would inherit connections and an event loop that are not its own.
-        return ProcessPoolExecutor(self._processes, mp_context=get_context("spawn"), initializer=_begin)
+        pool = ProcessPoolExecutor(self._processes, mp_context=get_context("spawn"), initializer=_begin)
+        for _ in range(self._processes):
+            pool.submit(_fold, None, ())  # ready before there is anything to fold
+        return pool
 
 
 def _begin() -> None:

@@ -1,6 +1,6 @@
 """A stored facet that grows in place: what folders use, because they see a facet's bytes, many contacts, and its bytes again.
 
-The law that holds it (stated as a test): `grow(encode(f), contacts) == encode(apply_all(f, contacts))`, byte for byte. Purchases, which
+The law that holds it (stated as a test): `encode(f)`, grown by contacts, is `encode(apply_all(f, contacts))`, byte for byte. Purchases, which
 are nearly all there is, are worked in line by line on the decoded rows; every other contact goes the way that the law names.
 """
 
@@ -17,7 +17,6 @@ from services.profile.domain.facet_codec import (
     read_rows,
     small_facet,
     small_rows,
-    write_rows,
 )
 from services.profile.domain.facet_of import apply_all, week_of
 
@@ -82,8 +81,8 @@ class GrowingFacet:
         wanted: set[str] = set()
         amount = discount = 0
         for line in purchase.lines:
-            item, cents, off = line.item_id, line.amount_cents, line.discount_cents
-            category = number_of.get(line.category)
+            item, milli, cents, off = line.item_id, line.quantity_milli, line.amount_cents, line.discount_cents
+            category, can = number_of.get(line.category), line.rankable
             if category is None:
                 category = self._new_word(line.category)
             kind = number_of.get(line.type)
@@ -91,34 +90,20 @@ class GrowingFacet:
                 kind = self._new_word(line.type)
             row = items.get(item)
             if row is None:
-                items[item] = [
-                    1,
-                    line.quantity_milli,
-                    cents,
-                    off,
-                    0,
-                    0,
-                    at,
-                    0,
-                    0,
-                    tie,
-                    category,
-                    kind,
-                    int(line.rankable),
-                ]
+                items[item] = [1, milli, cents, off, 0, 0, at, 0, 0, tie, category, kind, int(can)]
             else:
                 row[0] += item not in met
-                row[1] += line.quantity_milli
+                row[1] += milli
                 row[2] += cents
                 row[3] += off
                 if row[6] <= at > row[6] + row[7]:
                     row[7], row[8], row[9], row[10], row[11] = at - row[6], 0, tie, category, kind
                 else:
                     self._date(row, at, (at, tie, line.category, line.type))
-                if line.rankable:
+                if can:
                     row[12] = 1
             met.add(item)
-            if line.rankable:
+            if can:
                 wanted.add(item)
             cell = cells.get(category)
             if cell is None:
@@ -259,10 +244,3 @@ def _keep(found: dict[Any, Any], new: tuple[Any, ...], names: Sequence[str]) -> 
         mine = known if isinstance(known, tuple) else (*known[:5], [names[number] for number in known[5]])
         new = max(mine, new, key=lambda visit: (*visit[:5], tuple(visit[5])))
     found[key] = new
-
-
-def grow(content: bytes, contacts: Iterable[Contact]) -> bytes:
-    """The bytes of a facet after these contacts."""
-    growing = GrowingFacet(content)
-    growing.tell(contacts)
-    return write_rows(growing.settle())

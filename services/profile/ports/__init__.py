@@ -1,5 +1,6 @@
 """What the handlers need: protocols (stores.py) and the rows that pass through them (rows.py)."""
 
+from services.profile.ports.customers import CustomerStore
 from services.profile.ports.rows import (
     ConsentRow,
     CustomerRow,
@@ -20,7 +21,6 @@ from services.profile.ports.rows import (
 )
 from services.profile.ports.stores import (
     CatalogStore,
-    CustomerStore,
     FacetStore,
     IdentityStore,
     LearningStore,

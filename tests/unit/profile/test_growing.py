@@ -1,5 +1,6 @@
 """A facet that grows in place is, byte for byte, the one that the rules make."""
 
+from collections.abc import Sequence
 from random import Random
 
 import msgspec
@@ -10,12 +11,18 @@ from hypothesis import strategies as st
 from services.profile.domain import facet as facet_module
 from services.profile.domain.contact import Contact, Purchase
 from services.profile.domain.facet import EMPTY
-from services.profile.domain.facet_codec import encode, read_rows
+from services.profile.domain.facet_codec import encode, read_rows, write_rows
 from services.profile.domain.facet_of import apply_all
-from services.profile.domain.growing import grow
+from services.profile.domain.growing import GrowingFacet
 from services.profile.domain.ranking_state import ranking_state, ranking_state_of_rows
 from tests.support.shopping import a_purchase
 from tests.unit.profile.test_facet import histories, purchases
+
+
+def grow(content: bytes, contacts: Sequence[Contact]) -> bytes:
+    growing = GrowingFacet(content)
+    growing.tell(contacts)
+    return write_rows(growing.settle())
 
 
 @settings(max_examples=1_000)
