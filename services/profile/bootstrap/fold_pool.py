@@ -6,16 +6,14 @@ import signal
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from functools import cache
 from multiprocessing import connection, get_context, parent_process
 from threading import Thread
 
 from libs.common.errors import RetryableError
 from services.profile.handlers.folding import Customer, Outcome
-from services.profile.handlers.memory import ReturnModel
+from services.profile.handlers.memory import NewestReturns, ReturnModel
 from services.profile.ports import LearnerState, ProfileStore
-
-_model = ReturnModel()
-"""Of a process of the pool: what it has unpacked."""
 
 
 class FoldPool:
@@ -23,12 +21,12 @@ class FoldPool:
 
     def __init__(self, processes: int) -> None:
         self._processes = processes
-        self._model = ReturnModel()
+        self._newest = NewestReturns()
         self._pool = self._started()
 
     async def fold(self, store: ProfileStore, customers: Sequence[Customer]) -> Sequence[Outcome]:
         """As Folding promises; raises RetryableError when a process was lost."""
-        stored = await self._model.newest(store)
+        stored = await self._newest.stored(store)
         try:
             loop = asyncio.get_running_loop()
             return await loop.run_in_executor(self._pool, _fold, stored, customers)
@@ -62,5 +60,11 @@ def _end_with_parent() -> None:
         os._exit(0)  # nothing here needs an orderly end, and the pool waits for tasks that nobody sends any more
 
 
+@cache
+def _model() -> ReturnModel:
+    """One a process: what it has unpacked."""
+    return ReturnModel()
+
+
 def _fold(stored: LearnerState | None, customers: Sequence[Customer]) -> Sequence[Outcome]:
-    return _model.fold_with(stored, customers)
+    return _model().fold_with(stored, customers)

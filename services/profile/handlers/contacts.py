@@ -1,8 +1,8 @@
 """From contracts to contacts: what a facet is told of an event, given the newest master data. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -51,6 +51,7 @@ from services.profile.handlers.sales import milli_of
 from services.profile.ports import ItemRow, StoreRow
 
 WEB_STORE_ID = "web"
+QUARTER_SECONDS = 900
 SALE, ORDERED = TYPES[Sale], TYPES[Ordered]
 DISCOUNT = DiscountKind.DISCOUNT
 _WEB_ACTIONS: Mapping[type[WebContact], WebAction] = {
@@ -92,25 +93,33 @@ def purchase_of(event: Event, known: MasterData) -> Purchase:
     in_store = event.type == SALE
     store_id = sale.store_id if in_store else WEB_STORE_ID
     store = known.stores.get(store_id)
-    item_of, lines = known.items.get, []
-    for line in sale.lines:
-        item_id, milli = line.item_id, milli_of(line.quantity)
-        off = sum([given.amount_cents for given in line.discounts if given.kind is DISCOUNT]) if line.discounts else 0
-        item = item_of(item_id)
-        if item is None:
-            lines.append(PurchaseLine(item_id, "", "", milli, line.amount_cents, off))
-        else:
-            labels = item.category, item.item_type
-            lines.append(PurchaseLine(item_id, *labels, milli, line.amount_cents, off, item.rankable))
+    at_seconds = seconds_of(event.occurred_at)
     return Purchase(
         event.event_id,
         sale.receipt_id if in_store else sale.order_id,
-        seconds_of(event.occurred_at),
+        at_seconds,
         store_id,
-        tuple(lines),
+        _lines(sale.lines, known.items),
         "till" if in_store else "web",
-        utc_offset_minutes(store.time_zone, event.occurred_at) if store else 0,
+        _offset_minutes_then(store.time_zone, at_seconds // QUARTER_SECONDS) if store else 0,
     )
+
+
+def _lines(sold: Iterable[Any], items: Mapping[str, ItemRow]) -> tuple[PurchaseLine, ...]:
+    item_of, lines = items.get, []
+    for line in sold:
+        off = 0
+        for given in line.discounts:
+            if given.kind is DISCOUNT:
+                off += given.amount_cents
+        milli, item = milli_of(line.quantity), item_of(line.item_id)
+        if item is None:
+            lines.append(PurchaseLine(line.item_id, "", "", milli, line.amount_cents, off))
+        else:
+            lines.append(
+                PurchaseLine(line.item_id, item.category, item.item_type, milli, line.amount_cents, off, item.rankable)
+            )
+    return tuple(lines)
 
 
 def contact_of(event: Event) -> tuple[str, Contact] | None:
@@ -185,6 +194,12 @@ def zone_of(name: str) -> ZoneInfo | None:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
         return None
+
+
+@lru_cache(maxsize=16_384)
+def _offset_minutes_then(time_zone: str, quarter: int) -> int:
+    """The same for a quarter of an hour since the epoch: no clock is changed in the midst of one."""
+    return utc_offset_minutes(time_zone, datetime.fromtimestamp(quarter * QUARTER_SECONDS, UTC))
 
 
 def utc_offset_minutes(time_zone: str, at: datetime) -> int:

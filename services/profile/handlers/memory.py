@@ -44,25 +44,33 @@ class NeedsLearning:
             self._metrics.learn_seconds.observe(elapsed_seconds)
 
 
-class ReturnModel:
-    """The newest return model in a folder's memory: read again when the learner has stored another. Folds in this process."""
+class NewestReturns:
+    """The newest return model as it is stored: read again when the learner has stored another."""
 
     def __init__(self) -> None:
-        self.stored: LearnerState | None = None
-        self._returns: tuple[LearnerState | None, ReturnChance] | None = None
+        self._stored: LearnerState | None = None
+
+    async def stored(self, store: ProfileStore) -> LearnerState | None:
+        """The model to predict with; None while none is stored."""
+        known = self._stored.number if self._stored is not None else -1
+        self._stored = await store.learning.state(RETURN_WEIGHTS, above_number=known) or self._stored
+        return self._stored
+
+
+class ReturnModel:
+    """The newest return model, unpacked once. Folds in this process."""
+
+    def __init__(self) -> None:
+        self._newest = NewestReturns()
+        self._unpacked: LearnerState | None = None
+        self._returns = ReturnChance()
 
     async def fold(self, store: ProfileStore, customers: Sequence[Customer]) -> Sequence[Outcome]:
         """As Folding promises."""
-        return self.fold_with(await self.newest(store), customers)
-
-    async def newest(self, store: ProfileStore) -> LearnerState | None:
-        """The model to predict with; None while none is stored."""
-        known = self.stored.number if self.stored is not None else -1
-        self.stored = await store.learning.state(RETURN_WEIGHTS, above_number=known) or self.stored
-        return self.stored
+        return self.fold_with(await self._newest.stored(store), customers)
 
     def fold_with(self, stored: LearnerState | None, customers: Sequence[Customer]) -> Sequence[Outcome]:
-        """Fold with this model; an untrained one where there is none. It is unpacked once."""
-        if self._returns is None or self._returns[0] != stored:
-            self._returns = stored, ReturnChance() if stored is None else read_returns(stored)
-        return fold_customers(customers, self._returns[1])
+        """Fold with this model; an untrained one where there is none."""
+        if stored is not None and stored != self._unpacked:
+            self._unpacked, self._returns = stored, read_returns(stored)
+        return fold_customers(customers, self._returns)
