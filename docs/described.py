@@ -119,8 +119,9 @@ def metrics_page() -> Mapping[str, str]:
     ]
     lines += _section("Every process", requests.collect())
     lines += _section("Consumers and relays", streams.collect())
+    common = {family.name for family in requests.collect()}
     for service, (_, registry) in asyncio.run(_assembled()).items():
-        lines += _section(service, registry.collect())
+        lines += _section(service, [family for family in registry.collect() if family.name not in common])
     return {"metrics.md": "\n".join(lines) + "\n"}
 
 

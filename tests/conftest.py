@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from libs.laptop.apache_kafka import missing
+from libs.laptop import apache_kafka
 from libs.laptop.embedded_postgres import EmbeddedPostgres
+from tests.support import browser
 from tests.support.brokers import EMBEDDED, KAFKA, Broker, running_broker
 from tests.support.postgres import Database, fresh_database, running_postgres
 
-LEFT_OUT = pytest.StashKey[str]()
+LEFT_OUT = pytest.StashKey[list[str]]()
 
 # The same examples in every run, and no time limit on one: machines are shared and noisy.
 settings.register_profile("usual", derandomize=True, deadline=None)
@@ -49,20 +50,26 @@ def private_broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[B
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what needs a real Kafka where the machine can't run one; in CI let it fail instead."""
-    kafka = [item for item in items if item.get_closest_marker("kafka")]
-    in_ci = os.environ.get("CI") == "true"  # noqa: TID251 - the test run's own environment, not a service's
-    reason = missing() if kafka and not in_ci else None
-    if reason is not None:
-        config.stash[LEFT_OUT] = f"left out: real Apache Kafka ({len(kafka)} tests): {reason}"
-        config.hook.pytest_deselected(items=kafka)
-        items[:] = [item for item in items if item not in set(kafka)]
+    """Leave out what needs a program that the machine does not have; in CI let it fail instead."""
+    if os.environ.get("CI") == "true":  # noqa: TID251 - the test run's own environment, not a service's
+        return
+    left_out = config.stash.setdefault(LEFT_OUT, [])
+    for mark, what, lacks in (
+        ("kafka", "real Apache Kafka", apache_kafka.missing),
+        ("browser", "a real Chromium", browser.missing),
+    ):
+        marked = [item for item in items if item.get_closest_marker(mark)]
+        reason = lacks() if marked else None
+        if reason is not None:
+            left_out.append(f"left out: {what} ({len(marked)} tests): {reason}")
+            config.hook.pytest_deselected(items=marked)
+            items[:] = [item for item in items if item not in set(marked)]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Say plainly what was left out."""
-    if LEFT_OUT in config.stash:
-        terminalreporter.write_line(config.stash[LEFT_OUT], yellow=True)
+    for line in config.stash.get(LEFT_OUT, []):
+        terminalreporter.write_line(line, yellow=True)
 
 
 @pytest.hookimpl(wrapper=True)

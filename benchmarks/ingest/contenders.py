@@ -35,6 +35,7 @@ class Contender:
 
 
 DOOR, DOOR_ALONE, DOOR_BATCH = "the door", "the door, no broker", "the door, batches of 50"
+DOOR_CHECKS = "the door, decode and validate"
 DEFAULT, DEFAULT_ALONE = "FastAPI default -> aiokafka", "FastAPI default, no broker"
 KARAPACE, KARAPACE_BATCH = "Karapace, 1 record", "Karapace, 50 records"
 
@@ -61,6 +62,7 @@ def contenders(
         door,
         _contender(DEFAULT, _peer("fastapi-to-kafka", *kafka), {}, "/events", plain, topic=PEERS),
         _contender(DOOR_ALONE, _peer("door-alone"), environment, "/v1/events", own),
+        _contender(DOOR_CHECKS, _peer("door-checks"), environment, "/v1/events", own),
         _contender(DEFAULT_ALONE, _peer("fastapi-alone"), {}, "/events", plain),
         batch,
     ]

@@ -1,21 +1,26 @@
 """What the door is measured against, and the door without a broker: `python -m benchmarks.ingest.peers NAME --port N ...`."""
 
 import argparse
+import gc
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
+import msgspec
 import uvicorn
 from aiokafka import AIOKafkaProducer
 from fastapi import FastAPI
 from pydantic import AwareDatetime, BaseModel
 
 from libs.common.contracts.pos import Sale
-from libs.common.errors import UsualError
+from libs.common.errors import InvalidInput, UsualError
+from libs.common.http.credentials import Credential
 from libs.common.persistence import OutboxMessage
 from services.ingest.app import create_app
 from services.ingest.bootstrap import assemble
+from services.ingest.domain.admission import Accepted, admit
+from services.ingest.handlers import EventResult, FrontDoor
 from services.ingest.settings import Settings
 
 
@@ -76,15 +81,36 @@ class _Acknowledging:
 
 
 def door_alone(_arguments: argparse.Namespace) -> FastAPI:
-    """The door, all but its broker: what it costs to decode, check and answer."""
+    """The door with everything it does, on a broker that costs nothing."""
     ingest = assemble(Settings())
     return create_app(replace(ingest, door=replace(ingest.door, publisher=_Acknowledging())))
+
+
+class _Judging(FrontDoor):
+    """A door that goes no further than to judge."""
+
+    async def accept_events(self, raws: Sequence[bytes | msgspec.Raw], caller: Credential) -> Sequence[EventResult]:  # type: ignore[override]  # the one door of this benchmark
+        self.rates.take(caller, len(raws))
+        now = self.clock.now()
+        verdicts = [admit(raw, caller, self.rules, now) for raw in raws]
+        accepted = [verdict for verdict in verdicts if isinstance(verdict, Accepted)]
+        if len(accepted) < len(verdicts):
+            raise InvalidInput("only what is accepted is measured")
+        return [EventResult(id=one.event.id, source=one.event.source, status="accepted") for one in accepted]
+
+
+def door_checks(_arguments: argparse.Namespace) -> FastAPI:
+    """The door as far as its checks: key, limits, metrics, card numbers, envelope, contract, scope, store and clock."""
+    ingest = assemble(Settings())
+    parts = {one.name: getattr(ingest.door, one.name) for one in fields(ingest.door)}
+    return create_app(replace(ingest, door=_Judging(**parts)))
 
 
 APPS: dict[str, Callable[[argparse.Namespace], FastAPI]] = {
     "fastapi-to-kafka": fastapi_to_kafka,
     "fastapi-alone": fastapi_alone,
     "door-alone": door_alone,
+    "door-checks": door_checks,
 }
 
 
@@ -96,6 +122,7 @@ def main() -> None:
     parser.add_argument("--bootstrap", default="")
     parser.add_argument("--topic", default="")
     arguments = parser.parse_args()
+    gc.freeze()  # as the services do
     uvicorn.run(
         APPS[arguments.name](arguments),
         port=arguments.port,

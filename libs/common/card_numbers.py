@@ -2,7 +2,8 @@
 
 A card number is a run of 13 to 19 digits, spaces and dashes between them allowed, that begins like a card of one of the
 schemes, has that scheme's length and a right Luhn digit. Forms that machines make and that hold such runs by chance are
-none: UUIDs, hexadecimal digests, trace ids, fractions of JSON numbers, and goods numbers in the fields of goods.
+none: UUIDs, hexadecimal digests, trace ids, fractions of JSON numbers, and goods numbers in the fields of goods. Nor is
+an international telephone number, which begins with + and has 15 digits at most.
 """
 
 import re
@@ -41,7 +42,7 @@ _MACHINE_MADE = re.compile(
     )(?![0-9A-Za-z])""",
     re.VERBOSE | re.IGNORECASE,
 )
-_GREATEST_DIGITS, _LEAST_DIGITS = 19, 13
+_GREATEST_DIGITS, _LEAST_DIGITS, _GREATEST_PHONE_DIGITS = 19, 13, 15
 _ZERO = ord("0")
 _DOUBLED = bytes.maketrans(b"0123456789", b"0246813579")
 
@@ -71,7 +72,7 @@ class CardNumberFound(UsualError):
 
 def contains_card_number(text: str) -> bool:
     """Whether a card number stands anywhere in `text`, in digits of any script."""
-    return next(_card_numbers(_in_ascii(text)), None) is not None
+    return len(text) >= _LEAST_DIGITS and next(_card_numbers(_in_ascii(text)), None) is not None
 
 
 def masked(text: str) -> str:
@@ -129,10 +130,9 @@ class CardNumberGuard:
     def pointer_to(self, raw: bytes) -> str:
         """Where the first one stands, as a JSON pointer that holds none itself; empty where that cannot be said."""
         try:
-            found = self._search(msgspec.json.decode(raw), "", "")
+            return self._search(msgspec.json.decode(raw), "", "") or ""
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            found = None
-        return found or ""
+            return ""
 
     def _search(self, value: Any, pointer: str, field: str) -> str | None:
         if isinstance(value, str | int):
@@ -144,8 +144,8 @@ class CardNumberGuard:
             below = ((name.replace("~", "~0").replace("/", "~1"), name, one) for name, one in value.items())
         elif isinstance(value, list):
             below = ((str(place), field, one) for place, one in enumerate(value))
-        found = (self._search(one, f"{pointer}/{step}", name) for step, name, one in below)
-        return next((place for place in found if place is not None), None)
+        places = (self._search(one, f"{pointer}/{step}", name) for step, name, one in below)
+        return next((place for place in places if place is not None), None)
 
     def _is_innocent(self, text: str, start: int, stop: int) -> bool:
         before = text[max(0, start - 4_000) : start]
@@ -189,12 +189,13 @@ def _has_foreign_digits(raw: bytes) -> bool:
 def _card_numbers(text: str) -> Iterator[tuple[int, int]]:
     """Where they stand in a text with plain digits. A run in groups may hold one that begins and ends with a group."""
     human = _MACHINE_MADE.sub(lambda made: "x" * len(made[0]), text) if _RUN.search(text) else ""
-    for run in _RUN.finditer(human):
-        yield from _in_run(human, run.start(), run.end())
+    return (found for run in _RUN.finditer(human) for found in _in_run(human, *run.span()))
 
 
 def _in_run(text: str, start: int, stop: int) -> Iterator[tuple[int, int]]:
     groups = [group.span() for group in _GROUP.finditer(text, start, stop)]
+    if text[start - 1 : start] == "+" and sum(end - begin for begin, end in groups) <= _GREATEST_PHONE_DIGITS:
+        return
     for first, (begin, _) in enumerate(groups):
         digits = ""
         for group_start, group_stop in groups[first:]:

@@ -35,7 +35,7 @@ class Pseudonyms:
     def of(self, identifier: Identifier) -> Identifier:
         """What stands for `identifier`: of the same kind, nothing else of it is left."""
         value = self.value_of(identifier.kind, identifier.value)
-        return Identifier.model_construct(kind=identifier.kind, value=value)
+        return Identifier(kind=identifier.kind, value=value)
 
     def value_of(self, kind: str, value: str) -> str:
         """`p` and 26 characters (128 bits) that follow from the secret, the kind and the value alone."""

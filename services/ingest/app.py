@@ -2,18 +2,21 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from fastapi import APIRouter, FastAPI
 
-from libs.common.card_numbers import CardNumberGuard
 from libs.common.http.server import make_server
 from libs.common.http.service_app import create_service_app
 from services.ingest.api.body import Limits
+from services.ingest.api.card_numbers import RefuseCardNumbers
 from services.ingest.api.clocks import clocks_router
 from services.ingest.api.events import events_router
 from services.ingest.api.poslog import poslog_router
 from services.ingest.api.quarantine import quarantine_router
 from services.ingest.api.schemas import schemas_router
+from services.ingest.api.segment import segment_router
+from services.ingest.api.tracker import tracker_router
 from services.ingest.bootstrap import Ingest, assemble, running
 from services.ingest.domain.poslog import Assumed, XmlLimits
 from services.ingest.handlers.poslog import PoslogDoor
@@ -41,8 +44,18 @@ def create_app(ingest: Ingest) -> FastAPI:
         greatest_batch=settings.greatest_batch,
         body_deadline_seconds=settings.body_deadline_seconds,
     )
+    app.surround(
+        partial(
+            RefuseCardNumbers,
+            guard=ingest.door.rules.cards,
+            refused=ingest.door.metrics.card_numbers,
+            greatest_body_bytes=limits.greatest_body_bytes,
+        )
+    )
     app.state.credentials = ingest.credentials
     app.include_router(events_router(ingest.door, ingest.credentials, ingest.intake, limits))
+    app.include_router(segment_router(ingest.door, ingest.credentials, ingest.intake, limits, settings.pseudonyms()))
+    app.include_router(tracker_router())
     app.include_router(quarantine_router(ingest.quarantine, ingest.mender))
     app.include_router(_poslog(ingest, limits))
     app.include_router(clocks_router(ingest.door.timekeeping))
@@ -53,7 +66,9 @@ def create_app(ingest: Ingest) -> FastAPI:
 def _poslog(ingest: Ingest, limits: Limits) -> APIRouter:
     settings = ingest.settings
     door = PoslogDoor(
-        door=ingest.door, limits=XmlLimits(greatest_transactions=limits.greatest_batch), guard=CardNumberGuard()
+        door=ingest.door,
+        limits=XmlLimits(greatest_transactions=limits.greatest_batch),
+        guard=ingest.door.rules.cards,
     )
     assumed = Assumed(zone=settings.poslog_time_zone, currency=settings.poslog_currency)
     return poslog_router(door, ingest.intake, limits, assumed)
@@ -62,5 +77,12 @@ def _poslog(ingest: Ingest, limits: Limits) -> APIRouter:
 async def run_api(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT."""
     ingest = assemble(settings)
-    server = make_server(create_app(ingest), host=settings.http_host, port=settings.http_port, health=ingest.health)
+    server = make_server(
+        create_app(ingest),
+        host=settings.http_host,
+        port=settings.http_port,
+        health=ingest.health,
+        limits=settings.connection_limits(),
+        metrics=ingest.registry,
+    )
     await server.serve()

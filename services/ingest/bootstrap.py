@@ -12,6 +12,8 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from libs.common.clock import Clock, SystemClock
+from libs.common.contracts import CONTRACTS, TOPIC_OF_TYPE
+from libs.common.contracts.compiled import prepare
 from libs.common.errors import InvalidInput, UsualError
 from libs.common.http.credentials import Credentials
 from libs.common.http.rate_limits import RateLimits
@@ -21,12 +23,22 @@ from libs.common.persistence.relay import RelayLoop
 from libs.common.sealing import KeyEncryptionKey
 from libs.common.streaming.errors import BrokerUnavailable
 from libs.common.streaming.producer import Producer
+from libs.common.streaming.together import Together
 from services.ingest.domain.clocks import ClockTally
 from services.ingest.domain.duplicates import Window
 from services.ingest.domain.field_policy import FieldPolicy, read_policy
 from services.ingest.domain.intake import Intake
 from services.ingest.domain.personal import Treatments
-from services.ingest.handlers import FrontDoor, Mender, Protection, Quarantine, Sealing, Timekeeping, Upkeep
+from services.ingest.handlers import (
+    FrontDoor,
+    Mender,
+    Protection,
+    Quarantine,
+    SealedEvents,
+    Sealing,
+    Timekeeping,
+    Upkeep,
+)
 from services.ingest.handlers.sealing import KeyRules
 from services.ingest.metrics import IngestMetrics
 from services.ingest.ports import PersonKeyStore, QuarantineStore
@@ -44,6 +56,7 @@ class BrokerPublisher:
 
     def __init__(self, producer: Producer) -> None:
         self._producer = producer
+        self._together = Together(producer)
         self._connecting: asyncio.Task[None] | None = None
         self._stopped = asyncio.Event()
         self.reached = asyncio.Event()
@@ -58,6 +71,7 @@ class BrokerPublisher:
         if self._connecting is not None:
             # A try that is under way ends at its deadline; cut off, it would leave its connection open.
             await self._connecting
+        await self._together.settle()
         await self._producer.stop()
 
     async def _connect(self) -> None:
@@ -75,15 +89,7 @@ class BrokerPublisher:
         """Per message None when acknowledged, else why not."""
         if not self.reached.is_set():
             return [BrokerUnavailable("the broker was not reached yet")] * len(messages)
-        if len(messages) > 1:
-            return await self._producer.send_many(messages)
-        # Many lone events share one batch this way; each with a batch of its own they would queue for round trips.
-        only = messages[0]
-        try:
-            await self._producer.send(only.topic, key=only.key, headers=only.headers, value=only.value)
-        except UsualError as error:
-            return [error]
-        return [None]
+        return await self._together.send_many(messages)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +112,7 @@ class Ingest:
 
 def assemble(settings: Settings, clock: Clock | None = None) -> Ingest:
     """Join the parts; nothing connects yet."""
+    prepare(CONTRACTS[name] for name, topic in TOPIC_OF_TYPE.items() if topic.owner == SERVICE)
     clock = clock or SystemClock()
     registry = CollectorRegistry()
     intake = Intake(settings.in_flight_bytes)
@@ -118,10 +125,13 @@ def assemble(settings: Settings, clock: Clock | None = None) -> Ingest:
     quarantine = PostgresQuarantine(Transactions(engine, SERVICE))
     metrics = IngestMetrics(registry, taken_bytes=lambda: intake.taken_bytes)
     sealing = _sealing(settings, PostgresPersonKeys(Transactions(engine, SERVICE)), clock)
+    events = SealedEvents(sealing, settings.pseudonyms())
     door = FrontDoor(
         publisher=publisher,
         protection=Protection(_treatments(settings), sealing),
-        quarantine=Quarantine(store=quarantine, metrics=metrics, deadline_seconds=settings.quarantine_deadline_seconds),
+        quarantine=Quarantine(
+            store=quarantine, events=events, metrics=metrics, deadline_seconds=settings.quarantine_deadline_seconds
+        ),
         rates=RateLimits(settings.rates(), clock, registry),
         window=Window(events=settings.duplicate_window_events, seconds=settings.duplicate_window_seconds),
         timekeeping=Timekeeping(ClockTally(settings.clock_terminals), metrics, settings.play_mode),
@@ -136,7 +146,7 @@ def assemble(settings: Settings, clock: Clock | None = None) -> Ingest:
         settings=settings,
         door=door,
         quarantine=quarantine,
-        mender=Mender(quarantine, door, clock),
+        mender=Mender(quarantine, events, door, clock),
         sealing=sealing,
         upkeep=_upkeep(quarantine, metrics, clock, settings),
         credentials=Credentials(settings.credentials_file, clock),

@@ -54,6 +54,11 @@ class QuarantinedEvent:
     decided_at: datetime | None = None
     outcome: str | None = None
     """Of the last resubmission, or why it was discarded."""
+    sealed_under: str | None = None
+    """The name of the key that opens `raw`; None: it is open."""
+    mended_sealed_under: str | None = None
+    sent_at: datetime | None = None
+    """What the sender's clock said as it sent, where its door asks for that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,8 +122,8 @@ class QuarantineStore(Protocol):
         """How many of each class, the greatest first."""
         ...
 
-    async def mend(self, quarantine_id: str, mended: bytes) -> bool:
-        """Keep what is to be sent in its place; False when it does not wait any more."""
+    async def mend(self, quarantine_id: str, mended: bytes, *, sealed_under: str) -> bool:
+        """Keep what is to be sent in its place, sealed; False when it does not wait any more."""
         ...
 
     async def decide(self, decision: Decision) -> bool:

@@ -1,18 +1,22 @@
 """What a deployment may set for this service; filled from the environment by `__main__` alone."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from libs.common.card_numbers import CardNumberGuard
 from libs.common.contracts.values import CountryCode, Currency
+from libs.common.http.connection_guard import ConnectionLimits
 from libs.common.http.rate_limits import Rates
 from libs.common.service import Positive, ServiceSettings
 from services.ingest.domain.admission import Rules
 from services.ingest.domain.clocks import ClockRules
+
+_CONNECTION_GRACE_SECONDS = 5.0
 
 
 class Settings(ServiceSettings):
@@ -62,6 +66,13 @@ class Settings(ServiceSettings):
     card_number_exceptions: tuple[str, ...] = ()
     """Regular expressions of texts that are no card numbers though they look so: the chain's own card numbers. Keep them narrow."""
 
+    def connection_limits(self) -> ConnectionLimits:
+        """The door watches over its bodies itself; the connection only steps in when it did not."""
+        limits = super().connection_limits()
+        return replace(
+            limits, body_seconds=max(limits.body_seconds, self.body_deadline_seconds + _CONNECTION_GRACE_SECONDS)
+        )
+
     def rates(self) -> Rates:
         """How fast events may come in (docs/security.md)."""
         return Rates(
@@ -69,6 +80,12 @@ class Settings(ServiceSettings):
             store_per_second=self.store_events_per_second,
             burst_seconds=self.rate_burst_seconds,
         )
+
+    @field_validator("card_number_exceptions")
+    @classmethod
+    def _are_regular_expressions(cls, forms: tuple[str, ...]) -> tuple[str, ...]:
+        CardNumberGuard.allowing(forms)
+        return forms
 
     def rules(self) -> Rules:
         """What this deployment admits."""

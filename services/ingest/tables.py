@@ -30,6 +30,9 @@ QUARANTINE = Table(
     Column("decided_by", Text),
     Column("decided_at", DateTime(timezone=True)),
     Column("outcome", Text),
+    Column("sealed_under", Text),
+    Column("mended_sealed_under", Text),
+    Column("sent_at", DateTime(timezone=True)),
 )
 
 PERSON_KEYS = Table(

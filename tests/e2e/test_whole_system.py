@@ -110,4 +110,6 @@ async def test_a_data_set_that_is_played_again_changes_nothing(system: System, o
     again = await play(system)
     assert again.verdict.examples == []
     assert (again.verdict.lost, again.verdict.doubled) == (0, 0)
-    assert again.verdict.repeats_in_logs >= len(Slice.read("complete-journey", SMALL).baskets)
+    # The door knew each repeat; after a restart of it they would lie in the logs twice, and count once.
+    assert again.events_accepted == again.events_sent > len(Slice.read("complete-journey", SMALL).baskets)
+    assert again.verdict.repeats_in_logs == 0

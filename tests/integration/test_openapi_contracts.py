@@ -1,7 +1,9 @@
 """Every endpoint of every service answers only as its OpenAPI document says, whatever it is sent: schemathesis asks."""
 
+import copy
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -28,7 +30,8 @@ from docs.described import SERVICES
 from libs.common.http.credentials import new_key, write_credentials
 from libs.common.service import migrate_service
 from tests.integration.ingest import running as ingest_running
-from tests.support import inventory_running, offers_running, profile_running
+from tests.integration.inventory.test_reviews import a_fortnight
+from tests.support import inventory_running, offers_facts, offers_running, profile_events, profile_running
 from tests.support.brokers import EMBEDDED, Broker, running_broker
 from tests.support.http_serving import serving
 from tests.support.poslog_documents import FOLDER
@@ -41,6 +44,7 @@ SCOPES = frozenset(
         *("customers:read", "inventory:read", "inventory:ack"),
     }
 )
+Operation = APIOperation[Any, Any, Any, Any]
 EXAMPLES = 10
 SEED = 20260301
 PATIENCE_SECONDS = 20.0
@@ -55,37 +59,68 @@ CHECKED = frozenset(
         "ignored_auth",
     }
 )
+NEVER_GRANTED = frozenset(
+    {
+        # These need a story with a beginning, which the services' own tests tell.
+        "patch /v1/quarantine/{quarantine_id}",
+        "post /v1/quarantine/{quarantine_id}/resubmit",
+        "get /v1/customers",
+        "post /v1/redemptions/{redemption_id}/rollback",
+        "put /v1/campaigns/{campaign_id}",
+        "post /v1/acknowledgements",
+    }
+)
 XML = st.sampled_from([path.read_bytes() for path in sorted(FOLDER.glob("*.xml"))]) | st.binary(max_size=200)
 schemathesis.openapi.media_type("application/xml", XML, aliases=["text/xml"])
 
 
-async def _ingest(database: Database, broker: Broker, folder: Path) -> FastAPI:
+Known = dict[str, Mapping[str, Any]]
+"""By path: parameters that name something that is there, by where they stand (`path_parameters`, `query`)."""
+
+
+async def _ingest(database: Database, broker: Broker, folder: Path, known: Known) -> FastAPI:
     settings = ingest_running.settings_for(database, broker, folder)
     await migrate_service("ingest", settings)
+    known["/v1/schemas/{event_type}"] = {"path_parameters": {"event_type": "usual.pos.sale.v1"}}
+    known["/v1/schemas/{name}/{version}"] = {"path_parameters": {"name": "usual.pos.sale", "version": "v1"}}
     ingest = services.ingest.bootstrap.assemble(settings)
+    for path, raw in (("", b"{}"), ("/discard", b"[]")):
+        (told,) = await ingest.door.accept_events([raw], new_key("sender", SCOPES)[1])
+        known[f"/v1/quarantine/{{quarantine_id}}{path}"] = {"path_parameters": {"quarantine_id": told.quarantine_id}}
     return services.ingest.app.create_app(ingest)
 
 
-async def _profile(database: Database, _broker: Broker, folder: Path) -> FastAPI:
+async def _profile(database: Database, _broker: Broker, folder: Path, known: Known) -> FastAPI:
+    async with profile_running.running_profile(database) as profile:
+        await profile.take([*profile_events.a_catalogue(), *profile_events.a_history(SEED)])
+        await profile.fold_all()
+        customer_id = min(await profile.snapshots())
+    for path in ("/v1/customers/{customer_id}", "/v1/customers/{customer_id}/next-basket"):
+        known[path] = {"path_parameters": {"customer_id": customer_id}}
     settings = profile_running.settings_for(database, credentials_file=folder / "credentials.json")
-    await profile_running.migrated(settings)
     return services.profile.app.create_app(services.profile.bootstrap.assemble(settings, "api"))
 
 
-async def _offers(database: Database, _broker: Broker, folder: Path) -> FastAPI:
+async def _offers(database: Database, _broker: Broker, folder: Path, known: Known) -> FastAPI:
     await offers_running.tell_world(database)
+    known["/v1/campaigns/{campaign_id}"] = {"path_parameters": {"campaign_id": offers_facts.a_campaign().campaign_id}}
     settings = offers_running.settings_of(database, folder / "credentials.json")
     parts = services.offers.bootstrap.assemble(settings, "api")
     return services.offers.app.create_app(services.offers.bootstrap.door_of(parts, offers_running.CODES))
 
 
-async def _inventory(database: Database, _broker: Broker, folder: Path) -> FastAPI:
+async def _inventory(database: Database, _broker: Broker, folder: Path, known: Known) -> FastAPI:
+    async with inventory_running.running_inventory(database) as inventory:
+        await inventory.take(a_fortnight(items=4))
+        await inventory.review(4.2)
+        (command, *_) = await inventory.commands_sent()
+    known["/v1/commands/{command_id}"] = {"path_parameters": {"command_id": command.command_id}}
+    known["/v1/forecasts"] = {"query": {"item_id": command.item_id}}
     settings = inventory_running.settings_for(database, credentials_file=folder / "credentials.json")
-    await inventory_running.migrated(settings)
     return services.inventory.app.create_app(services.inventory.bootstrap.assemble(settings, "api"))
 
 
-APPS: Mapping[str, Callable[[Database, Broker, Path], Awaitable[FastAPI]]] = {
+APPS: Mapping[str, Callable[[Database, Broker, Path, Known], Awaitable[FastAPI]]] = {
     "ingest": _ingest,
     "profile": _profile,
     "offers": _offers,
@@ -109,19 +144,35 @@ def test_every_endpoint_answers_only_what_its_document_says(
 ) -> None:
     key, credential = new_key("all", SCOPES)
     write_credentials(tmp_path / "credentials.json", [credential])
-    with serving(lambda: APPS[service](database, embedded_broker, tmp_path)) as address:
+    known: Known = {}
+    with serving(lambda: APPS[service](database, embedded_broker, tmp_path, known)) as address:
         operations = list(schemathesis.openapi.from_url(f"{address}/openapi.json").get_all_operations())
-        asked = [_ask(found.ok(), address, key) for found in operations if isinstance(found, Ok)]
-    assert len(asked) == len(operations), "an operation that is not described as OpenAPI wants it"
-    assert all(asked)
+        asking = Asking(address, key)
+        for found in operations:
+            assert isinstance(found, Ok), "an operation that is not described as OpenAPI wants it"
+            asking.ask(found.ok(), known)
+    asked, granted = set(asking.answers), {route for route, statuses in asking.answers.items() if min(statuses) < 300}
+    assert asked - granted <= NEVER_GRANTED, "a test that only ever hears no says little of an answer"
 
 
-def _ask(operation: APIOperation[Any, Any, Any, Any], address: str, key: str) -> int:
-    """Send what fits the document and what does not; returns how many answers were looked at."""
-    checks = cast("list[CheckFunction]", [check for check in CHECKS.get_all() if check.__name__ in CHECKED])
-    asked = 0
+@dataclass(slots=True)
+class Asking:
+    """Sends what fits the document and what does not, and looks at each answer."""
 
-    def ask(mode: GenerationMode) -> None:
+    address: str
+    key: str
+    answers: dict[str, set[int]] = field(default_factory=dict)
+
+    def ask(self, operation: Operation, known: Known) -> None:
+        self._send(operation, operation.as_strategy(generation_mode=GenerationMode.POSITIVE))
+        with suppress(Unsatisfiable):  # without parameters and body there is nothing to get wrong
+            self._send(operation, operation.as_strategy(generation_mode=GenerationMode.NEGATIVE))
+        if operation.path in known:
+            self._send(operation, operation.as_strategy(**copy.deepcopy(known[operation.path])))
+
+    def _send(self, operation: Operation, cases: st.SearchStrategy[Case[Any]]) -> None:
+        checks = cast("list[CheckFunction]", [check for check in CHECKS.get_all() if check.__name__ in CHECKED])
+
         @seed(SEED)
         @settings(
             max_examples=EXAMPLES,
@@ -129,16 +180,10 @@ def _ask(operation: APIOperation[Any, Any, Any, Any], address: str, key: str) ->
             phases=[Phase.explicit, Phase.generate],
             suppress_health_check=list(HealthCheck),
         )
-        @given(case=operation.as_strategy(generation_mode=mode))
+        @given(case=cases)
         def each(case: Case[Any]) -> None:
-            nonlocal asked
-            asked += 1
-            answer = case.call(address, headers={"X-Api-Key": key}, timeout=PATIENCE_SECONDS)
+            answer = case.call(self.address, headers={"X-Api-Key": self.key}, timeout=PATIENCE_SECONDS)
+            self.answers.setdefault(f"{operation.method} {operation.path}", set()).add(answer.status_code)
             case.validate_response(answer, checks=checks)
 
         each()
-
-    ask(GenerationMode.POSITIVE)
-    with suppress(Unsatisfiable):  # without parameters and body there is nothing to get wrong
-        ask(GenerationMode.NEGATIVE)
-    return asked

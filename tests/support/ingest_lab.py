@@ -3,8 +3,9 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from libs.common.contracts import TOPICS
@@ -41,6 +42,10 @@ WORKER = Service("profile", "worker")
 
 class IngestLab(System):
     """What the clients talk to, and what may be killed and paused meanwhile."""
+
+    @cached_property
+    def _known_as(self) -> Callable[[str], str]:
+        return self.keys.pseudonyms(play=False).key_of
 
     @property
     def kafka(self) -> ApacheKafka:

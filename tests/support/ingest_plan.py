@@ -28,7 +28,9 @@ class Planned:
     raw: bytes
     """In structured mode."""
     alone: bool = False
-    """Not JSON: in a batch it would take its neighbours along."""
+    """Never in a batch: it is no JSON and would take its neighbours along, or it is sent in binary mode each time."""
+    binary: bool = False
+    """In binary mode each time: bytes in quarantine differ by mode, and so do their names there."""
 
     @property
     def valid(self) -> bool:
@@ -81,6 +83,8 @@ class Plan:
     random: Random
     invalid_ratio: float = 0.15
     repeat_ratio: float = 0.1
+    binary_ratio: float = 0.1
+    """Of the invalid ones; the valid ones go now this way, now that."""
     greatest_turn: int = 12
     only_sales: bool = False
     customers: int = 30
@@ -105,8 +109,11 @@ class Plan:
         return self._planned(self.random.choice(kinds)(at))
 
     def _spoilt(self, fault: str, event: dict[str, Any]) -> Planned:
-        offered = Offered(event["source"], event["id"], event["type"], fault=fault)
-        return Planned(offered, event, FAULTS[fault](event), alone=fault in _NOT_JSON)
+        offered, raw = Offered(event["source"], event["id"], event["type"], fault=fault), FAULTS[fault](event)
+        if fault in _NOT_JSON:
+            return Planned(offered, event, raw, alone=True)
+        binary = self.random.random() < self.binary_ratio
+        return Planned(offered, msgspec.json.decode(raw), raw, alone=binary, binary=binary)
 
     def _planned(self, event: dict[str, Any]) -> Planned:
         body = event["data"]

@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from tests.support.ingest_hostile import Hostile, hostile_json, hostile_xml
+from tests.support.ingest_hostile import PLACES, Hostile, hostile_json, hostile_xml
 from tests.support.poslog_documents import document
 
 MUTANTS = 120
@@ -61,6 +61,7 @@ class Way:
     media_type: str
     hostile: Callable[[Random], Iterator[Hostile]]
     valid: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return self.name
@@ -87,12 +88,19 @@ def _json_way(name: str, path: str, media_type: str, message: Message, wrap: Cal
     return Way(name, path, media_type, hostile, wrap(json.dumps(message).encode()))
 
 
+def _binary(random: Random) -> Iterator[Hostile]:
+    places = tuple(place[1:] for place in PLACES if place[0] == "data" and len(place) > 1)
+    return hostile_json(SALE["data"], _alone, random, mutants=MUTANTS, places=places)
+
+
 EVENTS = "/v1/events"
+IN_HEADERS = {f"ce-{name}": text for name, text in SALE.items() if isinstance(text, str)}
 _DOCUMENT = document("sale_v6")
 WAYS = (
     _json_way("one event", EVENTS, "application/cloudevents+json", SALE, _alone),
     _json_way("a batch of events", EVENTS, "application/cloudevents-batch+json", SALE, _among_others),
     _json_way("plain JSON", EVENTS, "application/json", SALE, _alone),
+    Way("binary mode", EVENTS, "application/json", _binary, json.dumps(SALE["data"]).encode(), IN_HEADERS),
     _json_way("a Segment call", "/v1/track", "application/json", CALL, _alone),
     _json_way("a Segment batch", "/v1/batch", "application/json", CALL, _segment_batch),
     Way("a POSLog", "/v1/poslog", "application/xml", lambda r: hostile_xml(_DOCUMENT, r, mutants=MUTANTS), _DOCUMENT),

@@ -5,12 +5,12 @@ else a body holds (a newer field, a number written as text, anything wrong) is f
 compiled contract may be stricter than its contract, never more lenient: tests hold both against each other.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from enum import Enum
 from functools import cache, lru_cache
 from types import UnionType
-from typing import Annotated, Any, Literal, TypeVar, Union, cast, get_args, get_origin
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar, Union, cast, get_args, get_origin
 
 import annotated_types
 import msgspec
@@ -18,17 +18,41 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 from pydantic.fields import FieldInfo
 
 from libs.common.contracts.personal import Personal, Sealable
+from libs.common.contracts.plain_decimals import plain_decimals
 from libs.common.contracts.values import Contract
 
 Body = TypeVar("Body", bound=Contract)
 
 _REMEMBERED_VALUES = 16_384
 _GREATEST_REMEMBERED_BYTES = 40
+_NO_CONTROLS = r"^[^\x00-\x1f\x7f]+$"
+"""At least one character, and no control character: what a clean document holds anyway."""
 _CONFIG = {"frozen", "extra", "allow_inf_nan", "ser_json_inf_nan"}
 _NATIVE = (str, int, bool)
 _UNSAFE_IN_PATTERNS = ("(?", r"\D", r"\S", r"\W", r"\b", r"\B", "|$", r"\$")
 _STRICTER_IN_ASCII = (r"\d", r"\s", r"\w")
 """Unless they are excluded: then they are more lenient."""
+
+
+class Spelling(Enum):
+    """What a compiled form may take for granted of the documents that it reads."""
+
+    ANY = "any"
+    CLEAN = "clean"
+    """No text holds a control character."""
+    PLAIN = "plain"
+    """Clean, and every decimal is one of those that come all day (plain_decimals.py); others it does not read."""
+
+
+class _Terms(NamedTuple):
+    """What a contract says of all its values, and what may be taken for granted of its documents."""
+
+    config: ConfigDict
+    spelling: Spelling
+
+    @property
+    def clean(self) -> bool:
+        return self.spelling is not Spelling.ANY
 
 
 class NotCompilable(TypeError):
@@ -41,28 +65,48 @@ def read_body(model: type[Body], raw: bytes | msgspec.Raw) -> Body:
     What comes back has the fields and properties of the contract; it is the contract's own class only where pydantic had
     to judge.
     """
-    decoder = compiled(model)
-    if decoder is not None:
-        try:
-            return cast("Body", decoder.decode(raw))
-        except (msgspec.DecodeError, AssertionError, RecursionError, UnicodeDecodeError):
-            pass  # not plain: pydantic decides, and says why
+    for spelling in _AS_CLEAN if is_clean(raw) else _AS_ANY:
+        decoder = compiled(model, spelling)
+        if decoder is not None:
+            try:
+                return cast("Body", decoder.decode(raw))
+            except (msgspec.DecodeError, AssertionError, RecursionError, UnicodeDecodeError):
+                continue  # not so plain: the next one decides, at last pydantic, and says why
     return model.model_validate_json(bytes(raw))
 
 
+def prepare(models: Iterable[type[Contract]]) -> None:
+    """Compile before the first event comes: it takes some tenths of a second."""
+    for model in models:
+        for spelling in Spelling:
+            compiled(model, spelling)
+
+
+def is_clean(raw: bytes | msgspec.Raw) -> bool:
+    """Whether no text of a JSON document holds a control character: they come escaped only, but for one."""
+    body = bytes(raw)
+    return b"\\" not in body and b"\x7f" not in body
+
+
+_AS_CLEAN, _AS_ANY = (Spelling.PLAIN, Spelling.CLEAN), (Spelling.ANY,)
+
+
 @cache
-def compiled(model: type[Contract]) -> "msgspec.json.Decoder[Any] | None":
-    """What decodes and checks bodies of `model` in one pass, None where no compiled form exists."""
+def compiled(model: type[Contract], spelling: Spelling = Spelling.ANY) -> "msgspec.json.Decoder[Any] | None":
+    """What decodes and checks bodies of `model` in one pass, None where no compiled form exists.
+
+    The more it takes for granted the less time it takes: clean documents half of any, plain ones a third.
+    """
     try:
-        return msgspec.json.Decoder(_struct_of(model), dec_hook=_judged)
+        return msgspec.json.Decoder(_struct_of(model, spelling), dec_hook=_judged)
     except NotCompilable:
         return None
 
 
 @cache
-def _struct_of(model: type[BaseModel]) -> type[msgspec.Struct]:
+def _struct_of(model: type[BaseModel], spelling: Spelling) -> type[msgspec.Struct]:
     """A struct with the model's fields and checks, its properties, and its `after` validators run once it is made."""
-    validators = _after_validators(model)
+    validators, terms = _after_validators(model), _Terms(model.model_config, spelling)
     namespace: dict[str, Any] = {
         name: found
         for base in reversed(model.__mro__[: model.__mro__.index(BaseModel)])
@@ -78,7 +122,7 @@ def _struct_of(model: type[BaseModel]) -> type[msgspec.Struct]:
         namespace["__post_init__"] = check
     return msgspec.defstruct(
         model.__name__,
-        [_field(name, field, model) for name, field in model.model_fields.items()],
+        [_field(model, name, terms) for name in model.model_fields],
         namespace=namespace,
         frozen=True,
         kw_only=True,
@@ -97,10 +141,11 @@ def _after_validators(model: type[BaseModel]) -> Sequence[Callable[[Any], Any]]:
     return [one.func for one in found]
 
 
-def _field(name: str, field: FieldInfo, model: type[BaseModel]) -> tuple[Any, ...]:
+def _field(model: type[BaseModel], name: str, terms: _Terms) -> tuple[Any, ...]:
+    field = model.model_fields[name]
     if field.validation_alias is not None or field.alias is not None:
         raise NotCompilable(f"{model.__name__}.{name} goes by another name in JSON")
-    form = _form(field.annotation, tuple(field.metadata), model.model_config)
+    form = _form(field.annotation, tuple(field.metadata), terms)
     if field.is_required():
         return name, form
     default = (
@@ -111,38 +156,42 @@ def _field(name: str, field: FieldInfo, model: type[BaseModel]) -> tuple[Any, ..
     return name, form, default
 
 
-def _form(annotation: Any, metadata: Sequence[Any], config: ConfigDict) -> Any:
+def _form(annotation: Any, metadata: Sequence[Any], terms: _Terms) -> Any:
     """The type by which msgspec decodes what pydantic calls `annotation`; raises NotCompilable."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        return _form(arguments[0], (*arguments[1:], *metadata), config)
+        return _form(arguments[0], (*arguments[1:], *metadata), terms)
     if origin in {Union, UnionType}:
         # What stands at a union holds for its only member beside null: null has no length and no size.
         present = [one for one in arguments if one is not type(None)]
         if len(present) != 1 or len(arguments) != len(present) + 1:
             raise NotCompilable(f"a union of several types: {annotation}")
-        return _form(present[0], metadata, config) | None
+        return _form(present[0], metadata, terms) | None
     if origin is tuple and len(arguments) == len((Any, Ellipsis)) and arguments[1] is Ellipsis:
-        return _limited(tuple[_form(arguments[0], (), config), ...], _limits(metadata))  # type: ignore[misc]  # made here
+        return _limited(tuple[_form(arguments[0], (), terms), ...], _limits(metadata, terms))  # type: ignore[misc]  # made here
     if origin is Literal and all(isinstance(one, str) for one in arguments):
-        return _limited(annotation, _limits(metadata))
+        return _limited(annotation, _limits(metadata, terms))
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return _limited(_struct_of(annotation), _limits(metadata))
-    return _leaf(annotation, metadata, config)
+        return _limited(_struct_of(annotation, terms.spelling), _limits(metadata, terms))
+    return _leaf(annotation, metadata, terms)
 
 
-def _leaf(annotation: Any, metadata: Sequence[Any], config: ConfigDict) -> Any:
+def _leaf(annotation: Any, metadata: Sequence[Any], terms: _Terms) -> Any:
     if isinstance(annotation, type) and issubclass(annotation, Enum):
-        return _limited(annotation, _limits(metadata))
+        return _limited(annotation, _limits(metadata, terms))
     if annotation in _NATIVE:
         try:
-            return _limited(annotation, _limits(metadata))
+            return _limited(annotation, _limits(metadata, terms))
         except NotCompilable:
             # What is personal is not remembered, so it is not judged below either.
             if annotation is not str or any(isinstance(mark, Personal | Sealable) for mark in _flat(metadata)):
                 raise
+    if annotation is Decimal and terms.spelling is Spelling.PLAIN:
+        known = plain_decimals(*metadata)
+        if known is not None:
+            return known
     if annotation in {str, Decimal}:
-        return _judge(annotation, tuple(metadata), config)
+        return _judge(annotation, tuple(metadata), terms)
     raise NotCompilable(f"no compiled form of {annotation}")
 
 
@@ -150,7 +199,7 @@ def _limited(form: Any, limits: Mapping[str, Any]) -> Any:
     return Annotated[form, msgspec.Meta(**limits)] if limits else form
 
 
-def _limits(metadata: Sequence[Any]) -> dict[str, Any]:
+def _limits(metadata: Sequence[Any], terms: _Terms) -> dict[str, Any]:
     """Pydantic's constraints in msgspec's words; raises NotCompilable for one that has none.
 
     Of a text that may travel sealed they are those of an open one.
@@ -160,6 +209,9 @@ def _limits(metadata: Sequence[Any]) -> dict[str, Any]:
         if isinstance(mark, Personal):
             continue
         said = {name: found for name, found in _said(mark).items() if found is not None}
+        if terms.clean and said.get("pattern") == _NO_CONTROLS:
+            said = {**said, "min_length": max(1, said.get("min_length", 1))}
+            del said["pattern"]
         if "pattern" in said:
             said["pattern"] = _pattern(said["pattern"], mark)
         if unknown := said.keys() - {"ge", "gt", "le", "lt", "min_length", "max_length", "pattern"}:
@@ -194,10 +246,10 @@ def _pattern(pattern: Any, mark: Any) -> str:
     return "(?a)" + (pattern[:-1] + r"\Z" if pattern.endswith("$") else pattern)
 
 
-def _judge(base: type, metadata: tuple[Any, ...], config: ConfigDict) -> type:
+def _judge(base: type, metadata: tuple[Any, ...], terms: _Terms) -> type:
     """A type for values that msgspec has no constraints for: pydantic judges them, see `_judged`."""
     annotation: Any = Annotated[(base, *metadata)] if metadata else base
-    adapter: TypeAdapter[Any] = TypeAdapter(annotation, config=config)
+    adapter: TypeAdapter[Any] = TypeAdapter(annotation, config=terms.config)
     return type(base.__name__, (base,), {"__slots__": (), "accept": staticmethod(adapter.validate_json)})
 
 

@@ -25,7 +25,7 @@ from libs.common.errors import Forbidden, RetryableError, Unauthenticated
 
 _log = structlog.get_logger(__name__)
 _PARTS_OF_A_KEY = 3
-_CHECK_FILE_EVERY_SECONDS = 2.0
+_CHECK_FILE_EVERY_SECONDS = 1.0
 
 
 class Credential(BaseModel):
@@ -108,7 +108,7 @@ def write_credentials(path: Path, credentials: Sequence[Credential]) -> None:
 
 @dataclass(slots=True)
 class Credentials:
-    """The keys in force; the file is read again when it has changed, at most every two seconds."""
+    """The keys in force; the file is read again when it has changed, at most once a second."""
 
     path: Path
     clock: Clock

@@ -49,6 +49,7 @@ def make_server(  # noqa: PLR0913 - where, for whom, and within which limits
         access_log=False,
         log_config=None,
         server_header=False,
+        proxy_headers=False,  # nobody here asks for a caller's address
         limit_concurrency=limits.connections,
         timeout_keep_alive=limits.idle_seconds,
         timeout_graceful_shutdown=GRACE_SECONDS,

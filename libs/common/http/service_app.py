@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, FastAPI, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from libs.common.http.direct_routes import DirectRoutes
 from libs.common.http.openapi import HEALTH, METRICS, complete_openapi
@@ -23,7 +23,8 @@ class ServiceApp(FastAPI):
 
     def __init__(self, *, metrics: CollectorRegistry, **options: Any) -> None:
         self._direct = DirectRoutes(self)
-        self._measured = RequestMetrics(self._served, metrics)
+        self._surrounded: ASGIApp = self._served
+        self._measured = RequestMetrics(self._within, metrics)
         super().__init__(**options)
 
     def include_router(self, router: APIRouter, **options: Any) -> None:
@@ -31,9 +32,16 @@ class ServiceApp(FastAPI):
         super().include_router(router, **options)
         self._direct.add(router, options.get("prefix", ""))
 
+    def surround(self, middleware: Callable[[ASGIApp], ASGIApp]) -> None:
+        """Put `middleware` around all routes; what `add_middleware` is given does not see direct ones."""
+        self._surrounded = middleware(self._surrounded)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve and measure."""
         await self._measured(scope, receive, send)
+
+    async def _within(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._surrounded(scope, receive, send)
 
     async def _served(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not await self._direct.answered(scope, receive, send):
@@ -42,7 +50,7 @@ class ServiceApp(FastAPI):
 
 def create_service_app(
     title: str, *, description: str, health: Health, metrics: CollectorRegistry, lifespan: Lifespan | None = None
-) -> FastAPI:
+) -> ServiceApp:
     """An app with `/livez`, `/readyz`, `/metrics` and uniform errors; its documentation is at `/docs`."""
     app = ServiceApp(title=title, description=description, version="1.0.0", lifespan=lifespan, metrics=metrics)
     add_problem_handlers(app)

@@ -29,6 +29,8 @@ class ServiceSettings(BaseSettings):
     http_port: Annotated[int, Field(ge=0, le=65_535)] = 8080
     http_head_seconds: Positive = 5.0
     """For the head of a request to come in; after this its connection is closed."""
+    http_body_seconds: Positive = 15.0
+    """For a body to come in."""
     http_idle_seconds: Annotated[int, Field(ge=1)] = 5
     """That a connection may be silent between two requests."""
     http_connections: Annotated[int, Field(ge=1)] = 2048
@@ -49,6 +51,7 @@ class ServiceSettings(BaseSettings):
         """What each connection is granted (docs/security.md)."""
         return ConnectionLimits(
             head_seconds=self.http_head_seconds,
+            body_seconds=self.http_body_seconds,
             idle_seconds=self.http_idle_seconds,
             connections=self.http_connections,
         )

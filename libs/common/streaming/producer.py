@@ -49,6 +49,8 @@ class Producer:
         self._settings = settings
         self._producer: Any = None
         self._connecting = asyncio.Lock()
+        self._partitions: dict[str, int] = {}
+        """How many a topic has, as last heard."""
 
     async def start(self) -> None:
         """Connect now instead of at the first send; raises BrokerUnavailable."""
@@ -75,6 +77,19 @@ class Producer:
         except (KafkaError, OSError) as error:
             raise await self._translate(error, producer) from error
 
+    async def partition_of(self, message: OutboxMessage) -> tuple[str, int]:
+        """Topic and partition that a message goes to; raises BrokerUnavailable, or SendRefused for an unknown topic."""
+        count = self._partitions.get(message.topic)
+        if count is None:
+            producer = await self._connected()
+            try:
+                async with asyncio.timeout(self._settings.call_deadline_seconds):
+                    count = len(await producer.partitions_for(message.topic))
+            except (KafkaError, OSError) as error:
+                raise SendRefused(f"topic not found: {type(error).__name__}") from error
+            self._partitions[message.topic] = count
+        return message.topic, _hash(message) % count
+
     async def send_many(self, messages: Sequence[OutboxMessage]) -> Sequence[UsualError | None]:
         """Per message None when acknowledged, else its error; never raises for a message's own fate.
 
@@ -87,20 +102,17 @@ class Producer:
         try:
             producer = await self._connected()
             async with asyncio.timeout(self._settings.call_deadline_seconds):
-                by_partition = await _by_partition(producer, messages)
+                by_partition = await self._by_partition(producer, messages)
         except BrokerUnavailable as error:
             return [error] * len(messages)
         except (KafkaError, OSError) as error:
             refused = SendRefused(f"topic not found: {type(error).__name__}")
             return [refused] * len(messages)
-        await asyncio.gather(
-            *(
-                self._send_in_order(
-                    producer, topic, partition, [(place, messages[place]) for place in places], outcomes
-                )
-                for (topic, partition), places in by_partition.items()
-            )
-        )
+        sending = [self._send_in_order(producer, *place, found, outcomes) for place, found in by_partition.items()]
+        if len(sending) == 1:
+            await sending[0]
+        else:
+            await asyncio.gather(*sending)
         return outcomes
 
     async def _send_in_order(
@@ -136,6 +148,17 @@ class Producer:
         except (KafkaError, OSError) as error:
             return await self._translate(error, producer)
         return None
+
+    async def _by_partition(
+        self, producer: Any, messages: Sequence[OutboxMessage]
+    ) -> dict[tuple[str, int], list[tuple[int, OutboxMessage]]]:
+        """The messages, numbered, by where they go; a key's partition is the one that every Kafka client computes."""
+        for topic in {message.topic for message in messages}:
+            self._partitions[topic] = len(await producer.partitions_for(topic))
+        found: dict[tuple[str, int], list[tuple[int, OutboxMessage]]] = defaultdict(list)
+        for number, message in enumerate(messages):
+            found[message.topic, _hash(message) % self._partitions[message.topic]].append((number, message))
+        return found
 
     async def _connected(self) -> Any:
         async with self._connecting:
@@ -197,14 +220,8 @@ class Producer:
             await asyncio.wait_for(asyncio.gather(*reversed(closing), return_exceptions=True), 1.0)
 
 
-async def _by_partition(producer: Any, messages: Sequence[OutboxMessage]) -> dict[tuple[str, int], list[int]]:
-    """Places of the messages by where they go; a key's partition is the one that every Kafka client computes."""
-    counts = {topic: len(await producer.partitions_for(topic)) for topic in {message.topic for message in messages}}
-    places: dict[tuple[str, int], list[int]] = defaultdict(list)
-    for place, message in enumerate(messages):
-        hashed = zlib.crc32(message.value or b"") if message.key is None else _key_hash(message.key)
-        places[message.topic, (hashed & 0x7FFFFFFF) % counts[message.topic]].append(place)
-    return places
+def _hash(message: OutboxMessage) -> int:
+    return (zlib.crc32(message.value or b"") if message.key is None else _key_hash(message.key)) & 0x7FFFFFFF
 
 
 @lru_cache(maxsize=65_536)

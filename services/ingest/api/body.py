@@ -4,7 +4,6 @@ import asyncio
 from dataclasses import dataclass
 
 from fastapi import HTTPException, Request
-from starlette.requests import ClientDisconnect
 
 from libs.common.errors import TooLarge
 from services.ingest.domain.intake import Share
@@ -25,25 +24,45 @@ async def read_body(request: Request, limits: Limits, share: Share) -> bytes:
     Raises TooLarge (before reading when the length is declared), IntakeFull, and HTTPException for a caller that sends
     too slowly, compressed, or not at all.
     """
-    if request.headers.get("content-encoding", "identity") != "identity":
+    headers = dict(request.scope["headers"])
+    if headers.get(b"content-encoding", b"identity") != b"identity":
         raise HTTPException(415, "compressed bodies are not read")
-    if int(request.headers.get("content-length", "0")) > limits.greatest_body_bytes:
+    if int(headers.get(b"content-length", b"0")) > limits.greatest_body_bytes:
         raise _too_large(limits)
-    chunks: list[bytes] = []
-    size = 0
+    # A body that came with its head needs no clock; one that does not come at all is the server's to end.
+    first, more = await _chunk(request)
+    _check_size(len(first), limits)
+    share.take(len(first))
+    return first + await _rest(request, len(first), limits, share) if more else first
+
+
+async def _rest(request: Request, size: int, limits: Limits, share: Share) -> bytes:
+    """What of the body did not come at once; `size` is what did."""
+    chunks, more = [], True
     try:
         async with asyncio.timeout(limits.body_deadline_seconds):
-            async for chunk in request.stream():
+            while more:
+                chunk, more = await _chunk(request)
                 size += len(chunk)
-                if size > limits.greatest_body_bytes:
-                    raise _too_large(limits)
+                _check_size(size, limits)
                 share.take(len(chunk))
                 chunks.append(chunk)
     except TimeoutError:
         raise HTTPException(408, "the body did not come in time") from None
-    except ClientDisconnect:
-        raise HTTPException(400, "the caller left") from None
-    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+    return b"".join(chunks)
+
+
+async def _chunk(request: Request) -> tuple[bytes, bool]:
+    """The next piece, and whether there is more."""
+    message = await request.receive()
+    if message["type"] == "http.disconnect":
+        raise HTTPException(400, "the caller left")
+    return message.get("body", b""), message.get("more_body", False)
+
+
+def _check_size(size: int, limits: Limits) -> None:
+    if size > limits.greatest_body_bytes:
+        raise _too_large(limits)
 
 
 def _too_large(limits: Limits) -> TooLarge:

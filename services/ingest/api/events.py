@@ -1,7 +1,7 @@
 """`POST /v1/events`: one CloudEvent or a batch, answered for each event."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from fastapi import APIRouter, HTTPException, Request, Response, Security
@@ -15,6 +15,7 @@ from libs.common.http.direct_routes import DirectRoute
 from libs.common.http.problems import STATUS, problem
 from services.ingest.api.body import Limits, read_body
 from services.ingest.domain.admission import PLAY, WRITE
+from services.ingest.domain.binary_mode import is_binary, structured
 from services.ingest.domain.envelope import split_batch
 from services.ingest.domain.intake import Intake
 from services.ingest.handlers import EventResult, FrontDoor
@@ -23,6 +24,10 @@ API_KEY = Security(APIKeyHeader(name="X-Api-Key", auto_error=False, description=
 ONE = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
 EITHER = "application/json"
+
+
+Headers = Mapping[bytes, bytes]
+"""By name in lower case, as servers hand them over."""
 
 
 class EventsAnswer(BaseModel):
@@ -55,37 +60,44 @@ def events_router(door: FrontDoor, credentials: Credentials, intake: Intake, lim
         "/v1/events", status_code=202, response_model=EventsAnswer, responses=_RESPONSES, openapi_extra=_REQUEST
     )
     async def post_events(request: Request) -> Response:
-        """Take in one CloudEvent 1.0, or a batch, in structured JSON.
+        """Take in one CloudEvent 1.0, in structured or binary mode, or a batch of them; the data is JSON.
 
         202 says of each event what became of it; `accepted` means that the broker has it. 503 says so too: send what is
         `unknown` or `refused` with a `Retry-After` again, under the same ids; a repeat has no further effect. The schema of each
         type's `data` is at `/v1/schemas/{type}`.
         """
-        caller = _caller(credentials, request)
+        headers = dict(request.scope["headers"])
+        caller = _caller(credentials, request, headers)
         door.rates.take(caller, 0)  # who is over its rate is sent away before its body is read
         with door.metrics.in_flight_requests.track_inprogress(), intake.share() as share:
             body = await read_body(request, limits, share)
-            if _is_batch(request, body):
+            shape = _shape(headers, body)
+            if shape == "batch":
                 return _batch_answer(await door.accept_events(_split(body, limits), caller))
-            return _single_answer((await door.accept_events([body], caller))[0])
+            event = structured(headers, body) if shape == "binary" else body
+            return _single_answer((await door.accept_events([event], caller))[0])
 
     return router
 
 
-def _caller(credentials: Credentials, request: Request) -> Credential:
-    caller = credentials.authenticate(key_in(request))
+def _caller(credentials: Credentials, request: Request, headers: Headers) -> Credential:
+    key = headers.get(b"x-api-key")
+    caller = credentials.authenticate(key.decode("latin-1") if key else key_in(request))
     if not (caller.allows(WRITE) or caller.allows(PLAY)):
         raise Forbidden(f"this key lacks the scope {WRITE}", slug="missing-scope")
     return caller
 
 
-def _is_batch(request: Request, body: bytes) -> bool:
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type == EITHER:
-        return body.lstrip(b" \t\r\n")[:1] == b"["
-    if media_type not in {ONE, BATCH}:
+def _shape(headers: Headers, body: bytes) -> Literal["one", "binary", "batch"]:
+    """How the events come; the media type says so first, as CloudEvents wants it. Raises HTTPException for another one."""
+    media_type = headers.get(b"content-type", b"").partition(b";")[0].strip().lower().decode("latin-1")
+    if media_type in {ONE, BATCH}:
+        return "one" if media_type == ONE else "batch"
+    if media_type != EITHER:
         raise HTTPException(415, f"send {ONE}, {BATCH} or {EITHER}")
-    return media_type == BATCH
+    if is_binary(headers):
+        return "binary"
+    return "batch" if body.lstrip(b" \t\r\n")[:1] == b"[" else "one"
 
 
 def _split(body: bytes, limits: Limits) -> Sequence[msgspec.Raw]:
@@ -114,7 +126,7 @@ def _single_answer(result: EventResult) -> Response:
 
 
 def _taken(results: Sequence[EventResult]) -> Response:
-    answer = EventsAnswer.model_construct(results=tuple(results))
+    answer = EventsAnswer(results=tuple(results))
     return Response(answer.model_dump_json(exclude_none=True), status_code=202, media_type="application/json")
 
 
@@ -144,13 +156,26 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
 _RESPONSES[422]["model"] = Problem
 _EVENT = StructuredEvent.model_json_schema()
 _EVENTS = {"type": "array", "items": _EVENT, "minItems": 1, "maxItems": 1000}
+_DATA = {"description": "In binary mode, that is with `ce-specversion`: the event's data alone."}
+_BINARY = {
+    "specversion": "CloudEvents' version; with it the request is in binary mode: the attributes as headers, the data as body.",
+    "id": "In binary mode: the event's id.",
+    "source": "In binary mode: where it happened.",
+    "type": "In binary mode: what happened.",
+    "time": "In binary mode: when it happened, as RFC 3339.",
+    "subject": "In binary mode: what it is about.",
+}
 _REQUEST: dict[str, Any] = {
+    "parameters": [
+        {"name": f"ce-{name}", "in": "header", "required": False, "description": text, "schema": {"type": "string"}}
+        for name, text in _BINARY.items()
+    ],
     "requestBody": {
         "required": True,
         "content": {
             ONE: {"schema": _EVENT},
             BATCH: {"schema": _EVENTS},
-            EITHER: {"schema": {"oneOf": [_EVENT, _EVENTS]}},
+            EITHER: {"schema": {"anyOf": [_EVENT, _EVENTS, _DATA]}},
         },
-    }
+    },
 }

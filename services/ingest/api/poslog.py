@@ -78,6 +78,7 @@ def poslog_router(poslog: PoslogDoor, intake: Intake, limits: Limits, assumed: A
         if _media_type(request) not in XML:
             raise HTTPException(415, f"send {' or '.join(XML)}")
         stands_for = query.over(assumed)
+        poslog.door.rates.take(caller, 0)  # who is over its rate is sent away before its body is read
         with intake.share() as share:
             read = await poslog.read(await read_body(request, limits, share), stands_for)
             answer = await poslog.accept(read, caller)

@@ -30,12 +30,26 @@ Reader = Annotated[Credential, Depends(require(READ))]
 Writer = Annotated[Credential, Depends(require(WRITE))]
 
 
+_WRONG = {
+    404: "Nothing in quarantine has this id, or not for this key; or the key of whom it names is gone.",
+    409: "It was sent again or discarded, or its seal is broken.",
+    413: "The request or the event has too many bytes.",
+    422: "The request is invalid, or the event still is: then `pointer` and `detail` are about the event.",
+    429: "The sender's store brought too many events.",
+    503: "Broker or database did not answer in time: the same may be sent again.",
+}
+
+
+def _wrong(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    return {status: {"model": Problem, "description": _WRONG[status]} for status in statuses}
+
+
 def quarantine_router(store: QuarantineStore, mender: Mender) -> APIRouter:
     """For keys with the scope `quarantine:read`, and `quarantine:write` where something changes.
 
     A key that is bound to a store sees what came with keys of this store.
     """
-    router = APIRouter(prefix="/v1/quarantine", tags=["quarantine"], dependencies=[API_KEY], responses=_RESPONSES)
+    router = APIRouter(prefix="/v1/quarantine", tags=["quarantine"], dependencies=[API_KEY])
 
     @router.get("", summary="What is in quarantine, newest first")
     async def list_quarantine(page: Annotated[ListQuery, Query()], caller: Reader) -> QuarantinePage:
@@ -49,11 +63,16 @@ def quarantine_router(store: QuarantineStore, mender: Mender) -> APIRouter:
     async def list_classes(chosen: Annotated[Selection, Query()], caller: Reader) -> list[ClassEntry]:
         return [ClassEntry.model_validate(one) for one in await store.classes(chosen.of(caller))]
 
-    @router.get("/{quarantine_id}", summary="One invalid event, byte for byte")
+    @router.get("/{quarantine_id}", summary="One invalid event, byte for byte", responses=_wrong(404, 409, 503))
     async def get_quarantined(quarantine_id: UUID, caller: Reader) -> QuarantineRecord:
         return QuarantineRecord.of(await mender.inspect(str(quarantine_id), caller))
 
-    @router.patch("/{quarantine_id}", summary="Mend an event", response_model=EventResult)
+    @router.patch(
+        "/{quarantine_id}",
+        summary="Mend an event",
+        response_model=EventResult,
+        responses=_wrong(404, 409, 413, 422, 503),
+    )
     async def patch_quarantined(
         quarantine_id: UUID, operations: Operations, caller: Writer, *, dry_run: bool = False
     ) -> Response:
@@ -66,7 +85,7 @@ def quarantine_router(store: QuarantineStore, mender: Mender) -> APIRouter:
         wanted = [one.model_dump(by_alias=True, exclude_unset=True) for one in operations]
         return _answer(await mender.patch(str(quarantine_id), wanted, caller, dry_run=dry_run), status=200)
 
-    @router.post("/resubmit", summary="Send a class of events again")
+    @router.post("/resubmit", summary="Send a class of events again", responses=_wrong(413, 503))
     async def resubmit_class(order: ClassOrder, caller: Writer) -> ClassAnswer:
         """As `resubmit` does for each that waits, the oldest first. Look at a dry run first."""
         done = await mender.resubmit_class(order.of(caller), caller, limit=order.limit, dry_run=order.dry_run)
@@ -74,7 +93,11 @@ def quarantine_router(store: QuarantineStore, mender: Mender) -> APIRouter:
         return ClassAnswer(dry_run=order.dry_run, results=results)
 
     @router.post(
-        "/{quarantine_id}/resubmit", status_code=202, summary="Send an event again", response_model=EventResult
+        "/{quarantine_id}/resubmit",
+        status_code=202,
+        summary="Send an event again",
+        response_model=EventResult,
+        responses=_wrong(404, 409, 413, 422, 429, 503),
     )
     async def resubmit(quarantine_id: UUID, caller: Writer) -> Response:
         """Send the event, mended where it was patched, under its own id and source, with the rights of its first sender.
@@ -83,7 +106,12 @@ def quarantine_router(store: QuarantineStore, mender: Mender) -> APIRouter:
         """
         return _answer(await mender.resubmit(str(quarantine_id), caller), status=202)
 
-    @router.post("/{quarantine_id}/discard", status_code=204, summary="Do not send an event")
+    @router.post(
+        "/{quarantine_id}/discard",
+        status_code=204,
+        summary="Do not send an event",
+        responses=_wrong(404, 409, 413, 503),
+    )
     async def discard(quarantine_id: UUID, order: Discard, caller: Writer) -> None:
         await mender.discard(str(quarantine_id), order.reason, caller)
 
@@ -96,16 +124,3 @@ def _answer(result: EventResult, *, status: int) -> Response:
         return Response(content, status_code=status, media_type="application/json")
     context = result.model_dump(include={"id", "source", "pointer"}, exclude_none=True)
     return problem(STATUS[result.kind], result.slug or "", result.detail or "", context)
-
-
-_WRONG = {
-    401: "No key, or one that is unknown or out of date.",
-    403: "A key without the scope.",
-    404: "Nothing in quarantine has this id, or not for this key.",
-    409: "It was sent again or discarded.",
-    422: "The request or the event is invalid.",
-    503: "Broker or database did not answer in time: the same may be sent again.",
-}
-_RESPONSES: dict[int | str, dict[str, Any]] = {
-    status: {"model": Problem, "description": text} for status, text in _WRONG.items()
-}

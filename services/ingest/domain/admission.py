@@ -10,9 +10,11 @@ from pydantic import ValidationError
 from libs.common.card_numbers import CardNumberGuard
 from libs.common.contracts import TOPIC_OF_TYPE, Contract, Event, Topic, contract_of, partition_key_of
 from libs.common.contracts.compiled import read_body
+from libs.common.contracts.consent import ConsentChanged
 from libs.common.contracts.play import PlayTicked
 from libs.common.contracts.registry import describe
 from libs.common.contracts.topics import INGEST_CATALOG, INGEST_CONSENT, INGEST_WEB
+from libs.common.contracts.values import Identifier, IdentifierKind
 from libs.common.errors import Forbidden, InvalidMessage, Kind, TooLarge, UsualError
 from services.ingest.domain.clocks import ClockRules, Told, played
 from services.ingest.domain.duplicates import Fingerprint, fingerprint
@@ -62,8 +64,7 @@ class Rules:
     """What the sender's clock said as it sent the request, where its door asks for that: times are put right by it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(msgspec.Struct, frozen=True):
     """An event that may be published: where to, and its body without white space."""
 
     event: Event
@@ -114,16 +115,19 @@ def _forgotten(error: UsualError, raw: bytes | msgspec.Raw, rules: Rules) -> Ref
 def _admitted(raw: bytes | msgspec.Raw, caller: Caller, rules: Rules, now: datetime) -> Accepted:
     if len(memoryview(raw)) > rules.greatest_event_bytes:
         raise TooLarge(f"an event may have {rules.greatest_event_bytes} bytes", slug="event-too-large")
-    rules.cards.check(bytes(raw))
-    envelope = read_envelope(raw)
+    whole = bytes(raw)
+    rules.cards.check(whole)
+    envelope = read_envelope(whole)
     model = _contract_of(envelope.type)
     topic = TOPIC_OF_TYPE[envelope.type]
     if topic.owner != _OWNER:
         raise InvalidMessage(f"{envelope.type} does not come in from outside", slug="internal-type", context=_AT_TYPE)
     _check_scope(model, topic, caller, rules)
     told = _told(envelope, rules, now)
-    data = _read_body(envelope.data, model)
-    check_unsealed(bytes(envelope.data), model)
+    sent = bytes(envelope.data)
+    data = _read_body(sent, model)
+    check_unsealed(sent, model)
+    _check_consent(data, model, caller)
     _check_store(data, model, topic, caller)
     event = Event(
         id=envelope.id,
@@ -137,9 +141,15 @@ def _admitted(raw: bytes | msgspec.Raw, caller: Caller, rules: Rules, now: datet
         subject=envelope.subject,
         traceparent=envelope.traceparent,
     )
-    body = msgspec.json.format(bytes(envelope.data), indent=-1)
+    body = _compact(sent)
     seen = fingerprint(envelope.source, envelope.id, envelope.type, envelope.time, body)
     return Accepted(event, topic, body, seen)
+
+
+def _compact(body: bytes) -> bytes:
+    """A JSON document without white space around its parts; one that holds none anywhere stays as it is."""
+    has_space = b" " in body or b"\n" in body or b"\t" in body or b"\r" in body
+    return msgspec.json.format(body, indent=-1) if has_space else body
 
 
 def _contract_of(event_type: str) -> type[Contract]:
@@ -154,8 +164,7 @@ def _check_scope(model: type[Contract], topic: Topic, caller: Caller, rules: Rul
     if is_tick and not rules.play_mode:
         raise Forbidden("this deployment does not play data sets", slug="not-in-play-mode", context=_AT_TYPE)
     scope = PLAY if is_tick else WRITE
-    may_speak_for_the_web = topic in _OF_VISITORS and caller.allows(WEB_WRITE)
-    if not (caller.allows(scope) or may_speak_for_the_web):
+    if not (caller.allows(scope) or (caller.allows(WEB_WRITE) and topic in _OF_VISITORS)):
         raise Forbidden(f"this key lacks the scope {scope}", slug="missing-scope", context=_AT_TYPE)
 
 
@@ -168,14 +177,12 @@ def _told(envelope: Envelope, rules: Rules, now: datetime) -> Told:
     heard_at = rules.heard_at or now
     if envelope.time is None:
         return Told(heard_at)
-    if (
-        rules.sent_at is not None
-    ):  # by the sender's own clock it waited so long; how wrong that clock is does not matter
-        return rules.clock.believed(heard_at - max(rules.sent_at - envelope.time, timedelta()), heard_at)
+    if rules.sent_at is not None:
+        return rules.clock.waited(envelope.time, rules.sent_at, heard_at)
     return rules.clock.believed(envelope.time, heard_at)
 
 
-def _read_body(raw: msgspec.Raw, model: type[Contract]) -> Contract:
+def _read_body(raw: bytes, model: type[Contract]) -> Contract:
     try:
         return read_body(model, raw)
     except ValidationError as error:
@@ -184,6 +191,19 @@ def _read_body(raw: msgspec.Raw, model: type[Contract]) -> Contract:
         raise InvalidMessage(
             describe(error), slug="contract-violation", context={"pointer": pointer, "rule": first["type"]}
         ) from error
+
+
+def _check_consent(data: Contract, model: type[Contract], caller: Caller) -> None:
+    """A key that is public states no consent for an account: whoever guesses its number could give or take it."""
+    if model is not ConsentChanged or caller.allows(WRITE):
+        return
+    customer: Identifier = data.customer  # type: ignore[attr-defined]  # a ConsentChanged, or its compiled likeness
+    if customer.kind is not IdentifierKind.WEB_VISITOR:
+        raise Forbidden(
+            "a public key states the consent of a visitor only",
+            slug="consent-of-another",
+            context={"pointer": "/data/customer/kind"},
+        )
 
 
 def _check_store(data: Contract, model: type[Contract], topic: Topic, caller: Caller) -> None:

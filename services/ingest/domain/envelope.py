@@ -7,26 +7,38 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from libs.common.contracts import format_moment
+from libs.common.contracts.compiled import is_clean
 from libs.common.errors import InvalidMessage
 
-Attribute = Annotated[str, msgspec.Meta(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+\Z")]
+Short = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
+Attribute = Annotated[Short, msgspec.Meta(pattern=r"^[^\x00-\x1f\x7f]+\Z")]
 _PLACE = re.compile(r" - at `\$(?P<path>[^`]*)`$")
 
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What `libs.common.contracts.StructuredEvent` says, in a form that leaves the body's bytes as they are.
 
-    Members that it does not name are tolerated and not passed on.
+    Members that it does not name are tolerated and not passed on. This one is for clean documents: their texts hold no
+    control characters.
     """
 
     specversion: Literal["1.0"]
+    id: Short
+    source: Short
+    type: Short
+    data: msgspec.Raw
+    time: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+    subject: Short | None = None
+    datacontenttype: Literal["application/json"] = "application/json"
+    dataschema: Short | None = None
+    traceparent: Short | None = None
+
+
+class _AnyEnvelope(Envelope, frozen=True, kw_only=True, gc=False):
     id: Attribute
     source: Attribute
     type: Attribute
-    data: msgspec.Raw
-    time: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
     subject: Attribute | None = None
-    datacontenttype: Literal["application/json"] = "application/json"
     dataschema: Attribute | None = None
     traceparent: Attribute | None = None
 
@@ -45,7 +57,8 @@ class EventName(msgspec.Struct, frozen=True):
     type: str | None = None
 
 
-_envelope = msgspec.json.Decoder(Envelope)
+_clean_envelope = msgspec.json.Decoder(Envelope)
+_any_envelope = msgspec.json.Decoder(_AnyEnvelope)
 _names = msgspec.json.Decoder(_Names)
 _batch = msgspec.json.Decoder(list[msgspec.Raw])
 
@@ -61,7 +74,7 @@ def split_batch(body: bytes) -> list[msgspec.Raw]:
 def read_envelope(raw: bytes | msgspec.Raw) -> Envelope:
     """The envelope; raises InvalidMessage (`invalid-json`, `invalid-envelope`) with the JSON pointer in its context."""
     try:
-        envelope = _envelope.decode(raw)
+        envelope: Envelope = (_clean_envelope if is_clean(raw) else _any_envelope).decode(raw)
         if envelope.time is not None:
             format_moment(envelope.time)  # an offset can push a time out of the calendar
     except msgspec.ValidationError as error:

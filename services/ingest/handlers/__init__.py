@@ -5,6 +5,7 @@ from services.ingest.handlers.mending import Mender
 from services.ingest.handlers.protecting import Protection
 from services.ingest.handlers.quarantining import Quarantine
 from services.ingest.handlers.results import EventResult, KeyHolder
+from services.ingest.handlers.sealed_events import SealedEvents
 from services.ingest.handlers.sealing import PersonKeyGone, PersonKeyUnavailable, Sealing
 from services.ingest.handlers.timekeeping import Timekeeping
 from services.ingest.handlers.upkeep import Upkeep
@@ -18,6 +19,7 @@ __all__ = [
     "PersonKeyUnavailable",
     "Protection",
     "Quarantine",
+    "SealedEvents",
     "Sealing",
     "Timekeeping",
     "Upkeep",

@@ -1,6 +1,7 @@
 """accept_events: judge, publish with awaited acknowledgement, keep what is invalid; every door ends here."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -18,7 +19,7 @@ from services.ingest.domain.personal import Draft
 from services.ingest.handlers.protecting import Protection, apart, plain
 from services.ingest.handlers.quarantining import Keeper
 from services.ingest.handlers.repeats import Repeat, sort_out
-from services.ingest.handlers.results import EventResult, KeyHolder
+from services.ingest.handlers.results import Arrival, EventResult, KeyHolder
 from services.ingest.handlers.timekeeping import Timekeeping
 from services.ingest.metrics import IngestMetrics
 from services.ingest.ports import EventPublisher
@@ -62,9 +63,13 @@ class FrontDoor:
         fates = sort_out(verdicts, raws, self.window, self.clock.monotonic_seconds())
         accepted = [fate for fate in fates if isinstance(fate, Accepted)]
         refused = [fate for fate in fates if isinstance(fate, Refused)]
-        published, kept = await asyncio.gather(
-            self._protect_and_publish(accepted, caller), self.quarantine.keep(refused, caller, now, door)
-        )
+        publishing = self._protect_and_publish(accepted, caller)
+        kept: Sequence[EventResult] = []
+        if refused:
+            keeping = self.quarantine.keep(refused, Arrival(caller, now, door, sent_at))
+            published, kept = await asyncio.gather(publishing, keeping)
+        else:  # as ever: two tasks would cost more than all the checks
+            published = await publishing
         own = {id(fate): result for fate, result in zip([*accepted, *refused], [*published, *kept], strict=True)}
         self._count(refused, len(raws), door)
         return [self._repeated(fate, own) if isinstance(fate, Repeat) else own[id(fate)] for fate in fates]
@@ -83,7 +88,7 @@ class FrontDoor:
             self._count_failure(event.type, first)
             return first
         self.metrics.duplicates.labels(event.type).inc()
-        return EventResult.model_construct(id=event.id, source=event.source, status="accepted", duplicate=True)
+        return EventResult(id=event.id, source=event.source, status="accepted", duplicate=True)
 
     async def _protect_and_publish(self, accepted: Sequence[Accepted], caller: KeyHolder) -> Sequence[EventResult]:
         """What needs no key is on its way at once, and waits for nobody's."""
@@ -100,7 +105,7 @@ class FrontDoor:
         sealed = await self.protection.seal(waiting)
         published = iter(await self._publish([one for one in sealed if isinstance(one, Accepted)]))
         return [
-            next(published) if isinstance(after, Accepted) else self._published(one, after)
+            next(published) if isinstance(after, Accepted) else self._failed(one, after)
             for (one, _), after in zip(waiting, sealed, strict=True)
         ]
 
@@ -115,15 +120,22 @@ class FrontDoor:
                 failures = await self.publisher.publish(messages)
         except TimeoutError:
             failures = [SendUnknown("no acknowledgement in time")] * len(messages)
-        self.metrics.publish_seconds.observe(self.clock.monotonic_seconds() - started)
-        return [self._published(one, failure) for one, failure in zip(accepted, failures, strict=True)]
+        at_seconds = self.clock.monotonic_seconds()
+        self.metrics.publish_seconds.observe(at_seconds - started)
+        acknowledged = Counter(one.event.type for one, failed in zip(accepted, failures, strict=True) if failed is None)
+        for event_type, count in acknowledged.items():
+            self.metrics.accepted.labels(event_type).inc(count)
+        return [
+            self._acknowledged(one, at_seconds) if failed is None else self._failed(one, failed)
+            for one, failed in zip(accepted, failures, strict=True)
+        ]
 
-    def _published(self, one: Accepted, failure: UsualError | None) -> EventResult:
+    def _acknowledged(self, one: Accepted, at_seconds: float) -> EventResult:
+        self.window.remember(one.fingerprint, at_seconds)
+        return EventResult(id=one.event.id, source=one.event.source, status="accepted")
+
+    def _failed(self, one: Accepted, failure: UsualError) -> EventResult:
         event = one.event
-        if failure is None:
-            self.window.remember(one.fingerprint, self.clock.monotonic_seconds())
-            self.metrics.accepted.labels(event.type).inc()
-            return EventResult.model_construct(id=event.id, source=event.source, status="accepted")
         result = EventResult(
             id=event.id,
             source=event.source,

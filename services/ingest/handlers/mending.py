@@ -7,14 +7,16 @@ from typing import Any
 import structlog
 
 from libs.common.clock import Clock
-from libs.common.errors import Conflict, Kind, NotFound
+from libs.common.errors import Conflict, Kind, NotFound, UsualError
 from services.ingest.domain.admission import Refused, admit
 from services.ingest.domain.mending import mended
 from services.ingest.handlers.accepting import FrontDoor
 from services.ingest.handlers.quarantining import NotKept, result_of
 from services.ingest.handlers.results import EventResult, KeyHolder
+from services.ingest.handlers.sealed_events import SealedEvents
 from services.ingest.ports import Decision, QuarantinedEvent, QuarantineStore, State, Wanted
 
+_NOT_NOW = frozenset({Kind.UNAVAILABLE, Kind.TOO_MANY})
 _log = structlog.get_logger(__name__)
 
 
@@ -51,12 +53,13 @@ class Mender:
     """Works on the quarantine, and sends through the same door as everybody. A key sees what came with keys of its store."""
 
     store: QuarantineStore
+    events: SealedEvents
     door: FrontDoor
     clock: Clock
 
     async def inspect(self, quarantine_id: str, caller: KeyHolder) -> QuarantinedEvent:
-        """One event with its bytes; who looked is logged. Raises NotFound."""
-        found = await self._found(quarantine_id, caller)
+        """One event with its bytes; who looked is logged. Raises NotFound, also when the key of whom it names is gone."""
+        found = await self.events.opened(await self._found(quarantine_id, caller))
         _log.info("quarantined event inspected", quarantine_id=quarantine_id, key=caller.key_id)
         return found
 
@@ -67,11 +70,14 @@ class Mender:
 
         Raises NotFound, Conflict when it does not wait any more, InvalidInput for a patch that does not fit.
         """
-        kept = _waiting(await self._found(quarantine_id, caller))
-        after = mended(kept.mended or kept.raw, operations, greatest_bytes=self.door.rules.greatest_event_bytes)
+        kept = await self.events.opened(_waiting(await self._found(quarantine_id, caller)))
+        limit = self.door.rules.greatest_event_bytes
+        after = mended(kept.mended or kept.raw, operations, greatest_bytes=limit)
         judged = self._judged(kept, after)
-        if judged.kind is None and not dry_run and not await self.store.mend(quarantine_id, after):
-            raise _settled()
+        if judged.kind is None and not dry_run:
+            name, sealed = await self.events.sealed_bytes(after, self.clock.now())
+            if not await self.store.mend(quarantine_id, sealed, sealed_under=name):
+                raise _settled()
         return judged
 
     async def resubmit(self, quarantine_id: str, caller: KeyHolder) -> EventResult:
@@ -82,12 +88,12 @@ class Mender:
         kept = await self._found(quarantine_id, caller)
         if kept.state == "resubmitted":
             return EventResult(id=kept.event_id, source=kept.source, status="accepted", duplicate=True)
-        door = replace(
-            self.door,
-            quarantine=NotKept(self.door.metrics),
-            rules=replace(self.door.rules, heard_at=_waiting(kept).at),
+        kept = await self.events.opened(_waiting(kept))
+        rules = replace(self.door.rules, heard_at=kept.at)
+        door = replace(self.door, quarantine=NotKept(self.door.metrics), rules=rules)
+        (result,) = await door.accept_events(
+            [kept.mended or kept.raw], _sender(kept), door=kept.door, sent_at=kept.sent_at
         )
-        (result,) = await door.accept_events([kept.mended or kept.raw], _sender(kept), door=kept.door)
         accepted = result.status == "accepted"
         outcome = ("duplicate" if result.duplicate else "accepted") if accepted else result.slug or result.status
         await self._decide(kept, caller, "resubmitted" if accepted else "waiting", outcome)
@@ -96,21 +102,26 @@ class Mender:
     async def resubmit_class(
         self, wanted: Wanted, caller: KeyHolder, *, limit: int, dry_run: bool
     ) -> Sequence[Resubmitted]:
-        """Send those that wait and fit, the oldest first, or only judge them.
+        """Send those that wait and fit, the oldest first, or only judge them; one that cannot be opened costs itself.
 
         Stops at the first that broker or database could not take: the others would wait in vain, one after the other.
         """
         done: list[Resubmitted] = []
         for quarantine_id in await self.store.waiting_ids(wanted, limit=limit):
-            if dry_run:
-                kept = await self._found(quarantine_id, caller)
-                result = self._judged(kept, kept.mended or kept.raw)
-            else:
-                result = await self.resubmit(quarantine_id, caller)
+            result = await self._one_of_many(quarantine_id, caller, dry_run=dry_run)
             done.append(Resubmitted(quarantine_id, result))
-            if result.kind is Kind.UNAVAILABLE:
+            if result.kind in _NOT_NOW:
                 break
         return done
+
+    async def _one_of_many(self, quarantine_id: str, caller: KeyHolder, *, dry_run: bool) -> EventResult:
+        try:
+            if not dry_run:
+                return await self.resubmit(quarantine_id, caller)
+            kept = await self.events.opened(await self._found(quarantine_id, caller))
+            return self._judged(kept, kept.mended or kept.raw)
+        except UsualError as error:
+            return EventResult(status="refused", slug=error.slug, detail=error.detail, kind=error.kind)
 
     async def discard(self, quarantine_id: str, reason: str, caller: KeyHolder) -> None:
         """It is not to be sent, for this reason. Raises NotFound, Conflict when it does not wait any more."""
@@ -125,7 +136,7 @@ class Mender:
         return found
 
     def _judged(self, kept: QuarantinedEvent, raw: bytes) -> EventResult:
-        rules = replace(self.door.rules, heard_at=kept.at)
+        rules = replace(self.door.rules, heard_at=kept.at, sent_at=kept.sent_at)
         verdict = admit(raw, _sender(kept), rules, self.clock.now())
         if isinstance(verdict, Refused):
             return result_of(verdict)

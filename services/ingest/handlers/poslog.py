@@ -7,12 +7,12 @@ from datetime import date
 
 from pydantic import BaseModel, ConfigDict
 
-from libs.common.card_numbers import CardNumberGuard
+from libs.common.card_numbers import CardNumberFound, CardNumberGuard
 from services.ingest.domain.admission import Refused
 from services.ingest.domain.envelope import EventName
 from services.ingest.domain.poslog import Assumed, Mapped, Poslog, XmlLimits, read_poslog
 from services.ingest.handlers.accepting import FrontDoor
-from services.ingest.handlers.results import EventResult, KeyHolder
+from services.ingest.handlers.results import Arrival, EventResult, KeyHolder
 
 DOOR = "poslog"
 _READ_AT_ONCE = 2
@@ -63,18 +63,26 @@ class PoslogDoor:
     _reading: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_READ_AT_ONCE))
 
     async def read(self, body: bytes, assumed: Assumed) -> Poslog:
-        """The body's transactions as events. Raises XmlForbidden, InvalidXml, InvalidInput and TooLarge."""
+        """The body's transactions as events. Raises XmlForbidden, InvalidXml, InvalidInput, TooLarge and CardNumberFound."""
         async with self._reading:
-            return await asyncio.to_thread(read_poslog, body, self.limits, assumed, self.guard)
+            try:
+                return await asyncio.to_thread(read_poslog, body, self.limits, assumed, self.guard)
+            except CardNumberFound:
+                self.door.metrics.card_numbers.labels(DOOR).inc()
+                raise
 
     async def accept(self, poslog: Poslog, caller: KeyHolder) -> PoslogAnswer:
-        """What became of each transaction. A broken one is kept as it came, and costs its neighbours nothing."""
+        """What became of each transaction. A broken one is kept as it came, and costs its neighbours nothing.
+
+        Raises RateLimited.
+        """
         broken = [one for one in poslog.transactions if one.fault is not None]
         kept = [one for one in broken if one.raw]
-        told, outcomes = await asyncio.gather(
-            self._events(poslog, caller),
-            self.door.quarantine.keep([_refused(one) for one in kept], caller, self.door.clock.now(), DOOR),
-        )
+        cards = sum(isinstance(one.fault, CardNumberFound) for one in broken)
+        self.door.metrics.card_numbers.labels(DOOR).inc(cards)
+        told = await self._events(poslog, caller)  # first: who is over its rate is told that nothing was taken
+        arrival = Arrival(caller, self.door.clock.now(), DOOR)
+        outcomes = await self.door.quarantine.keep([_refused(one) for one in kept], arrival)
         fates = {id(one): (_not_kept(one),) for one in broken}
         fates |= {id(one): (outcome,) for one, outcome in zip(kept, outcomes, strict=True)}
         results = iter(told)

@@ -4,7 +4,6 @@ import asyncio
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from hashlib import sha256
 from typing import Protocol
 
@@ -15,7 +14,8 @@ from libs.common.contracts.envelope import SCHEMA_BASE
 from libs.common.errors import Kind, RetryableError
 from libs.common.ids import derived_id
 from services.ingest.domain.admission import SCOPES, Refused
-from services.ingest.handlers.results import EventResult, KeyHolder
+from services.ingest.handlers.results import Arrival, EventResult
+from services.ingest.handlers.sealed_events import SealedEvents
 from services.ingest.metrics import IngestMetrics, type_label
 from services.ingest.ports import QuarantinedEvent, QuarantineStore
 
@@ -25,9 +25,7 @@ _log = structlog.get_logger(__name__)
 class Keeper(Protocol):
     """What is done with events that may not enter."""
 
-    async def keep(
-        self, refused: Sequence[Refused], caller: KeyHolder, now: datetime, door: str, /
-    ) -> Sequence[EventResult]:
+    async def keep(self, refused: Sequence[Refused], arrival: Arrival, /) -> Sequence[EventResult]:
         """What each sender is told, in the order given; never raises."""
         ...
 
@@ -37,19 +35,18 @@ class Quarantine:
     """Where invalid events wait."""
 
     store: QuarantineStore
+    events: SealedEvents
     metrics: IngestMetrics
     deadline_seconds: float
 
-    async def keep(
-        self, refused: Sequence[Refused], caller: KeyHolder, now: datetime, door: str, /
-    ) -> Sequence[EventResult]:
+    async def keep(self, refused: Sequence[Refused], arrival: Arrival, /) -> Sequence[EventResult]:
         """Keep what is invalid; what its sender had no right to say, or said too long, is not kept."""
-        rows = {id(one): _row(one, caller, now, door) for one in refused if one.kind is Kind.INVALID}
+        rows = {id(one): _row(one, arrival) for one in refused if one.kind is Kind.INVALID}
         failure: RetryableError | None = None
         if rows:
             try:
                 async with asyncio.timeout(self.deadline_seconds):
-                    await self.store.keep(_counted(rows.values()))
+                    await self.store.keep(await self.events.sealed(_counted(rows.values())))
             except Exception as error:  # noqa: BLE001 - whatever ails the database, valid neighbours must not pay for it
                 _log.warning("nothing was kept in quarantine", events=len(rows), error=type(error).__name__)
                 failure = RetryableError("invalid, and the quarantine is away", slug="quarantine-unavailable")
@@ -73,9 +70,7 @@ class NotKept:
 
     metrics: IngestMetrics
 
-    async def keep(
-        self, refused: Sequence[Refused], _caller: KeyHolder, _now: datetime, _door: str, /
-    ) -> Sequence[EventResult]:
+    async def keep(self, refused: Sequence[Refused], _arrival: Arrival, /) -> Sequence[EventResult]:
         """Only what each sender is told."""
         return [told(one, self.metrics) for one in refused]
 
@@ -105,8 +100,8 @@ def _counted(rows: Collection[QuarantinedEvent]) -> Sequence[QuarantinedEvent]:
     return [replace(row, times=times[row.quarantine_id]) for row in {row.quarantine_id: row for row in rows}.values()]
 
 
-def _row(one: Refused, caller: KeyHolder, now: datetime, door: str) -> QuarantinedEvent:
-    name = one.name
+def _row(one: Refused, arrival: Arrival) -> QuarantinedEvent:
+    name, caller = one.name, arrival.caller
     return QuarantinedEvent(
         quarantine_id=derived_id("quarantine", name.source or "", name.id or "", sha256(one.raw).hexdigest()),
         source=name.source,
@@ -118,10 +113,11 @@ def _row(one: Refused, caller: KeyHolder, now: datetime, door: str) -> Quarantin
         pointer=one.pointer,
         schema_id=SCHEMA_BASE + name.type if name.type is not None and name.type in CONTRACTS else None,
         raw=one.raw,
-        door=door,
+        door=arrival.door,
         sent_by=caller.key_id,
         store_id=caller.store_id,
         rights=tuple(scope for scope in SCOPES if caller.allows(scope)),
         country=caller.country,
-        at=now,
+        at=arrival.at,
+        sent_at=arrival.sent_at,
     )

@@ -1,5 +1,7 @@
 """What a door tells its caller of one event; the handlers make it, the API passes it on."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -25,6 +27,16 @@ class KeyHolder(Caller, Protocol):
     def country(self) -> str | None:
         """Whose field policy holds, ISO 3166-1 alpha-2; None: the deployment's."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """How events came: with whose key, when, in which shape, and what the sender's clock said then, where that is asked."""
+
+    caller: KeyHolder
+    at: datetime
+    door: str
+    sent_at: datetime | None = None
 
 
 class EventResult(BaseModel):

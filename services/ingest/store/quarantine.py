@@ -77,9 +77,9 @@ class PostgresQuarantine:
             rows = await tx.connection.execute(query.order_by(func.count().desc(), *kind).limit(_GREATEST_CLASSES))
             return [QuarantineClass(**row._mapping) for row in rows]  # noqa: SLF001  # a Row's public mapping
 
-    async def mend(self, quarantine_id: str, mended: bytes) -> bool:
+    async def mend(self, quarantine_id: str, mended: bytes, *, sealed_under: str) -> bool:
         """Keep what is to be sent in its place."""
-        return await self._change(quarantine_id, {"mended": mended})
+        return await self._change(quarantine_id, {"mended": mended, "mended_sealed_under": sealed_under})
 
     async def decide(self, decision: Decision) -> bool:
         """Note what was done."""

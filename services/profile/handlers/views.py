@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from libs.common.contracts.profile import ProfileSnapshot
-from libs.common.errors import NotFound
+from libs.common.errors import InvalidInput, NotFound
 from libs.ranking.population import PopulationState
 from libs.ranking.ranker import Need, PriorRanker, Ranker
 from libs.ranking.state import CustomerRankingState, Moment, MomentKind
@@ -25,6 +25,8 @@ from services.profile.handlers.snapshots import consents_in_force, identifier_of
 from services.profile.ports import FacetRow, ProfileStore
 
 TOP = 20
+_FARTHEST = timedelta(days=3_650)
+"""Trips fade with the days between them and the question: much farther, their weights would leave the range of a float."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ async def customer_view(store: ProfileStore, customer_id: str) -> CustomerView:
 
 
 async def next_basket(store: ProfileStore, question: Question, model: RankingModel) -> NextBasket:
-    """Rank the needs of a customer from its stored view; raises NotFound for an unknown one."""
+    """Rank the needs of a customer from its stored view; raises NotFound for an unknown one, InvalidInput."""
     current, _ = await _facets_of(store, question.customer_id)
     stored = await store.customers.snapshot(current)
     if stored is None:
@@ -83,6 +85,8 @@ async def next_basket(store: ProfileStore, question: Question, model: RankingMod
     snapshot = ProfileSnapshot.model_validate_json(stored[1])
     state = CustomerRankingState.from_json(snapshot.ranking_state)
     at = question.at or snapshot.as_of
+    if abs(at - snapshot.as_of) > _FARTHEST:
+        raise InvalidInput("so far from what is known of the customer nothing can be said", slug="moment-too-far")
     moment = Moment(
         seconds_of(at), question.store_id or _usual_store(state), question.moment, await _offset(store, question, at)
     )

@@ -52,7 +52,7 @@ class Load:
     async def run(self) -> None:
         async with asyncio.TaskGroup() as running:
             for client in self.clients.values():
-                running.create_task(client.run(goes_on=lambda: self._goes_on, pause_seconds=0.05))
+                running.create_task(client.run(goes_on=lambda: self._goes_on, pause_seconds=0.02))
 
     def end(self) -> None:
         self._goes_on = False

@@ -13,7 +13,8 @@ from services.ingest.bootstrap import SERVICE
 from tests.integration.ingest.running import RunningDoor, a_recent_event, new_ids, running_door, settings_for
 from tests.support.brokers import Broker
 from tests.support.postgres import Database
-from tests.unit.ingest.examples import CARD, NOON, TICK, an_event, behind_the_door
+from tests.support.secrets import behind_the_door
+from tests.unit.ingest.examples import CARD, NOON, TICK, an_event
 
 INVALID = {"currency": "usd"}
 POS = "ingest.pos.v1"

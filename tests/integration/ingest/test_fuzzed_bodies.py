@@ -1,8 +1,11 @@
 """Whatever is sent to a real door, it lives, says what is wrong in documented words, and keeps its size."""
 
 import asyncio
+import json
+import re
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -12,21 +15,17 @@ import pytest
 
 from tests.support.ingest_hostile import Hostile
 from tests.support.ingest_lab import FIRST_DOOR, IngestLab, running_lab
-from tests.support.ingest_ways import WAYS, Way
+from tests.support.ingest_ways import EVENTS, IN_HEADERS, SALE, WAYS, Way
 
 AT_ONCE = 6
 ROUNDS = 2
 MAY_GROW_BYTES = 24 * 1024 * 1024
 """What a process may keep of hostile bodies of more than 100 MB a round: its windows fill, its allocator keeps pages."""
 WRONG_TYPES = ("", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "x" * 500)
-SLUGS = frozenset(
-    {
-        *("invalid-json", "invalid-envelope", "contract-violation", "unknown-type", "internal-type", "clock-wrong"),
-        *("id-reused", "card-number", "event-too-large", "body-too-large", "batch-too-large", "empty-batch"),
-        *("invalid-xml", "xml-forbidden", "not-a-poslog", "http-415"),
-    }
-)
-"""What may be wrong with a body, in the doors' words."""
+HOSTILE_HEADERS = (b"", b"%20", b"%", b"%00", b"%ff%fe", b"%ED%A0%80", b"\xff\xfe", b"%0d%0ax: y", b"x" * 6_000, b"NaN")
+PROBLEMS = Path(__file__).parents[3] / "docs" / "problems.md"
+SLUGS = frozenset(re.findall(r"^\| `([a-z0-9-]+)` \|", PROBLEMS.read_text(), flags=re.MULTILINE))
+"""What may be wrong, in the doors' words."""
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +53,7 @@ async def send_all(
 
     async def send(hostile: Hostile) -> tuple[Hostile, httpx.Response]:
         async with room:
-            headers = {"content-type": way.media_type}
+            headers = {"content-type": way.media_type, **way.headers}
             return hostile, await client.post(way.path, content=hostile.body, headers=headers)
 
     return await asyncio.gather(*map(send, bodies))
@@ -101,8 +100,21 @@ async def test_a_body_that_is_said_to_be_something_else_has_a_documented_answer(
         headers = [{"content-type": wrong} for wrong in WRONG_TYPES]
         headers += [{"content-type": way.media_type, "content-encoding": coding} for coding in ("gzip", "br", "x, y")]
         for wrong in headers:
-            answer = await client.post(way.path, content=way.valid, headers=wrong)
+            answer = await client.post(way.path, content=way.valid, headers={**way.headers, **wrong})
             assert undocumented(answer, responses) is None, wrong
+
+
+@pytest.mark.parametrize("name", sorted(IN_HEADERS))
+@pytest.mark.parametrize("content", HOSTILE_HEADERS)
+async def test_a_hostile_attribute_in_a_header_has_a_documented_answer(
+    lab: IngestLab, name: str, content: bytes
+) -> None:
+    async with a_client(lab) as client:
+        responses = (await client.get("/openapi.json")).json()["paths"][EVENTS]["post"]["responses"]
+        headers = {"content-type": "application/json", **IN_HEADERS, name: content.decode("latin-1")}
+        sent = [(known.encode(), text.encode("latin-1")) for known, text in headers.items()]
+        answer = await client.post(EVENTS, content=json.dumps(SALE["data"]), headers=sent)
+        assert undocumented(answer, responses) is None
 
 
 @pytest.mark.parametrize("way", WAYS, ids=str)
@@ -112,7 +124,7 @@ async def test_a_body_of_unsaid_length_is_cut_off_at_the_limit(lab: IngestLab, w
             yield b" " * 65_536
 
     async with a_client(lab) as client:
-        answer = await client.post(way.path, content=endless(), headers={"content-type": way.media_type})
+        answer = await client.post(way.path, content=endless(), headers={"content-type": way.media_type, **way.headers})
     assert (answer.status_code, answer.json()["title"]) == (413, "body-too-large")
 
 

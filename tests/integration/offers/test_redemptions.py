@@ -186,9 +186,10 @@ async def test_a_return_that_comes_again_after_a_restart_gives_nothing_more_back
     await tell_world(database, campaigns=[half_off()], customers=[a_snapshot()])
     async with open_till(database, tmp_path) as till:
         voucher = (await till.checkout("checkout"))["vouchers"][0]
-        line = {"line_no": 1, "item_id": f"{voucher['category']}-1", "quantity": "3", "amount_cents": 300}
+        item = f"{voucher['category']}-1"
+        line = {"line_no": 1, "item_id": item, "quantity": "3", "amount_cents": 300}
         await till.redeem(voucher["code"], "r1", receipt_id="sale", lines=[line])
-        back = a_return("return-1", "sale", [(line["item_id"], "1")])
+        back = a_return("return-1", "sale", [(item, "1")])
         await hand(till, [back])
     async with open_till(database, tmp_path) as restarted:
         await hand(restarted, [back])

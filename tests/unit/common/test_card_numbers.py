@@ -62,6 +62,15 @@ def test_found_at_every_depth_as_text_number_or_name_with_its_pointer(number: st
     assert GUARD.pointer_to(json.dumps({"below": {number: 1}}).encode()) == "/below"
 
 
+def test_a_telephone_number_with_its_plus_is_none() -> None:
+    mobile = with_luhn_digit("491511234567")
+    assert contains_card_number(mobile)
+    for said in (f"+{mobile}", f"+{mobile[:2]} {mobile[2:5]} {mobile[5:]}", f"call +{mobile}, please"):
+        assert not contains_card_number(said)
+        assert not GUARD.is_in(json.dumps({"phone": said}).encode())
+    assert contains_card_number(f"+{VISA}")
+
+
 def test_a_second_member_of_the_same_name_hides_nothing() -> None:
     assert GUARD.is_in(f'{{"note":"{VISA}","note":"fine"}}'.encode())
 

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -187,3 +188,22 @@ def test_an_allocation_adds_up_and_follows_the_weights(total_cents: int, weights
 def test_two_currencies_never_mix() -> None:
     with pytest.raises(ValueError, match="cannot join"):
         Money("EUR", 1) + Money("USD", 1)
+
+
+def test_an_event_under_another_key_keeps_all_the_rest() -> None:
+    event = Event(
+        id="e1",
+        source="till-1",
+        type="usual.pos.sale.v1",
+        occurred_at=NOON,
+        partition_key="raw",
+        data=a_sale().data,
+        received_at=NOON,
+        claimed_at=NOON,
+        subject="raw",
+        traceparent="t",
+    )
+    assert all(getattr(event, name) is not None for name in event.__struct_fields__)
+    assert event.renamed("pseudonym", "other") == msgspec.structs.replace(
+        event, partition_key="pseudonym", subject="other"
+    )

@@ -22,7 +22,7 @@ from services.ingest.domain.clocks import ClockTally
 from services.ingest.domain.duplicates import Window
 from services.ingest.domain.field_policy import FieldPolicy
 from services.ingest.domain.personal import Treatments
-from services.ingest.handlers import FrontDoor, Mender, Protection, Quarantine, Sealing, Timekeeping
+from services.ingest.handlers import FrontDoor, Mender, Protection, Quarantine, SealedEvents, Sealing, Timekeeping
 from services.ingest.handlers.sealing import KeyRules
 from services.ingest.metrics import IngestMetrics
 from tests.support.secrets import PSEUDONYMS, SECRET_FILE
@@ -139,10 +139,11 @@ class Door:
         self.clock = FixedClock(NOON)
         keys = KeyRules(deadline_seconds=0.05)
         self.sealing = Sealing(self.person_keys, KEK, self.clock, keys)
+        self.events = SealedEvents(self.sealing, PSEUDONYMS)
         self.front = FrontDoor(
             publisher=self.publisher,
             protection=Protection(Treatments(self.policy, PSEUDONYMS), self.sealing),
-            quarantine=Quarantine(store=self.quarantine, metrics=metrics, deadline_seconds=0.05),
+            quarantine=Quarantine(store=self.quarantine, events=self.events, metrics=metrics, deadline_seconds=0.05),
             rates=RateLimits(self.rates, self.clock, self.registry),
             window=self.window,
             timekeeping=Timekeeping(ClockTally(terminals=10), metrics, self.rules.play_mode),
@@ -151,7 +152,11 @@ class Door:
             metrics=metrics,
             publish_deadline_seconds=0.05,
         )
-        self.mender = Mender(self.quarantine, self.front, self.clock)
+        self.mender = Mender(self.quarantine, self.events, self.front, self.clock)
+
+    async def raw_of(self, quarantine_id: str) -> bytes:
+        """What came in, opened."""
+        return (await self.events.opened(self.quarantine.kept[quarantine_id])).raw
 
     def wait(self, step: timedelta) -> None:
         self.clock.move(step)

@@ -55,8 +55,8 @@ class InMemoryQuarantine:
         ]
         return sorted(counted, key=lambda one: -one.events)
 
-    async def mend(self, quarantine_id: str, mended: bytes) -> bool:
-        return self._change(quarantine_id, mended=mended)
+    async def mend(self, quarantine_id: str, mended: bytes, *, sealed_under: str) -> bool:
+        return self._change(quarantine_id, mended=mended, mended_sealed_under=sealed_under)
 
     async def decide(self, decision: Decision) -> bool:
         return self._change(

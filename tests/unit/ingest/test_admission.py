@@ -3,9 +3,9 @@
 import copy
 import json
 import re
-from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,7 +16,7 @@ from libs.common.errors import Kind
 from services.ingest.domain.admission import Accepted, Refused, Rules, admit
 from services.ingest.domain.envelope import read_envelope
 from tests.support.bodies import plain
-from tests.unit.ingest.examples import DATA, NOON, SALE, TICK, a_key, an_event, raw
+from tests.unit.ingest.examples import DATA, NOON, SALE, TICK, VISITOR, a_key, an_event, raw
 
 LIVE = Rules()
 PLAYED = Rules(play_mode=True)
@@ -77,7 +77,7 @@ def test_the_examples_leave_no_incoming_type_out() -> None:
 
 def as_consumers_see(event: Event) -> Event:
     event_type, data = in_newest_form(event.type, CONTRACTS[event.type].model_validate(plain(event.data)))
-    return replace(event, type=event_type, data=data)
+    return msgspec.structs.replace(event, type=event_type, data=data)
 
 
 @given(TYPES)
@@ -241,6 +241,18 @@ def test_a_lane_to_all_stores_needs_a_key_of_the_chain() -> None:
 def test_a_store_that_a_contract_does_not_name_is_no_way_around_the_binding() -> None:
     item = an_event("usual.catalog.item.v1", data={"store_id": "7"})
     assert isinstance(admit(raw(item), a_key(store_id="7"), LIVE, NOON), Refused)
+
+
+def test_a_public_key_states_no_consent_but_a_visitors() -> None:
+    consent = "usual.consent.changed.v1"
+    of_account = raw(an_event(consent, data={"customer": {"kind": "account", "value": "42"}}))
+    of_visitor = raw(an_event(consent, data={"customer": VISITOR}))
+    public, private = a_key("web:write"), a_key()
+    refusal = admit(of_account, public, LIVE, NOON)
+    assert isinstance(refusal, Refused)
+    assert (refusal.kind, refusal.slug) == (Kind.FORBIDDEN, "consent-of-another")
+    assert isinstance(admit(of_visitor, public, LIVE, NOON), Accepted)
+    assert isinstance(admit(of_account, private, LIVE, NOON), Accepted)
 
 
 def test_a_time_outside_the_calendar_enters_nowhere() -> None:

@@ -83,6 +83,27 @@ async def test_one_event_is_answered_202_when_the_broker_has_it(
     assert door.publisher.ids == ["e1"]
 
 
+async def test_an_event_in_binary_mode_is_an_event_and_its_headers_count_in_that_mode_only(
+    client: AsyncClient, door: Door
+) -> None:
+    event = an_event()
+    attributes = {f"ce-{name}": content for name, content in event.items() if name != "data"}
+    plain, other = {"content-type": "application/json; charset=utf-8"}, {"ce-specversion": "1.0", "ce-id": "other"}
+    first = await send(client, event["data"], {**plain, **attributes})
+    second = await send(client, an_event(id="e2"), {**ONE, **other})
+    third = await send(client, [an_event(id="e3")], {**BATCH, **other})
+    assert [answer.status_code for answer in (first, second, third)] == [202, 202, 202]
+    assert door.publisher.ids == ["e1", "e2", "e3"]
+    assert (await send(client, event["data"], {**attributes, "content-type": "text/xml"})).status_code == 415
+
+
+async def test_in_binary_mode_an_array_is_one_events_data_and_invalid(client: AsyncClient, door: Door) -> None:
+    attributes = {f"ce-{name}": content for name, content in an_event().items() if name != "data"}
+    answer = await send(client, [an_event()], {"content-type": "application/json", **attributes})
+    assert (answer.status_code, answer.json()["pointer"]) == (422, "/data")
+    assert door.quarantine.kept[answer.json()["quarantine_id"]].event_id == "e1"
+
+
 @pytest.mark.parametrize("media_type", ["application/cloudevents-batch+json", "application/json"])
 async def test_a_batch_is_answered_event_by_event(client: AsyncClient, media_type: str) -> None:
     answer = await send(client, [an_event(), an_event(id="e2", data=INVALID)], {"content-type": media_type})
@@ -113,7 +134,7 @@ async def test_a_lone_invalid_event_is_a_problem_with_the_place_where_it_is_kept
 async def test_a_lone_event_that_is_no_json_is_kept_too(client: AsyncClient, door: Door) -> None:
     answer = await send(client, b'{"specversion": "1.0", ')
     assert (answer.status_code, answer.json()["title"]) == (422, "invalid-json")
-    assert door.quarantine.kept[answer.json()["quarantine_id"]].raw == b'{"specversion": "1.0", '
+    assert await door.raw_of(answer.json()["quarantine_id"]) == b'{"specversion": "1.0", '
 
 
 @pytest.mark.parametrize(("body", "slug"), [(b"[", "invalid-json"), (b"{}", "invalid-json"), (b"[]", "empty-batch")])

@@ -111,7 +111,7 @@ async def test_another_event_under_the_same_name_is_kept_and_not_sent(changes: d
     (other,) = await offer(door, an_event(**changes))
     assert (other.status, other.slug, other.kind, other.pointer) == ("quarantined", "id-reused", Kind.INVALID, "/id")
     (kept,) = door.quarantine.kept.values()
-    assert (kept.rule, kept.raw) == ("id-reused", raw(an_event(**changes)))
+    assert (kept.rule, await door.raw_of(kept.quarantine_id)) == ("id-reused", raw(an_event(**changes)))
     assert door.publisher.ids == ["e1"]
 
 
@@ -149,7 +149,7 @@ async def test_after_the_window_a_repeat_is_sent_for_the_inboxes_to_drop() -> No
     assert door.publisher.ids == ["e1", "e1"]
 
 
-@given(st.lists(st.tuples(st.integers(0, 30), st.floats(0.0, 15.0)), max_size=60))
+@given(st.lists(st.tuples(st.integers(0, 30), st.sampled_from([0.0, 0.5, 15.0])), max_size=60))
 @LAW
 def test_the_window_knows_what_it_promises_and_never_holds_more_than_twice_its_bound(
     steps: list[tuple[int, float]],

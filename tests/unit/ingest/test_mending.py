@@ -7,8 +7,11 @@ import pytest
 from libs.common.contracts import decode
 from libs.common.errors import Conflict, NotFound
 from libs.common.streaming.errors import SendUnknown
+from services.ingest.handlers import PersonKeyGone
 from services.ingest.ports import QuarantinedEvent, Wanted
-from tests.unit.ingest.examples import NOON, SALE, Door, a_key, an_event, raw
+from tests.support.secrets import behind_the_door
+from tests.unit.ingest.examples import CARD, NOON, SALE, Door, a_key, an_event, raw
+from tests.unit.ingest.in_memory_person_keys import InMemoryPersonKeys
 
 BAD = {"currency": "usd"}
 RIGHT = [{"op": "replace", "path": "/data/currency", "value": "USD"}]
@@ -37,7 +40,7 @@ async def test_a_patched_event_is_sent_under_its_own_name_and_twice_is_once() ->
     assert (event.id, event.source, event.data.currency) == ("e1", "till-1", "USD")  # type: ignore[attr-defined]  # a Sale
     settled = door.quarantine.kept[kept.quarantine_id]
     assert (settled.state, settled.outcome, settled.decided_by) == ("resubmitted", "accepted", "k1")
-    assert settled.raw == raw(an_event(data=BAD)), "what came stays as it came"
+    assert await door.raw_of(kept.quarantine_id) == raw(an_event(data=BAD)), "what came stays as it came"
 
 
 async def test_what_its_sender_has_corrected_meanwhile_is_a_repeat_and_is_not_sent_again() -> None:
@@ -118,7 +121,7 @@ async def test_a_key_of_another_store_or_none_for_the_chain_finds_nothing() -> N
     door = Door()
     own, chain = await quarantined(door, store_id="7"), await quarantined(door, an_event(id="e2", data=BAD))
     bound = a_key("quarantine:write", store_id="7")
-    assert await door.mender.inspect(own.quarantine_id, bound) == own
+    assert (await door.mender.inspect(own.quarantine_id, bound)).raw == raw(an_event(data=BAD))
     for found, caller in ((own, a_key("quarantine:write", store_id="8")), (chain, bound)):
         with pytest.raises(NotFound):
             await door.mender.resubmit(found.quarantine_id, caller)
@@ -138,6 +141,55 @@ async def test_a_clock_is_judged_by_when_the_event_first_came() -> None:
     event = decode(message.headers, message.value)
     assert event.occurred_at == NOON, "without a time it happened when it first came"
     assert event.received_at == NOON + timedelta(days=4)
+
+
+async def test_what_is_kept_is_sealed_for_whom_it_names_and_unreadable_once_that_key_is_gone() -> None:
+    door = Door()
+    kept, nobody = await quarantined(door), await quarantined(door, b"no event of anybody")
+    await door.mender.patch(kept.quarantine_id, RIGHT, OFFICE, dry_run=False)
+    kept = door.quarantine.kept[kept.quarantine_id]
+    assert kept.sealed_under == kept.mended_sealed_under == behind_the_door(CARD)
+    assert nobody.sealed_under == "day:2026-03-01"
+    for sealed in (kept.raw, kept.mended or b"", nobody.raw):
+        assert not any(word in sealed for word in (b"loyalty", b"milk", b"anybody"))
+    await door.sealing.forget([behind_the_door(CARD)])
+    for attempt in (door.mender.inspect, door.mender.resubmit):
+        with pytest.raises(PersonKeyGone):
+            await attempt(kept.quarantine_id, OFFICE)
+    assert (await door.mender.inspect(nobody.quarantine_id, OFFICE)).raw == b"no event of anybody"
+    for dry_run in (True, False):
+        told = await door.mender.resubmit_class(Wanted(), OFFICE, limit=10, dry_run=dry_run)
+        slugs = {one.quarantine_id: one.result.slug for one in told}
+        assert slugs == {kept.quarantine_id: "person-key-gone", nobody.quarantine_id: "invalid-json"}
+
+
+async def test_many_bad_events_cost_their_persons_keys_two_looks_together() -> None:
+    door = Door()
+    looks: list[int] = []
+    find = door.person_keys.find
+    door.person_keys.find = lambda persons: looks.append(len(persons)) or find(persons)  # type: ignore[method-assign, func-returns-value]  # counts, then looks
+    customers = [{"customer": {"kind": "loyalty_card", "value": str(number)}} for number in range(50)]
+    events = [raw(an_event(id=f"e{number}", data={**BAD, **who})) for number, who in enumerate(customers)]
+    results = await door.front.accept_events(events, a_key())
+    assert {result.status for result in results} == {"quarantined"}
+    assert looks == [50, 50]
+
+
+async def test_a_card_number_gets_in_neither_with_an_event_nor_with_a_patch() -> None:
+    door = Door()
+    card_number = {"op": "add", "path": "/data/note", "value": "4111 1111 1111 1111"}
+    kept = await quarantined(door)
+    judged = await door.mender.patch(kept.quarantine_id, [*RIGHT, card_number], OFFICE, dry_run=False)
+    assert (judged.status, judged.slug) == ("refused", "card-number")
+    await door.front.accept_events([raw(an_event(id="e2", data={**BAD, "note": "4111111111111111"}))], a_key())
+    assert [(one.event_id, one.mended) for one in door.quarantine.kept.values()] == [("e1", None)]
+
+
+async def test_while_the_keys_are_away_what_cannot_be_sealed_is_not_kept() -> None:
+    door = Door(person_keys=InMemoryPersonKeys(away=True))
+    good, bad = await door.front.accept_events([raw(an_event(id="e0")), raw(an_event(data=BAD))], a_key())
+    assert (good.status, bad.status, bad.slug) == ("accepted", "refused", "quarantine-unavailable")
+    assert not door.quarantine.kept
 
 
 async def test_what_is_settled_is_not_mended_discarded_or_sent() -> None:

@@ -10,6 +10,7 @@ from httpx import ASGITransport, AsyncClient, Response
 from libs.common.card_numbers import CardNumberGuard
 from libs.common.clock import SystemClock
 from libs.common.http.credentials import Credentials, new_key, write_credentials
+from libs.common.http.rate_limits import Rates
 from libs.common.http.service_app import create_service_app
 from libs.common.observability.health import Health
 from libs.common.streaming.errors import SendUnknown
@@ -27,8 +28,13 @@ BROKEN = transaction(sale("1.005"), sequence="2")
 
 
 @pytest.fixture
-def door() -> Door:
-    return Door()
+def rates() -> Rates:
+    return Rates(key_per_second=0, store_per_second=0, burst_seconds=1)
+
+
+@pytest.fixture
+def door(rates: Rates) -> Door:
+    return Door(rates=rates)
 
 
 @pytest.fixture
@@ -101,7 +107,7 @@ async def test_a_broken_transaction_is_in_quarantine_byte_for_byte_and_its_neigh
         "invalid-amount",
         "/Transaction/RetailTransaction/LineItem/Sale/ExtendedAmount",
     )
-    assert door.quarantine.kept[told["quarantine_id"]].raw == BROKEN.encode()
+    assert await door.raw_of(told["quarantine_id"]) == BROKEN.encode()
 
 
 async def test_a_card_number_is_refused_alone_and_kept_nowhere(client: AsyncClient, door: Door) -> None:
@@ -164,3 +170,13 @@ async def test_without_the_scope_nothing_is_read(client: AsyncClient, keys: dict
     answer = await send(client, poslog(transaction()), x_api_key=keys["office"])
     assert (answer.status_code, answer.json()["title"]) == (403, "missing-scope")
     assert intake.taken_bytes == 0
+
+
+@pytest.mark.parametrize("rates", [Rates(key_per_second=1, store_per_second=0, burst_seconds=2)])
+async def test_a_key_over_its_rate_is_sent_away_with_all_it_brought(client: AsyncClient, door: Door) -> None:
+    many = poslog(*[transaction(sequence=str(number)) for number in range(1, 6)])
+    assert (await send(client, many)).status_code == 202
+    answer = await send(client, poslog(BROKEN))
+    assert (answer.status_code, answer.json()["title"]) == (429, "rate-limited")
+    assert "retry-after" in answer.headers
+    assert not door.quarantine.kept

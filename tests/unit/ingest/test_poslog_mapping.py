@@ -184,6 +184,14 @@ def test_goods_brought_back_carry_what_was_given_back_whatever_the_signs() -> No
         assert body.total_cents == 200
 
 
+def test_how_a_refund_was_paid_is_told_with_the_sale_beside_it_or_else_with_the_return() -> None:
+    paid = '<LineItem><Tender TenderType="Cash" TypeCode="Refund"><Amount>2.00</Amount></Tender></LineItem>'
+    alone = events(only(poslog(transaction(sale("2.00", kind="Return") + paid))))
+    beside = events(only(poslog(transaction(sale("5.00") + sale("2.00", kind="Return") + paid))))
+    assert [event["data"].get("tenders") for event in alone] == [[{"kind": "cash", "amount_cents": -200}]]
+    assert [event["data"].get("tenders") for event in beside] == [[{"kind": "cash", "amount_cents": -200}], None]
+
+
 def test_a_transaction_in_which_no_line_stands_is_skipped_and_says_so() -> None:
     mapped = only(poslog(transaction(sale("1", attributes='VoidFlag="true"'))))
     assert (mapped.skipped, mapped.voided_lines, mapped.fault) == ("empty-transaction", 1, None)

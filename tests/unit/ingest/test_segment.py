@@ -259,10 +259,11 @@ def test_a_consent_call_is_one_event_for_each_purpose_at_the_time_it_was_given()
 def test_what_no_event_fits_is_refused_by_a_name_that_says_what_was_called(
     call: Mapping[str, Any], event_type: str
 ) -> None:
-    verdict = refused(**call, writeKey="tk_1_secret", context={"ip": "10.0.0.1"})
+    verdict = refused(**call, writeKey="tk_1_secret", context={"ip": "10.0.0.1"}, sentAt="2026-03-01T12:00:00Z")
     assert (verdict.slug, verdict.name.type, verdict.name.id) == ("unknown-type", event_type, "m1")
     assert b"secret" not in verdict.raw
     assert b"10.0.0.1" not in verdict.raw
+    assert b"2026-03-01" not in verdict.raw, "the next attempt would be another event"
 
 
 def test_a_call_that_names_nobody_is_refused() -> None:
@@ -303,6 +304,14 @@ def test_whatever_a_call_holds_it_is_admitted_or_refused_and_never_breaks(
     call: Mapping[str, Any], kind: str, name: str
 ) -> None:
     assert verdicts(**{"event": name, **call, "type": kind})
+
+
+@pytest.mark.parametrize("of_the_batch", [True, False])
+def test_key_and_clock_of_a_batch_may_stand_in_its_calls(*, of_the_batch: bool) -> None:
+    told = {"writeKey": "tk_1_a", "sentAt": NOON.isoformat()}
+    call, batch = ({}, told) if of_the_batch else (told, {})
+    asked = segment.read_request(json.dumps({"batch": [call], **batch}).encode(), None)
+    assert (asked.write_key, asked.sent_at) == ("tk_1_a", NOON)
 
 
 @pytest.mark.parametrize("sent", [b"", b"[]", b"{", b'{"batch": {}}', b'{"batch": [1]}', b"\xff", b'{"a":' * 3000])

@@ -21,7 +21,7 @@ from libs.common.streaming.errors import SendUnknown
 from services.ingest.api.body import Limits
 from services.ingest.api.segment import GREATEST_BODY_BYTES, segment_router
 from services.ingest.domain.intake import Intake
-from tests.unit.ingest.examples import NOON, SALE, Door, an_event
+from tests.unit.ingest.examples import NOON, SALE, VISITOR, Door, an_event
 
 SHOP = "https://shop.example"
 LIMITS = Limits(greatest_body_bytes=4_000_000, greatest_batch=5, body_deadline_seconds=0.05)
@@ -189,8 +189,9 @@ async def test_a_key_that_anybody_can_read_says_only_what_a_visitor_may_say(door
         "usual.identity.linked.v1": "accepted",
         "usual.consent.changed.v1": "accepted",
     }
-    raws = [json.dumps(an_event(event_type, id=event_type)).encode() for event_type in types]
-    results = await door.front.accept_events(raws, web)
+    a_visitors = {"usual.consent.changed.v1": {"customer": VISITOR}}
+    events = [an_event(event_type, id=event_type, data=a_visitors.get(event_type)) for event_type in types]
+    results = await door.front.accept_events([json.dumps(event).encode() for event in events], web)
     assert {str(result.id): result.status for result in results} == types
     assert {result.slug for result in results if result.status == "refused"} == {"missing-scope"}
 

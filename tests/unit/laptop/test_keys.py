@@ -10,6 +10,8 @@ from libs.common.clock import SystemClock
 from libs.common.errors import InvalidInput, NotFound, Unauthenticated, UsualError
 from libs.common.http.credentials import Credentials
 from libs.laptop import cli
+from libs.laptop.launch import Keys
+from libs.laptop.state_folder import StateFolder
 
 
 @pytest.fixture
@@ -71,6 +73,19 @@ def test_a_third_live_key_is_refused_with_the_names_of_the_two(file: Path) -> No
     assert isinstance(done.exception, UsualError)
     assert done.exception.slug == "too-many-keys"
     assert "tk_" not in done.output
+
+
+def test_without_a_file_they_are_the_keys_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert isinstance(CliRunner().invoke(cli.app, ["keys", "list"]).exception, InvalidInput)
+    folder = StateFolder()
+    folder.path.mkdir(parents=True)
+    own = Keys(folder.path)
+    own.make()
+    made = CliRunner().invoke(cli.app, ["keys", "create", "--holder", "till 7", "--scope", "events:write"])
+    doors = Credentials(own.credentials, SystemClock())
+    assert doors.authenticate(made.stdout.strip()).holder == "till 7"
+    assert doors.authenticate(own.key("till")).key_id == "till"
 
 
 def test_what_is_not_there_is_no_list_and_cannot_be_revoked(file: Path) -> None:

@@ -36,18 +36,22 @@ def sale_of(receipt: Mapping[str, Any], basket: Basket) -> dict[str, Any]:
         **receipt,
         "lines": _lines(sold),
         "total_cents": sum(cents for _, cents in sold),
-        "tenders": [{"kind": kind, "amount_cents": cents} for kind, cents in basket.tenders],
+        "tenders": _tenders(basket),
     }
 
 
 def return_of(receipt: Mapping[str, Any], basket: Basket) -> dict[str, Any]:
-    """The body of a return: what was brought back, and the receipt that it came from where all lines name the same."""
+    """The body of a return: what was brought back, and the receipt that it came from where all lines name the same.
+
+    `tenders`, which the contract tolerates, are there when nothing was sold beside it: else the sale has them.
+    """
     back = [(line, cents) for line, cents in zip(basket.lines, basket.paid_cents, strict=True) if line.returned]
     originals = {line.original_receipt_id for line, _ in back}
     original = originals.pop() if len(originals) == 1 else None
     return {
         **receipt,
         **({"original_receipt_id": original} if original else {}),
+        **({"tenders": _tenders(basket)} if len(back) == len(basket.lines) and basket.tenders else {}),
         "lines": _lines(back),
         "total_cents": sum(cents for _, cents in back),
     }
@@ -71,6 +75,10 @@ def event_of(header: Header, kind: str, body: Mapping[str, Any]) -> bytes:
             "data": body,
         }
     )
+
+
+def _tenders(basket: Basket) -> list[dict[str, Any]]:
+    return [{"kind": kind, "amount_cents": cents} for kind, cents in basket.tenders]
 
 
 def _lines(lines: Sequence[tuple[Line, int]]) -> list[dict[str, Any]]:

@@ -19,8 +19,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 
-from libs.common.card_numbers import CardNumberGuard
-from libs.common.errors import InvalidInput, InvalidMessage, UsualError
+from libs.common.card_numbers import CardNumberFound, CardNumberGuard
+from libs.common.errors import InvalidInput, UsualError
 from services.ingest.domain.poslog.events import event_of, receipt_of, return_of, sale_of, void_of
 from services.ingest.domain.poslog.header import Header, Reference, header_of, linked_receipt, loyalty_account
 from services.ingest.domain.poslog.reading import RawTransaction, XmlLimits, read_transactions
@@ -72,7 +72,7 @@ class Poslog:
 
 
 def read_poslog(body: bytes, limits: XmlLimits, assumed: Assumed, guard: CardNumberGuard) -> Poslog:
-    """All transactions of a body. Raises XmlForbidden, InvalidXml, InvalidInput and TooLarge for the body as a whole.
+    """All transactions of a body. Raises XmlForbidden, InvalidXml, InvalidInput, TooLarge and CardNumberFound for the body as a whole.
 
     A broken transaction has a `fault` and costs its neighbours nothing. One with a card number loses its bytes too.
     """
@@ -92,9 +92,11 @@ def read_poslog(body: bytes, limits: XmlLimits, assumed: Assumed, guard: CardNum
             _list(poslog, raw.node.unread("Transaction"))
 
     around = read_transactions(body, limits, take)
+    if any(map(guard.is_in_text, around.texts)):
+        raise CardNumberFound
     if not poslog.transactions:
         raise InvalidInput("no Transaction stands in it", slug="not-a-poslog")
-    _list(poslog, around.elements())
+    _list(poslog, around.paths.elements())
     return poslog
 
 
@@ -102,7 +104,7 @@ def _refuse_card_numbers(raw: RawTransaction, mapped: Mapped, guard: CardNumberG
     found = raw.fault is not None and guard.is_in(raw.raw)
     if found or any(guard.is_in_text(text.strip(), _GOODS.get(name, name)) for name, text in raw.node.texts()):
         mapped.raw = b""
-        raise InvalidMessage("a payment card's number stands in it; it was not kept", slug="card-number")
+        raise CardNumberFound
 
 
 def _kind_of(raw: RawTransaction) -> Mapped:

@@ -8,7 +8,7 @@ transaction's bytes lie, so that a broken one can be kept as it came.
 import re
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from xml.parsers import expat
 
 from libs.common.errors import InvalidInput, InvalidMessage, TooLarge, UsualError
@@ -53,8 +53,16 @@ class RawTransaction:
     fault: UsualError | None = None
 
 
-def read_transactions(body: bytes, limits: XmlLimits, take: Callable[[RawTransaction], None]) -> Counter[str]:
-    """Hand each transaction to `take`, in order; returns the paths of the elements around them, with counts.
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What stands around the transactions: the paths of elements, with counts, and all names, attributes, texts and remarks."""
+
+    paths: Counter[str] = field(default_factory=Counter)
+    texts: list[str] = field(default_factory=list)
+
+
+def read_transactions(body: bytes, limits: XmlLimits, take: Callable[[RawTransaction], None]) -> Around:
+    """Hand each transaction to `take`, in order; returns what stands around them.
 
     Raises XmlForbidden, InvalidXml and TooLarge for the body as a whole.
     """
@@ -84,7 +92,7 @@ def _as_utf8(body: bytes) -> bytes:
 class _Reader:
     def __init__(self, body: bytes, limits: XmlLimits, take: Callable[[RawTransaction], None]) -> None:
         self.body = body
-        self.around: Counter[str] = Counter()
+        self.around = Around()
         self._limits = limits
         self._take = take
         self._count = self._elements = 0
@@ -119,6 +127,7 @@ class _Reader:
             self._begin(uri, attributes)
         else:
             self._path.append(local)
+            self.around.texts.extend((local, *attributes, *attributes.values()))
             if len(self._path) > 1:
                 self._note("/".join(self._path[:3]))
 
@@ -141,11 +150,15 @@ class _Reader:
             self._open.append(node)
 
     def _on_text(self, text: str) -> None:
-        if self._depth and self._fault is None:
+        if not self._depth:
+            self.around.texts.append(text)
+        elif self._fault is None:
             self._open[-1].text += text
 
     def _on_remark(self, text: str) -> None:
-        if self._depth and self._fault is None:
+        if not self._depth:
+            self.around.texts.append(text)
+        elif self._fault is None:
             self._open[-1].remarks.append(text)
 
     def _on_end(self, _name: str) -> None:
@@ -178,8 +191,9 @@ class _Reader:
         self._open = [Node(_TRANSACTION)]
 
     def _note(self, path: str) -> None:
-        if path in self.around or len(self.around) < self._limits.greatest_transactions:
-            self.around[path] += 1
+        paths = self.around.paths
+        if path in paths or len(paths) < self._limits.greatest_transactions:
+            paths[path] += 1
 
     def _attributes(self, attributes: dict[str, str]) -> dict[str, str]:
         named = ((name.rpartition(" "), text) for name, text in attributes.items())

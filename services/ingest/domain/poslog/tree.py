@@ -88,9 +88,9 @@ class Node:
                 yield below
 
     def texts(self) -> Iterator[tuple[str, str]]:
-        """Every text, attribute and remark here and below, each with the name of its element or attribute."""
+        """Every text, attribute, name and remark here and below, each with the name of the element or attribute that it is of."""
         yield from self.attributes.items()
-        yield from (("", remark) for remark in self.remarks)
+        yield from (("", told) for told in (self.name, *self.attributes, *self.remarks))
         yield self.name, self.text
         for child in self.children:
             yield from child.texts()

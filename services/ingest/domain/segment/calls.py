@@ -43,7 +43,8 @@ def read_request(body: bytes, kind: str | None) -> Request:
         if not isinstance(found, list) or not all(isinstance(call, dict) for call in found):
             raise InvalidInput("`batch` is a list of calls", slug="invalid-json")
         calls = found
-    return Request(calls, text(content.get("writeKey")), _moment(content.get("sentAt")))
+    told = {**(calls[0] if calls else {}), **content}  # some senders say it in each call of a batch
+    return Request(calls, text(told.get("writeKey")), _moment(told.get("sentAt")))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,112 @@
+"""The quarantine on PostgreSQL answers like the one in memory that the unit tests trust."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from random import Random
+from uuid import UUID
+
+import pytest
+
+from libs.common.persistence import Timeouts, Transactions, make_engine, run_migrations
+from services.ingest.ports import Decision, QuarantinedEvent, Wanted
+from services.ingest.store import PostgresQuarantine
+from tests.support.postgres import Database
+from tests.unit.ingest.examples import NOON
+from tests.unit.ingest.in_memory_quarantine import InMemoryQuarantine
+
+ALL = Wanted()
+
+
+@pytest.fixture
+async def stored(database: Database) -> AsyncIterator[PostgresQuarantine]:
+    url = database.url("ingest")
+    engine = make_engine(url, schema="ingest", application_name="test", timeouts=Timeouts.migrate())
+    await run_migrations(engine, "services.ingest.migrations", "ingest")
+    yield PostgresQuarantine(Transactions(engine, "ingest"))
+    await engine.dispose()
+
+
+def an_event(random: Random, number: int) -> QuarantinedEvent:
+    """One of few of each kind, so that every filter finds some."""
+    return QuarantinedEvent(
+        quarantine_id=str(UUID(int=random.randrange(20))),
+        source=random.choice(["till-1", "till-2", None]),
+        event_id=f"e{number}",
+        type=random.choice(["usual.pos.sale.v1", "made.up.v1", None]),
+        slug=random.choice(["contract-violation", "unknown-type"]),
+        rule="missing",
+        detail="a \x00 in it",
+        pointer="/data",
+        schema_id=None,
+        raw=b"\x00\xff",
+        door="events",
+        sent_by="k1",
+        store_id=random.choice(["*", "7"]),
+        rights=("events:write", "play"),
+        country="US",
+        at=NOON + timedelta(minutes=number),
+        sealed_under="day:2026-03-01",
+    )
+
+
+WANTED = (
+    ALL,
+    Wanted(slug="unknown-type"),
+    Wanted(type="made.up.v1", state="waiting"),
+    Wanted(source="till-1", store_id="7"),
+    Wanted(state="discarded"),
+    Wanted(since=NOON + timedelta(minutes=20)),
+)
+
+
+async def test_whatever_is_kept_mended_decided_and_forgotten_both_answer_the_same(stored: PostgresQuarantine) -> None:
+    random, in_memory = Random(5), InMemoryQuarantine()
+    for number in range(30):
+        event = an_event(random, number)
+        decision = Decision(
+            quarantine_id=event.quarantine_id,
+            state=random.choice(["waiting", "resubmitted", "discarded"]),
+            by="k2",
+            at=NOON,
+            outcome="accepted",
+        )
+        told = []
+        for store in (stored, in_memory):
+            await store.keep([event])
+            mended = await store.mend(event.quarantine_id, b"\x01", sealed_under="day") if number % 3 == 0 else None
+            told.append((mended, await store.decide(decision) if number % 2 else None))
+        assert told[0] == told[1]
+    await the_same(stored, in_memory)
+    for store in (stored, in_memory):
+        assert await store.forget(before=NOON + timedelta(minutes=9), limit=3) == 3
+    await the_same(stored, in_memory)
+
+
+async def the_same(stored: PostgresQuarantine, in_memory: InMemoryQuarantine) -> None:
+    """The whole content, and the answer to everything that can be asked."""
+    for quarantine_id in in_memory.kept:
+        known = await in_memory.find(quarantine_id)
+        assert known is not None
+        found = await stored.find(quarantine_id)
+        assert found is not None
+        assert (found.detail, found.raw) == ("a � in it", known.raw)
+        assert {name: getattr(found, name) for name in COMPARED} == {name: getattr(known, name) for name in COMPARED}
+    for wanted in WANTED:
+        whole = await pages(stored, wanted)
+        assert whole == await pages(in_memory, wanted)
+        assert await stored.waiting_ids(wanted, limit=5) == await in_memory.waiting_ids(wanted, limit=5)
+        key = str
+        assert sorted(await stored.classes(wanted), key=key) == sorted(await in_memory.classes(wanted), key=key)
+
+
+COMPARED = [name for name in QuarantinedEvent.__slots__ if name != "detail"]
+
+
+async def pages(store: PostgresQuarantine | InMemoryQuarantine, wanted: Wanted) -> list[str]:
+    """The ids of the whole list, page by page."""
+    ids: list[str] = []
+    before = None
+    while found := await store.list_newest(wanted, before=before, limit=4):
+        ids += [event.quarantine_id for event in found]
+        before = (found[-1].at, found[-1].quarantine_id)
+    return ids
