@@ -3,6 +3,7 @@
 Owns: facets (one per identifier), the identity graph, consents in force, customer views, the population models.
 Serves: `GET /v1/customers/{id}`, `GET /v1/customers?identifier=`, `GET /v1/customers/{id}/next-basket`.
 Consumes: `ingest.pos.v1`, `ingest.web.v1`, `ingest.feedback.v1`, `ingest.consent.v1`, `ingest.catalog.v1`,
-`offers.vouchers.v1` (worker, group `profile`); `ingest.play.v1` (learner, group `profile-learner`).
+`offers.vouchers.v1` (worker, group `profile`); `ingest.pos.v1`, `ingest.web.v1`, `ingest.play.v1` (learner, group
+`profile-learner`).
 Publishes: `profile.snapshots.v1`, `profile.identity.v1` (worker), `profile.models.v1` (learner).
 """

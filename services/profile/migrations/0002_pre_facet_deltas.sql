@@ -35,8 +35,12 @@ DROP TABLE receipts;
 ALTER TABLE receipts_by_key RENAME TO receipts;
 CREATE INDEX receipts_written_on ON receipts USING brin (written_on);
 
--- The learner fills its own queue now; what is in line stays there. A basket that was voided meanwhile is not learned.
+-- The learner fills its own queue now: what is in line stays there, and it reads on where the worker has put baskets in
+-- line. A basket that was voided meanwhile is not learned.
 ALTER TABLE learning_queue ADD COLUMN receipt_key uuid;
+INSERT INTO offsets (consumer_group, incarnation, topic, partition, next_offset, owner)
+SELECT 'profile-learner', incarnation, topic, partition, next_offset, owner FROM offsets
+WHERE consumer_group = 'profile' AND topic IN ('ingest.pos.v1', 'ingest.web.v1');
 
 -- What changed in the catalogue since a reader last looked: `changed_by` is below its snapshot's xmin for all it has seen.
 ALTER TABLE items ADD COLUMN changed_by xid8 NOT NULL DEFAULT pg_current_xact_id();
