@@ -68,7 +68,7 @@ class History:
             rows=population.rows(state.items),
             category_codes=population.categories.codes(state.categories),
             type_codes=population.types.codes(state.types),
-            trip_gap_days=_weighted_mean(np.diff(days), fading[1:], USUAL_TRIP_GAP_DAYS),
+            trip_gap_days=trip_gap_days(days),
             usual_size=_weighted_mean(state.visit_sizes, fading, 1.0),
         )
 
@@ -79,6 +79,12 @@ class History:
     def trips_between(self) -> Floats:
         """Trips from one purchase of each item to the next; as if six trips had gone by while few are known."""
         return (self.last_visit - self.first_visit + 6.0) / (self.counts + 0.5)
+
+
+def trip_gap_days(visit_days: Floats) -> float:
+    """The faded mean of the days between trips, the newest gap weighing most; a usual one while there is none."""
+    newest_first = np.arange(len(visit_days) - 1)[::-1]
+    return _weighted_mean(np.diff(visit_days), np.power(TRIP_MEMORY, newest_first), USUAL_TRIP_GAP_DAYS)
 
 
 def weekday_of(local_days: Floats) -> Integers:

@@ -14,6 +14,7 @@ FORMAT_VERSION = 1
 DAY_SECONDS = 86_400
 ITEMS_KEPT = 400
 FADING_DAYS = 120.0
+_UNLABELLED = ("", "")
 
 MomentKind: TypeAlias = Literal["arrival", "till"]
 
@@ -159,13 +160,35 @@ _ARRAYS = (
 def state_of(visits: Sequence[PastVisit], labels: Mapping[str, tuple[str, str]]) -> CustomerRankingState:
     """The state of these trips, given in ascending time; an item without a label gets two empty ones."""
     items = sorted({item for visit in visits for item in visit.items})
-    stores = sorted({visit.store_id for visit in visits})
     item_number = {item: number for number, item in enumerate(items)}
+    trips = Trips(
+        at_seconds=[visit.at_seconds for visit in visits],
+        utc_offset_minutes=[visit.utc_offset_minutes for visit in visits],
+        store_ids=[visit.store_id for visit in visits],
+        sizes=[len(visit.items) for visit in visits],
+        items=np.array([item_number[item] for visit in visits for item in visit.items], np.int64),
+    )
+    return state_of_trips(trips, items, labels)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trips:
+    """Trips in ascending time, as columns; `items` are the items of all of them one after the other, by number."""
+
+    at_seconds: Sequence[int]
+    utc_offset_minutes: Sequence[int]
+    store_ids: Sequence[str]
+    sizes: Sequence[int]
+    items: Integers
+
+
+def state_of_trips(trips: Trips, items: Sequence[str], labels: Mapping[str, tuple[str, str]]) -> CustomerRankingState:
+    """The same, of trips that name their items by their number in `items`, which ascend and are each on some trip."""
+    stores = sorted(set(trips.store_ids))
     store_number = {store: number for number, store in enumerate(stores)}
-    sizes = np.array([len(visit.items) for visit in visits], np.int64)
-    line_items = np.array([item_number[item] for visit in visits for item in visit.items], np.int64)
-    line_visits = np.repeat(np.arange(len(visits)), sizes).astype(np.int64)
-    at_seconds = np.array([visit.at_seconds for visit in visits], np.int64)
+    sizes = np.array(trips.sizes, np.int64)
+    line_items, line_visits = trips.items, np.repeat(np.arange(len(sizes)), sizes).astype(np.int64)
+    at_seconds = np.array(trips.at_seconds, np.int64)
     if len(items) > ITEMS_KEPT:
         kept = _strongest(len(items), line_items, at_seconds[line_visits])
         number_of = np.full(len(items), -1, np.int64)
@@ -173,15 +196,15 @@ def state_of(visits: Sequence[PastVisit], labels: Mapping[str, tuple[str, str]])
         items = [items[number] for number in kept.tolist()]
         stays = number_of[line_items] >= 0
         line_items, line_visits = number_of[line_items[stays]], line_visits[stays]
-    pairs = [labels.get(item, ("", "")) for item in items]
+    pairs = [labels.get(item, _UNLABELLED) for item in items]
     return CustomerRankingState(
         items=tuple(items),
-        categories=tuple(category for category, _ in pairs),
-        types=tuple(item_type for _, item_type in pairs),
+        categories=tuple([category for category, _ in pairs]),
+        types=tuple([item_type for _, item_type in pairs]),
         stores=tuple(stores),
         visit_at_seconds=at_seconds,
-        visit_utc_offset_minutes=np.array([visit.utc_offset_minutes for visit in visits], np.int64),
-        visit_stores=np.array([store_number[visit.store_id] for visit in visits], np.int64),
+        visit_utc_offset_minutes=np.array(trips.utc_offset_minutes, np.int64),
+        visit_stores=np.array([store_number[store] for store in trips.store_ids], np.int64),
         visit_sizes=sizes,
         line_visits=line_visits,
         line_items=line_items,

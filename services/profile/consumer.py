@@ -6,13 +6,20 @@ from functools import partial
 
 from libs.common.contracts import Event
 from libs.common.contracts.play import PlayTicked
-from libs.common.contracts.topics import INGEST_CATALOG, INGEST_CONSENT, OFFERS_VOUCHERS, PROFILE_ERASED
+from libs.common.contracts.topics import (
+    INGEST_CATALOG,
+    INGEST_CONSENT,
+    INGEST_PLAY,
+    OFFERS_VOUCHERS,
+    PROFILE_ERASED,
+)
 from libs.common.persistence import Transaction
 from libs.common.streaming import Batch, BatchHandler
 from services.profile.handlers.catalog import take_catalog, unknown_zone
 from services.profile.handlers.erasing import take_answers
 from services.profile.handlers.identity import links_itself, take_consents_and_links
 from services.profile.handlers.intake import take_contacts, take_vouchers
+from services.profile.handlers.learning import queue_baskets
 from services.profile.handlers.memory import NeedsLearning
 from services.profile.handlers.suppressing import unsuppressed
 from services.profile.metrics import ProfileMetrics
@@ -54,9 +61,13 @@ async def _of_persons(store: ProfileStore, batch: Batch) -> Counter[str]:
 
 
 def learner_handler(store_of: StoreOf, learning: NeedsLearning) -> BatchHandler:
-    """What the learner does with ticks: event time has reached the latest of them."""
+    """What the learner does: baskets get in line; with a tick event time has reached the latest of the batch."""
 
     async def handle(tx: Transaction, batch: Batch) -> None:
+        if batch.topic != INGEST_PLAY.name:
+            store = store_of(tx)
+            await queue_baskets(store, await unsuppressed(store, batch.events))
+            return
         ticks = [event.data.reached_at for event in batch.events if isinstance(event.data, PlayTicked)]
         if ticks:
             await learning.reached(tx, store_of(tx), max(ticks))

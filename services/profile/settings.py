@@ -13,7 +13,13 @@ class Settings(ServiceSettings):
 
     fold_interval_seconds: Positive = 0.1
     """How often dirty customers are folded while they are fewer than a batch."""
-    fold_batch_marks: Annotated[int, Field(ge=1)] = 200
+    fold_batch_marks: Annotated[int, Field(ge=1)] = 100
+    fold_share_when_behind: Annotated[float, Field(gt=0, le=1)] = 0.05
+    """The part of the time that folding may take while contacts wait that are older than a few seconds."""
+    fold_processes: Annotated[int, Field(ge=0, le=16)] = 0
+    """Processes that fold beside the worker, where there are cores to spare; with none the worker folds by itself."""
+    receipts_kept_days: Annotated[int, Field(ge=1)] = 400
+    """How long a return or a void finds its receipt."""
     learning_interval_seconds: Positive = 12 * 3_600.0
     """Models are made when event time completes a whole interval."""
     learning_grace_seconds: Positive = 60.0

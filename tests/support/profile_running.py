@@ -16,6 +16,7 @@ from libs.common.persistence import Timeouts, make_engine, mark_seen, run_migrat
 from libs.common.streaming import Batch, BatchHandler, TopicPartition
 from services.profile.bootstrap import Parts, assemble
 from services.profile.bootstrap.parts import SERVICE
+from services.profile.bootstrap.roles import LEARNED_TOPICS
 from services.profile.consumer import learner_handler, worker_handler
 from services.profile.handlers.folding import Folded, fold_dirty
 from services.profile.handlers.memory import NeedsLearning, ReturnModel
@@ -23,6 +24,8 @@ from services.profile.settings import Settings
 from services.profile.store import PostgresProfileStore
 from tests.support.postgres import Database
 from tests.support.secrets import SECRET_FILE
+
+LEARNED_FROM = {topic.name for topic in LEARNED_TOPICS}
 
 
 @dataclass
@@ -39,12 +42,17 @@ class RunningProfile:
         for event in events:
             by_topic[TOPIC_OF_TYPE[event.type].name].append(event)
         handler = worker_handler(PostgresProfileStore, self.parts.metrics)
+        learner = learner_handler(PostgresProfileStore, self.learning)
         for topic, batch in by_topic.items():
-            await self._apply(handler, topic, batch)
+            await self._apply(handler, topic, batch, scope="profile")
+            if topic in LEARNED_FROM:
+                await self._apply(learner, topic, batch, scope="profile-learner")
 
     async def tick(self, event: Event) -> None:
         """Event time has reached the event's."""
-        await self._apply(learner_handler(PostgresProfileStore, self.learning), "ingest.play.v1", [event])
+        await self._apply(
+            learner_handler(PostgresProfileStore, self.learning), "ingest.play.v1", [event], scope="profile"
+        )
 
     async def fold_once(self, limit: int = 200) -> Folded:
         async with self.parts.transactions.begin() as tx:
@@ -60,7 +68,8 @@ class RunningProfile:
             return [dict(row._mapping) for row in found]
 
     async def facets(self) -> list[dict[str, Any]]:
-        """All facets, byte for byte."""
+        """All facets, byte for byte, with everything worked in."""
+        await self.fold_all()
         return await self.rows(
             """SELECT identifier, customer_id, state, receipts_count, lines_count, amount_cents, returns_count,
                       refund_cents, contacts_count, currency FROM facets ORDER BY identifier"""
@@ -82,9 +91,9 @@ class RunningProfile:
         """The same service with a learner process that remembers nothing."""
         return RunningProfile(self.parts, ReturnModel(), a_learning(self.parts))
 
-    async def _apply(self, handler: BatchHandler, topic: str, events: Sequence[Event]) -> None:
+    async def _apply(self, handler: BatchHandler, topic: str, events: Sequence[Event], *, scope: str) -> None:
         async with self.parts.transactions.begin() as tx:
-            new = await mark_seen(tx, [event.event_id for event in events], scope="profile")
+            new = await mark_seen(tx, [event.event_id for event in events], scope=scope)
             fresh = []
             for event in events:
                 if event.event_id in new:

@@ -3,22 +3,31 @@
 import hashlib
 from collections.abc import Iterable
 from datetime import datetime
-from uuid import UUID
 
 from sqlalchemy import text
 
 from libs.common.persistence.transaction import Transaction
 
+# Repeats are rare, so they are what comes back.
 _MARK = text("""
-    INSERT INTO inbox (event_key) SELECT unnest(CAST(:event_keys AS uuid[])) ON CONFLICT DO NOTHING RETURNING event_key
+    WITH given AS (
+        SELECT encode(key, 'hex')::uuid AS event_key FROM unnest(CAST(:event_keys AS bytea[])) AS key
+    ), marked AS (
+        INSERT INTO inbox (event_key) SELECT event_key FROM given ON CONFLICT DO NOTHING RETURNING event_key
+    )
+    SELECT uuid_send(event_key) FROM given WHERE event_key NOT IN (SELECT event_key FROM marked)
 """)
-_FORGET = text("DELETE FROM inbox WHERE event_key = ANY(CAST(:event_keys AS uuid[]))")
+_FORGET = text("""
+    DELETE FROM inbox WHERE event_key IN (
+        SELECT encode(key, 'hex')::uuid FROM unnest(CAST(:event_keys AS bytea[])) AS key
+    )
+""")
 _PRUNE = text("DELETE FROM inbox WHERE seen_at < :before")
 
 
-def _event_key(scope: str, event_id: str) -> UUID:
+def _event_key(scope: str, event_id: str) -> bytes:
     """128 bits of (scope, id): a sixth of the index that the text would need."""
-    return UUID(bytes=hashlib.blake2b(f"{len(scope)}:{scope}{event_id}".encode(), digest_size=16).digest())
+    return hashlib.blake2b(f"{len(scope)}:{scope}{event_id}".encode(), digest_size=16).digest()
 
 
 async def mark_seen(tx: Transaction, event_ids: Iterable[str], *, scope: str = "") -> set[str]:
@@ -31,8 +40,9 @@ async def mark_seen(tx: Transaction, event_ids: Iterable[str], *, scope: str = "
     if not by_key:
         return set()
     # One order for everybody: two transactions that mark the same ids cannot wait for each other.
-    rows = await tx.connection.execute(_MARK, {"event_keys": sorted(by_key)})
-    return {by_key[UUID(str(row.event_key))] for row in rows}
+    for repeat in (await tx.connection.execute(_MARK, {"event_keys": sorted(by_key)})).scalars():
+        del by_key[bytes(repeat)]
+    return set(by_key.values())
 
 
 async def forget(tx: Transaction, event_ids: Iterable[str], *, scope: str = "") -> None:

@@ -1,5 +1,6 @@
 """One batch, one transaction: offset first, then the inbox, the handler's effects and the dead letters. Used by the consumer."""
 
+import math
 from collections import deque
 from collections.abc import Sequence
 
@@ -13,6 +14,9 @@ from libs.common.streaming.ownership import Owned
 from libs.common.streaming.reading import Reading, read
 from libs.common.streaming.runtime import StreamRuntime, Subscription
 
+_JUST_NOW_SECONDS = 0.5
+_STAGES = ("decoding", "offset and repeats", "effects", "commit")
+
 
 class Applier:
     """Gives batches their effect. Raises what the consumer's policy needs: nothing is committed when it raises."""
@@ -24,6 +28,15 @@ class Applier:
         self._read_lately: dict[TopicPartition, deque[tuple[float, int]]] = {}
         self.newest_ms: dict[TopicPartition, int] = {}
         """When the newest applied record was written, by partition."""
+        self._newest_ms = 0
+        self._committed_at = -math.inf
+
+    @property
+    def behind_seconds(self) -> float:
+        """How old the newest record of the last commit was; 0 when the last commit is some time ago."""
+        if self._runtime.clock.monotonic_seconds() - self._committed_at > _JUST_NOW_SECONDS:
+            return 0.0
+        return max(0.0, self._runtime.clock.now().timestamp() - self._newest_ms / 1000)
 
     async def apply(self, partition: TopicPartition, owned: Owned, records: Sequence[Record]) -> None:
         """Apply `records` from `owned.next_offset` on and move `owned` with the commit.
@@ -44,17 +57,23 @@ class Applier:
                 await self.apply(partition, owned, [record])
 
     async def _commit(self, partition: TopicPartition, owned: Owned, records: Sequence[Record]) -> None:
+        labels = (self._subscription.group, partition.topic)
+        clock, metrics = self._runtime.clock, self._runtime.metrics
+        stages = [clock.monotonic_seconds()]
         reading = read(records, self._runtime.decode, compacted=self._subscription.is_compacted(partition.topic))
-        began = self._runtime.clock.monotonic_seconds()
+        stages.append(clock.monotonic_seconds())
         async with self._runtime.transactions.begin() as tx:
             await self._advance(tx, owned, records)
             fresh = await self._unseen(tx, reading.events)
+            stages.append(clock.monotonic_seconds())
             letters = [*reading.letters, *await self._handle(tx, partition, owned, reading, fresh)]
             await self._keep(tx, partition, owned, letters, records=len(records))
+            stages.append(clock.monotonic_seconds())
         self._committed(partition, owned, records, letters)
-        labels = (self._subscription.group, partition.topic)
-        metrics = self._runtime.metrics
-        metrics.batch_seconds.labels(*labels).observe(self._runtime.clock.monotonic_seconds() - began)
+        stages.append(clock.monotonic_seconds())
+        for stage, began, ended in zip(_STAGES, stages, stages[1:], strict=False):
+            metrics.stage_seconds.labels(*labels, stage).inc(max(0.0, ended - began))
+        metrics.batch_seconds.labels(*labels).observe(stages[-1] - stages[1])
         metrics.deduplicated.labels(*labels).inc(len(reading.events) - len(fresh))
         metrics.skipped.labels(*labels).inc(reading.unknown)
 
@@ -144,7 +163,8 @@ class Applier:
     ) -> None:
         """Move on in memory, and count: all of it only now."""
         owned.next_offset = records[-1].offset + 1
-        self.newest_ms[partition] = records[-1].timestamp_ms
+        self.newest_ms[partition] = self._newest_ms = records[-1].timestamp_ms
+        self._committed_at = self._runtime.clock.monotonic_seconds()
         clock, metrics = self._runtime.clock, self._runtime.metrics
         self._read_lately.setdefault(partition, deque()).append((clock.monotonic_seconds(), len(records)))
         self._records_lately(partition)

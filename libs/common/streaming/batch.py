@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from libs.common.contracts import Event
 from libs.common.persistence.dead_letters import DeadLetter
 from libs.common.persistence.transaction import Transaction
@@ -16,8 +18,7 @@ class TopicPartition:
     partition: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class Record(Struct, frozen=True, kw_only=True):
     """One record as it lies in the log. `value` None is a tombstone."""
 
     offset: int

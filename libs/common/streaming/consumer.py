@@ -91,6 +91,11 @@ class Consumer:
         """Partitions owned now, with the next offset of each."""
         return {partition: held.next_offset for partition, held in self._ownership.owned.items()}
 
+    @property
+    def behind_seconds(self) -> float:
+        """How old the newest record is that was applied just now; 0 when nothing was: work that can wait asks for this."""
+        return self._applier.behind_seconds
+
     async def _consume(self) -> None:
         failures = 0
         while not self._stopping.is_set():
@@ -121,15 +126,31 @@ class Consumer:
             if pending:
                 # Asked after the fetch: what was fetched can only come from this log or an older one, never a newer.
                 await self._follow_log()
-            for partition, owned in tuple(pending.items()):
-                if self._ownership.still(partition, owned) and not self._stopping.is_set():
-                    await self._apply(partition, owned, polled[partition])
-                    del pending[partition]
+            await self._apply_all(pending, polled)
         finally:
             # The log's position is past these records and nobody applied them: read them again, never skip them.
             self._ownership.lose(
                 partition for partition, owned in pending.items() if self._ownership.still(partition, owned)
             )
+
+    async def _apply_all(
+        self, pending: dict[TopicPartition, Owned], polled: Mapping[TopicPartition, Sequence[Record]]
+    ) -> None:
+        """Apply what is pending, a few partitions at a time; what was dealt with leaves `pending`."""
+        places = asyncio.Semaphore(self._subscription.side_by_side)
+
+        async def one(partition: TopicPartition, owned: Owned) -> None:
+            async with places:
+                if self._ownership.still(partition, owned) and not self._stopping.is_set():
+                    await self._apply(partition, owned, polled[partition])
+                    del pending[partition]
+
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for partition, owned in tuple(pending.items()):
+                    tasks.create_task(one(partition, owned))
+        except BaseExceptionGroup as failures:
+            raise failures.exceptions[0] from failures
 
     async def _poll(self) -> Mapping[TopicPartition, Sequence[Record]]:
         """Poll, but end at once when asked to stop: a rebalance may hold a poll for long."""

@@ -128,6 +128,7 @@ class KafkaSource:
             max_poll_interval_ms=int(settings.max_poll_interval_seconds * 1000),
             request_timeout_ms=int(max(settings.call_deadline_seconds, settings.session_timeout_seconds) * 1000),
             fetch_max_wait_ms=settings.fetch_max_wait_ms,
+            max_partition_fetch_bytes=settings.fetch_partition_bytes,
             metadata_max_age_ms=60_000,
         )
 

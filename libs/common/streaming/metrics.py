@@ -24,6 +24,9 @@ class StreamMetrics:
             buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5),
             registry=registry,
         )
+        self.stage_seconds = counter(
+            "stage_seconds_total", "Where the time of batches goes, waiting included.", ["group", "topic", "stage"]
+        )
         self.progress_timestamp = gauge(
             "offset_progress_timestamp_seconds", "When the offset last moved (Unix time).", _PARTITION
         )

@@ -20,6 +20,11 @@ class Subscription:
     topics: tuple[Topic, ...]
     deduplicate: bool = False
     """Drop events whose id already had its effect: for topics whose producers may repeat (everything from ingest)."""
+    side_by_side: int = 1
+    """How many partitions' batches may be under way at the same time: one is decoded while others wait for the database.
+
+    For handlers that hold no memory of their own between batches; each takes a connection of the pool.
+    """
     limit: DeadLetterLimit = field(default_factory=DeadLetterLimit)
 
     def is_compacted(self, topic: str) -> bool:

@@ -22,6 +22,9 @@ class StreamSettings(BaseModel):
     heartbeat_seconds: Positive = 3.0
     rebalance_timeout_seconds: Positive = 60.0
     batch_max_records: Annotated[int, Field(ge=1)] = 500
+    """Of all partitions together in one poll; each of them makes a batch of its own."""
+    fetch_partition_bytes: Annotated[int, Field(ge=1)] = 1_048_576
+    """The most that is fetched of a partition at once, and so the greatest batch in bytes."""
     poll_seconds: Positive = 0.2
     poll_deadline_seconds: Positive = 30.0
     """A poll may wait for a rebalance; past this it is given up, and every partition is claimed again."""

@@ -1,7 +1,11 @@
 """The parts of the two working roles, joined to a Worker: consumers and rounds stop first, relays last."""
 
+from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
+from libs.common.contracts import decode_with
+from libs.common.contracts.pos import Sale
 from libs.common.contracts.topics import (
     INGEST_CATALOG,
     INGEST_CONSENT,
@@ -14,14 +18,17 @@ from libs.common.contracts.topics import (
 )
 from libs.common.persistence import Housekeeping, OutboxRelay, VersionRelay
 from libs.common.persistence.relay import RelayLoop
-from libs.common.streaming import Cluster, Consumer, Producer, StreamSettings, Subscription, Worker
+from libs.common.streaming import Cluster, Consumer, Producer, StreamRuntime, StreamSettings, Subscription, Worker
+from libs.common.streaming.worker import Part
+from services.profile.bootstrap.fold_pool import FoldPool
 from services.profile.bootstrap.forewarned import Forewarned
 from services.profile.bootstrap.parts import Parts
 from services.profile.bootstrap.relays import identity_changes, models, snapshots
-from services.profile.bootstrap.rounds import fold_round, measure_round, sweep_round, timed_learning
+from services.profile.bootstrap.rounds import fold_round, measure_round, prune_round, sweep_round, timed_learning
 from services.profile.consumer import learner_handler, worker_handler
-from services.profile.handlers.memory import NeedsLearning
-from services.profile.store import PostgresProfileStore
+from services.profile.handlers.memory import NeedsLearning, ReturnModel
+from services.profile.handlers.sales import read_sale
+from services.profile.store import PostgresProfileStore, RememberedItems
 
 WORKER_GROUP = "profile"
 LEARNER_GROUP = "profile-learner"
@@ -34,33 +41,50 @@ WORKER_TOPICS = (
     OFFERS_VOUCHERS,
     PROFILE_ERASED,
 )
-_MEASURE_SECONDS = 2.0
+LEARNED_TOPICS = (INGEST_POS, INGEST_WEB)
+SIDE_BY_SIDE = 4
+BATCH_RECORDS = 8_000
+FETCH_BYTES = 4 << 20
+_MEASURE_SECONDS, _PRUNE_SECONDS = 2.0, 3_600.0
 _SWEEP_SECONDS = 0.5
 
 
 class Outlet:
-    """The producer and the connection that asks which log it writes to; both go after everything that sends."""
+    """The producer, the connection that asks which log it writes to, the processes that fold: they go after all that uses them."""
 
-    def __init__(self, settings: StreamSettings) -> None:
+    def __init__(self, settings: StreamSettings, pool: FoldPool | None = None) -> None:
+        self.pool = pool
         self.producer = Producer(settings)
         self.cluster = Cluster(settings)
 
     async def stop(self) -> None:
         """Flush under a deadline, then close."""
+        if self.pool is not None:
+            self.pool.close()
         await self.producer.stop()
         await self.cluster.close()
 
 
 def worker_of(parts: Parts) -> Worker:
     """Consumes contacts, folds dirty customers, publishes snapshots and identity changes."""
-    settings, runtime = parts.settings, parts.stream_runtime()
-    outlet = Outlet(runtime.settings)
+    settings, runtime = parts.settings, _in_great_batches(parts.stream_runtime())
+    pool = FoldPool(settings.fold_processes) if settings.fold_processes else None
+    outlet = Outlet(runtime.settings, pool)
     relays = parts.relay_runtime(outlet.producer)
     consumer = Consumer(
         runtime,
-        Subscription(group=WORKER_GROUP, topics=WORKER_TOPICS, deduplicate=True),
-        worker_handler(PostgresProfileStore, parts.metrics),
+        Subscription(group=WORKER_GROUP, topics=WORKER_TOPICS, deduplicate=True, side_by_side=SIDE_BY_SIDE),
+        worker_handler(partial(PostgresProfileStore, remembered=RememberedItems()), parts.metrics),
     )
+    # While one round is folded apart, the next one is being read and the one before is being stored.
+    rounds = [
+        fold_round(parts, pool or ReturnModel(), lambda: consumer.behind_seconds)
+        for _ in range(settings.fold_processes + 1)
+    ]
+    folders = [
+        RelayLoop(fold, name="folder", backoff=parts.backoff, idle_seconds=settings.fold_interval_seconds)
+        for fold in rounds
+    ]
     versions = [
         VersionRelay(relays, versioned, outlet.cluster.incarnation)
         for versioned in (snapshots(parts.metrics, parts.clock), identity_changes())
@@ -70,10 +94,9 @@ def worker_of(parts: Parts) -> Worker:
         first=[
             Forewarned(parts, consumer, runtime.settings),
             RelayLoop(sweep_round(parts), name="sweeper", backoff=parts.backoff, idle_seconds=_SWEEP_SECONDS),
-            RelayLoop(
-                fold_round(parts), name="folder", backoff=parts.backoff, idle_seconds=settings.fold_interval_seconds
-            ),
+            *folders,
             RelayLoop(measure_round(parts), name="measure", backoff=parts.backoff, idle_seconds=_MEASURE_SECONDS),
+            RelayLoop(prune_round(parts), name="receipts", backoff=parts.backoff, idle_seconds=_PRUNE_SECONDS),
             Housekeeping(
                 parts.transactions,
                 clock=parts.clock,
@@ -89,8 +112,8 @@ def worker_of(parts: Parts) -> Worker:
 
 
 def learner_of(parts: Parts) -> Worker:
-    """Learns from queued baskets when event time says so, and publishes models."""
-    settings, runtime = parts.settings, parts.stream_runtime()
+    """Puts baskets in line, learns from them when event time says so, and publishes models."""
+    settings, runtime = parts.settings, _in_great_batches(parts.stream_runtime())
     outlet = Outlet(runtime.settings)
     relays = parts.relay_runtime(outlet.producer)
     learning = NeedsLearning(
@@ -100,24 +123,33 @@ def learner_of(parts: Parts) -> Worker:
         metrics=parts.metrics,
         clock=parts.clock,
     )
-    if settings.play_mode:
-        consumer = Consumer(
-            runtime,
-            Subscription(group=LEARNER_GROUP, topics=(INGEST_PLAY,), deduplicate=True),
-            learner_handler(PostgresProfileStore, learning),
-        )
-        _watch(parts, consumer)
-        teacher: Consumer | RelayLoop = consumer
-    else:
+    topics = (*LEARNED_TOPICS, INGEST_PLAY) if settings.play_mode else LEARNED_TOPICS
+    consumer = Consumer(
+        runtime,
+        Subscription(group=LEARNER_GROUP, topics=topics, deduplicate=True),
+        learner_handler(partial(PostgresProfileStore, remembered=RememberedItems()), learning),
+    )
+    _watch(parts, consumer)
+    first: list[Part] = [consumer]
+    if not settings.play_mode:
         every = min(settings.learning_interval_seconds / 4, 60.0)
-        teacher = RelayLoop(timed_learning(parts, learning), name="learner", backoff=parts.backoff, idle_seconds=every)
+        timed = timed_learning(parts, learning)
+        first.append(RelayLoop(timed, name="learner", backoff=parts.backoff, idle_seconds=every))
     return Worker(
-        first=[teacher],
+        first=first,
         last=[OutboxRelay(relays), VersionRelay(relays, models(), outlet.cluster.incarnation)],
         producer=outlet,
         engine=parts.engine,
         on_stopping=parts.drain,
     )
+
+
+def _in_great_batches(runtime: StreamRuntime) -> StreamRuntime:
+    """The same, with sales read as far as a profile reads them, and with batches as great as a fetch."""
+    settings = runtime.settings.model_copy(
+        update={"batch_max_records": BATCH_RECORDS, "fetch_partition_bytes": FETCH_BYTES}
+    )
+    return replace(runtime, settings=settings, decode=decode_with({Sale: read_sale}))
 
 
 def _watch(parts: Parts, consumer: Consumer) -> None:

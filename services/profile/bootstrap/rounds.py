@@ -6,26 +6,37 @@ from datetime import timedelta
 from libs.common.contracts.topics import SUPPRESSION_RETENTION
 from services.profile.bootstrap.parts import Parts
 from services.profile.handlers.erasing import ANSWERING, sweep
-from services.profile.handlers.folding import fold_dirty
-from services.profile.handlers.memory import NeedsLearning, ReturnModel
+from services.profile.handlers.folding import Folding, fold_dirty
+from services.profile.handlers.memory import NeedsLearning
 from services.profile.store import PostgresProfileStore
 from services.profile.store.backlog import backlog
 
+BEHIND_SECONDS = 2.0
 Round = Callable[[], Awaitable[int]]
 
 
-def fold_round(parts: Parts) -> Round:
-    """Folds one batch of dirty customers; says 0 (rest a little) unless there may be more than a batch."""
-    limit, metrics, clock = parts.settings.fold_batch_marks, parts.metrics, parts.clock
-    returns = ReturnModel()
+def fold_round(parts: Parts, folding: Folding, behind_seconds: Callable[[], float]) -> Round:
+    """Folds one batch of dirty customers; says 0 (rest a little) unless there may be more than a batch.
+
+    While the consumer is behind, folding takes only a part of the time: the longer a customer waits, the more changes
+    are worked in at once.
+    """
+    settings, metrics, clock = parts.settings, parts.metrics, parts.clock
+    limit, patience = settings.fold_batch_marks, 1 / settings.fold_share_when_behind - 1
+    not_before = 0.0
 
     async def fold() -> int:
+        nonlocal not_before
         began = clock.monotonic_seconds()
+        if began < not_before and behind_seconds() > BEHIND_SECONDS:
+            return 0
         async with parts.transactions.begin() as tx:
             store = PostgresProfileStore(tx)
-            folded = await fold_dirty(store, limit, returns)
+            folded = await fold_dirty(store, limit, folding)
+        took = clock.monotonic_seconds() - began
+        not_before = began + took + took * patience
         if folded.marks:
-            metrics.fold_seconds.observe(clock.monotonic_seconds() - began)
+            metrics.fold_seconds.observe(took)
             metrics.folded.inc(folded.customers)
         return folded.marks if folded.marks >= limit else 0
 
@@ -63,6 +74,18 @@ def sweep_round(parts: Parts) -> Round:
         return finished
 
     return swept
+
+
+def prune_round(parts: Parts) -> Round:
+    """Forgets receipts, and the purchases behind them, that no return can ask for any more."""
+    kept = timedelta(days=parts.settings.receipts_kept_days)
+
+    async def prune() -> int:
+        async with parts.transactions.begin() as tx:
+            await PostgresProfileStore(tx).receipts.prune((parts.clock.now() - kept).date())
+        return 0
+
+    return prune
 
 
 def timed_learning(parts: Parts, learning: NeedsLearning) -> Round:

@@ -1,15 +1,18 @@
-"""Contacts of a customer as neutral values: what a facet is told, whatever contract it came in; handlers map events to them."""
+"""Contacts of a customer as neutral values: what a facet is told, whatever contract it came in; handlers map events to them.
 
-from dataclasses import dataclass
+They are stored as they are (domain/delta.py): fields may be added at the end with a default, none may move.
+"""
+
 from hashlib import blake2b
 from typing import Literal, TypeAlias
+
+from msgspec import Struct
 
 WebAction: TypeAlias = Literal["page", "search", "product", "cart", "uncart", "checkout", "order"]
 MatterKind: TypeAlias = Literal["complaint", "service_contact"]
 
 
-@dataclass(frozen=True, slots=True)
-class PurchaseLine:
+class PurchaseLine(Struct, frozen=True, array_like=True, gc=False):
     """One line of a receipt: quantity in thousandths of its unit, money in minor units of the chain's currency.
 
     `amount_cents` is what was paid, `discount_cents` what was taken off. A line that can carry no voucher (fuel, till
@@ -25,8 +28,7 @@ class PurchaseLine:
     rankable: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Purchase:
+class Purchase(Struct, frozen=True, array_like=True, gc=False, tag="p"):
     """A receipt that was paid; `utc_offset_minutes` is the store's zone at that time, so that the local hour can be derived."""
 
     event_id: str
@@ -38,8 +40,7 @@ class Purchase:
     utc_offset_minutes: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class ReturnedLine:
+class ReturnedLine(Struct, frozen=True, array_like=True, gc=False):
     """One line brought back; amounts are positive."""
 
     item_id: str
@@ -47,8 +48,7 @@ class ReturnedLine:
     refund_cents: int
 
 
-@dataclass(frozen=True, slots=True)
-class Return:
+class Return(Struct, frozen=True, array_like=True, gc=False, tag="r"):
     """Goods brought back, or a receipt voided after it was counted."""
 
     event_id: str
@@ -56,8 +56,7 @@ class Return:
     lines: tuple[ReturnedLine, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class WebView:
+class WebView(Struct, frozen=True, array_like=True, gc=False, tag="w"):
     """Something done on the website or in an app; `item_id` is empty when no item is meant."""
 
     event_id: str
@@ -66,8 +65,7 @@ class WebView:
     item_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class SurveyAnswer:
+class SurveyAnswer(Struct, frozen=True, array_like=True, gc=False, tag="s"):
     """A number that the customer gave to a question (stars, 0 to 10, complaint = 0, ...)."""
 
     event_id: str
@@ -76,8 +74,7 @@ class SurveyAnswer:
     score: int
 
 
-@dataclass(frozen=True, slots=True)
-class MatterMoved:
+class MatterMoved(Struct, frozen=True, array_like=True, gc=False, tag="m"):
     """A complaint or a service contact was opened (the customer waits for us) or settled, in whatever order we hear of it.
 
     `matter_id` is the service desk's own number.
@@ -90,24 +87,21 @@ class MatterMoved:
     opened: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Compliment:
+class Compliment(Struct, frozen=True, array_like=True, gc=False, tag="c"):
     """The customer praised us."""
 
     event_id: str
     occurred_at_seconds: int
 
 
-@dataclass(frozen=True, slots=True)
-class VoucherIssued:
+class VoucherIssued(Struct, frozen=True, array_like=True, gc=False, tag="i"):
     """A voucher was printed or shown for the customer."""
 
     event_id: str
     occurred_at_seconds: int
 
 
-@dataclass(frozen=True, slots=True)
-class VoucherRedeemed:
+class VoucherRedeemed(Struct, frozen=True, array_like=True, gc=False, tag="u"):
     """A voucher was used; `discount_cents` is what was really given."""
 
     event_id: str

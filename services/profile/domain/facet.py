@@ -136,7 +136,7 @@ def merge(a: Facet, b: Facet) -> Facet:
     """The facet of both histories together; costs a copy of the greater maps plus work for each key of the smaller ones."""
     return Facet(
         visits=_join(a.visits, b.visits, max, VISITS_KEPT, _by_key),
-        items=_join(a.items, b.items, _add_items, ITEMS_KEPT, _by_last_purchase),
+        items=_join(a.items, b.items, add_items, ITEMS_KEPT, _by_last_purchase),
         weeks=_join(a.weeks, b.weeks, _add_weeks, WEEKS_KEPT, _by_key),
         periods=_join(a.periods, b.periods, _add_periods, PERIODS_KEPT, _by_key),
         web_items=_join(a.web_items, b.web_items, _add_web, WEB_ITEMS_KEPT, _by_last_view),
@@ -191,7 +191,8 @@ def _join(
     return dict(sorted(union.items(), key=order, reverse=True)[:kept])  # type: ignore[arg-type]  # orders are tuples, ints or names
 
 
-def _add_items(a: ItemTally, b: ItemTally) -> ItemTally:
+def add_items(a: ItemTally, b: ItemTally) -> ItemTally:
+    """Both tallies of one item together."""
     label = max(a.label, b.label)
     return ItemTally(
         a.baskets + b.baskets,

@@ -1,6 +1,10 @@
-"""Canonical bytes of a facet: equal facets give equal bytes, whatever the order they were built in; stores write and read them."""
+"""Canonical bytes of a facet: equal facets give equal bytes, whatever the order they were built in; stores write and read them.
+
+A version byte, then MessagePack of Rows: sorted keys, names written once and referred to by number, times as differences.
+"""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any
 
@@ -27,48 +31,127 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder()
 
 
+@dataclass(slots=True)
+class Rows:
+    """A facet as plain lists, in the order in which they are stored."""
+
+    items: list[str]
+    words: list[str]
+    """Categories and types."""
+    visits: list[list[Any]]
+    """Time, tie, store, zone, amount, numbers of items."""
+    tallies: list[list[int] | None]
+    """One an item; None where only a visit still knows it."""
+    weeks: list[list[int]]
+    periods: list[list[int]]
+    """Period, number of the category, lines, amount."""
+    web_items: list[list[Any]]
+    answers: list[list[Any]]
+    counts: list[list[Any]]
+    first: int
+    last: int
+    matters: list[list[Any]]
+
+
+def read_rows(content: bytes) -> Rows:
+    """The rows in these bytes, of this format or the one before; raises InvalidInput for another."""
+    if not content or content[0] not in {_WITHOUT_MATTERS, FORMAT_VERSION}:
+        raise InvalidInput("a facet of a format that this version does not read", slug="unknown-facet-format")
+    body = _decoder.decode(memoryview(content)[1:])
+    return Rows(*body, *([[]] if content[0] == _WITHOUT_MATTERS else []))
+
+
+def write_rows(rows: Rows) -> bytes:
+    """Their bytes; they must be in canonical order."""
+    return bytes([FORMAT_VERSION]) + _encoder.encode(
+        [
+            rows.items,
+            rows.words,
+            rows.visits,
+            rows.tallies,
+            rows.weeks,
+            rows.periods,
+            rows.web_items,
+            rows.answers,
+            rows.counts,
+            rows.first,
+            rows.last,
+            rows.matters,
+        ]
+    )
+
+
 def encode(facet: Facet) -> bytes:
-    """A version byte and MessagePack with sorted keys; names are written once and referred to by number, times as differences."""
+    """The facet's canonical bytes."""
     items = sorted({*facet.items, *(item for visit in facet.visits.values() for item in visit.items)})
-    labels = sorted({label for tally in facet.items.values() for label in tally.label[2:]} | {*_categories(facet)})
-    item_number, label_number = _numbers(items), _numbers(labels)
-    body = [
-        items,
-        labels,
-        [_visit_row(key, visit, item_number) for key, visit in sorted(facet.visits.items())],
-        [_item_row(facet.items.get(item), label_number) for item in items],
-        _rows(facet.weeks),
-        [[key.period, label_number[key.category], *tally] for key, tally in sorted(facet.periods.items())],
-        _rows(facet.web_items),
-        _rows(facet.answers),
-        sorted(facet.counts.items()),
-        facet.first_at_seconds,
-        facet.last_at_seconds,
-        _rows(facet.matters),
-    ]
-    return bytes([FORMAT_VERSION]) + _encoder.encode(body)
+    words = sorted({word for tally in facet.items.values() for word in tally.label[2:]} | {*_categories(facet)})
+    item_number, word_number = _numbers(items), _numbers(words)
+    rows = Rows(
+        items=items,
+        words=words,
+        visits=[_visit_row(key, visit, item_number) for key, visit in sorted(facet.visits.items())],
+        tallies=[None if (tally := facet.items.get(item)) is None else item_row(tally, word_number) for item in items],
+        weeks=_rows(facet.weeks),
+        periods=[[key.period, word_number[key.category], *tally] for key, tally in sorted(facet.periods.items())],
+        web_items=[],
+        answers=[],
+        counts=[],
+        first=0,
+        last=0,
+        matters=[],
+    )
+    small_rows(rows, facet)
+    return write_rows(rows)
 
 
 def decode(content: bytes) -> Facet:
     """The facet whose `encode` gave these bytes, in this format or the one before; raises InvalidInput for another."""
-    if not content or content[0] not in {_WITHOUT_MATTERS, FORMAT_VERSION}:
-        raise InvalidInput("a facet of a format that this version does not read", slug="unknown-facet-format")
-    items, labels, visits, tallies, weeks, periods, web_items, answers, counts, first, last, *added = _decoder.decode(
-        content[1:]
-    )
-    matters = added[0] if added else []
+    return facet_of_rows(read_rows(content))
+
+
+def facet_of_rows(rows: Rows) -> Facet:
+    """The facet that is laid out in these rows."""
+    small = small_facet(rows)
     return Facet(
-        visits=dict(_visit(row, items) for row in visits),
-        items={item: _item(row, labels) for item, row in zip(items, tallies, strict=True) if row},
-        weeks={row[0]: WeekTally(*row[1:]) for row in weeks},
-        periods={PeriodKey(row[0], labels[row[1]]): PeriodTally(*row[2:]) for row in periods},
-        web_items={row[0]: WebTally(*row[1:]) for row in web_items},
-        answers={row[0]: AnswerTally(*row[1:]) for row in answers},
-        matters={row[0]: Matter(*row[1:]) for row in matters},
-        counts=dict(counts),
-        first_at_seconds=first,
-        last_at_seconds=last,
+        visits=dict(_visit(row, rows.items) for row in rows.visits),
+        items={item: item_tally(row, rows.words) for item, row in zip(rows.items, rows.tallies, strict=True) if row},
+        weeks=_weeks(rows),
+        periods={PeriodKey(row[0], rows.words[row[1]]): PeriodTally(*row[2:]) for row in rows.periods},
+        web_items=small.web_items,
+        answers=small.answers,
+        matters=small.matters,
+        counts=small.counts,
+        first_at_seconds=small.first_at_seconds,
+        last_at_seconds=small.last_at_seconds,
     )
+
+
+def small_facet(rows: Rows) -> Facet:
+    """What is not about goods: web, answers, matters, counts, first and last contact."""
+    return Facet(
+        web_items={row[0]: WebTally(*row[1:]) for row in rows.web_items},
+        answers={row[0]: AnswerTally(*row[1:]) for row in rows.answers},
+        matters={row[0]: Matter(*row[1:]) for row in rows.matters},
+        counts=dict(rows.counts),
+        first_at_seconds=rows.first,
+        last_at_seconds=rows.last,
+    )
+
+
+def small_rows(rows: Rows, facet: Facet) -> None:
+    """Put what is not about goods into `rows`."""
+    rows.web_items, rows.answers, rows.matters = _rows(facet.web_items), _rows(facet.answers), _rows(facet.matters)
+    rows.counts = [[name, count] for name, count in sorted(facet.counts.items())]
+    rows.first, rows.last = facet.first_at_seconds, facet.last_at_seconds
+
+
+def about_time(rows: Rows) -> Facet:
+    """The facet without visits, items, categories and the web: all that value, segments and complaints look at."""
+    return replace(small_facet(rows), weeks=_weeks(rows), web_items={})
+
+
+def _weeks(rows: Rows) -> dict[int, WeekTally]:
+    return {row[0]: WeekTally(*row[1:]) for row in rows.weeks}
 
 
 def digest(facet: Facet) -> str:
@@ -98,21 +181,20 @@ def _visit(row: list[Any], items: list[str]) -> tuple[VisitKey, Visit]:
     return VisitKey(at, tie), Visit(store_id, offset, amount, tuple([items[number] for number in lines]))
 
 
-def _item_row(tally: ItemTally | None, label_number: Mapping[str, int]) -> list[int] | None:
-    """The tally as integers; None for an item that only a visit still knows."""
-    if tally is None:
-        return None
+def item_row(tally: ItemTally, word_number: Mapping[str, int]) -> list[int]:
+    """The tally as integers."""
     at, tie, category, item_type = tally.label
     first, last = tally.first_at_seconds, tally.last_at_seconds
     numbers = (tally.baskets, tally.quantity_milli, tally.amount_cents, tally.discount_cents)
     returned = (tally.returned_milli, tally.refund_cents)
-    label = (tie, label_number[category], label_number[item_type])
+    label = (tie, word_number[category], word_number[item_type])
     return [*numbers, *returned, first, last - first, last - at, *label, int(tally.rankable)]
 
 
-def _item(row: list[int], labels: list[str]) -> ItemTally:
+def item_tally(row: list[int], words: list[str]) -> ItemTally:
+    """The tally that these integers are."""
     *numbers, first, since_first, before_last, tie, category, item_type, rankable = row
     baskets, quantity, amount, discount, returned, refund = numbers
     last = first + since_first
-    label = (last - before_last, tie, labels[category], labels[item_type])
+    label = (last - before_last, tie, words[category], words[item_type])
     return ItemTally(baskets, quantity, amount, discount, returned, refund, first, last, label, bool(rankable))

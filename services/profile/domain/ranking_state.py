@@ -1,7 +1,12 @@
 """From a folded facet to the compact state that rankers read; the folder puts it into snapshots, the learner asks it as of a basket."""
 
-from libs.ranking.state import CustomerRankingState, PastVisit, state_of
+from itertools import chain
+
+import numpy as np
+
+from libs.ranking.state import CustomerRankingState, PastVisit, Trips, state_of, state_of_trips
 from services.profile.domain.facet import Facet, VisitKey
+from services.profile.domain.facet_codec import Rows
 
 
 def ranking_state(facet: Facet, before: VisitKey | None = None) -> CustomerRankingState:
@@ -15,6 +20,26 @@ def ranking_state(facet: Facet, before: VisitKey | None = None) -> CustomerRanki
         for key, visit in ((key, facet.visits[key]) for key in keys)
     ]
     return state_of(visits, labels_of(facet))
+
+
+def ranking_state_of_rows(rows: Rows) -> CustomerRankingState:
+    """The same state of a facet that is at hand as its rows, without making a facet of them."""
+    visits = rows.visits
+    sizes = [len(row[5]) for row in visits]
+    named = np.fromiter(chain.from_iterable([row[5] for row in visits]), np.int64, sum(sizes))
+    numbers, of_lines = np.unique(named, return_inverse=True)
+    trips = Trips(
+        at_seconds=[row[0] for row in visits],
+        utc_offset_minutes=[row[3] for row in visits],
+        store_ids=[row[2] for row in visits],
+        sizes=sizes,
+        items=of_lines.astype(np.int64),
+    )
+    words = rows.words
+    kept = numbers.tolist()
+    tallies = [(rows.items[number], rows.tallies[number]) for number in kept]
+    labels = {item: (words[row[10]], words[row[11]]) for item, row in tallies if row is not None}
+    return state_of_trips(trips, [item for item, _ in tallies], labels)
 
 
 def labels_of(facet: Facet) -> dict[str, tuple[str, str]]:

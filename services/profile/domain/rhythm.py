@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from libs.ranking.history import SAME_DAY, History
+from libs.ranking.history import SAME_DAY, History, trip_gap_days
 from libs.ranking.population import PopulationState
 from libs.ranking.state import DAY_SECONDS, CustomerRankingState
 
@@ -65,8 +65,7 @@ def trip_rhythm(state: CustomerRankingState, at_seconds: int) -> TripRhythm | No
     """The rhythm of the customer's trips; None before the first one."""
     if not state.visits:
         return None
-    history = History.of(state, PopulationState())
     last = int(state.visit_at_seconds[-1])
     since_days = max(at_seconds - last, 0) / DAY_SECONDS
-    interval = history.trip_gap_days
+    interval = trip_gap_days(state.visit_at_seconds / DAY_SECONDS)
     return TripRhythm(state.visits, interval, last, (since_days + SAME_DAY) / (interval + SAME_DAY))

@@ -1,9 +1,10 @@
 """From contracts to contacts: what a facet is told of an event, given the newest master data. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from libs.common.contracts import Event
@@ -20,6 +21,7 @@ from libs.common.contracts.feedback import (
 from libs.common.contracts.offers import VoucherIssued as VoucherIssuedEvent
 from libs.common.contracts.offers import VoucherRedeemed as VoucherRedeemedEvent
 from libs.common.contracts.pos import Sale
+from libs.common.contracts.registry import TYPES
 from libs.common.contracts.values import DiscountKind, ReceiptLine
 from libs.common.contracts.web import (
     AddedToCart,
@@ -45,9 +47,13 @@ from services.profile.domain.contact import (
     WebAction,
     WebView,
 )
+from services.profile.handlers.sales import milli_of
 from services.profile.ports import ItemRow, StoreRow
 
 WEB_STORE_ID = "web"
+QUARTER_SECONDS = 900
+SALE, ORDERED = TYPES[Sale], TYPES[Ordered]
+DISCOUNT = DiscountKind.DISCOUNT
 _WEB_ACTIONS: Mapping[type[WebContact], WebAction] = {
     PageViewed: "page",
     Searched: "search",
@@ -71,22 +77,49 @@ def seconds_of(at: datetime) -> int:
     return int(at.timestamp() // 1)
 
 
+def is_sale(event: Event) -> bool:
+    """Whether it is a sale at a till: told by its type, as its body may be of the reader's class."""
+    return event.type == SALE
+
+
+def is_purchase(event: Event) -> bool:
+    """Whether something was bought: at a till or on the web."""
+    return event.type == SALE or event.type == ORDERED  # noqa: PLR1714 - asked of every event
+
+
 def purchase_of(event: Event, known: MasterData) -> Purchase:
     """The receipt or web order in `event`; an item that no catalogue told of has no labels and may be ranked."""
-    sale = event.data
-    assert isinstance(sale, Sale | Ordered)  # noqa: S101 - routed by type
-    in_store = isinstance(sale, Sale)
-    store_id = sale.store_id if isinstance(sale, Sale) else WEB_STORE_ID
+    sale: Any = event.data
+    in_store = event.type == SALE
+    store_id = sale.store_id if in_store else WEB_STORE_ID
     store = known.stores.get(store_id)
+    at_seconds = seconds_of(event.occurred_at)
     return Purchase(
-        event_id=event.event_id,
-        receipt_id=sale.receipt_id if isinstance(sale, Sale) else sale.order_id,
-        occurred_at_seconds=seconds_of(event.occurred_at),
-        store_id=store_id,
-        lines=tuple(_line(line, known.items.get(line.item_id)) for line in sale.lines),
-        channel="till" if in_store else "web",
-        utc_offset_minutes=utc_offset_minutes(store.time_zone, event.occurred_at) if store else 0,
+        event.event_id,
+        sale.receipt_id if in_store else sale.order_id,
+        at_seconds,
+        store_id,
+        _lines(sale.lines, known.items),
+        "till" if in_store else "web",
+        _offset_minutes_then(store.time_zone, at_seconds // QUARTER_SECONDS) if store else 0,
     )
+
+
+def _lines(sold: Iterable[Any], items: Mapping[str, ItemRow]) -> tuple[PurchaseLine, ...]:
+    item_of, lines = items.get, []
+    for line in sold:
+        off = 0
+        for given in line.discounts:
+            if given.kind is DISCOUNT:
+                off += given.amount_cents
+        milli, item = milli_of(line.quantity), item_of(line.item_id)
+        if item is None:
+            lines.append(PurchaseLine(line.item_id, "", "", milli, line.amount_cents, off))
+        else:
+            lines.append(
+                PurchaseLine(line.item_id, item.category, item.item_type, milli, line.amount_cents, off, item.rankable)
+            )
+    return tuple(lines)
 
 
 def contact_of(event: Event) -> tuple[str, Contact] | None:
@@ -146,7 +179,7 @@ def voucher_contact_of(event: Event) -> tuple[str, Contact] | None:
 
 def returned_line_of(line: ReceiptLine) -> ReturnedLine:
     """One line brought back, as the till wrote it."""
-    return ReturnedLine(line.item_id, _milli(line), line.amount_cents)
+    return ReturnedLine(line.item_id, milli_of(line.quantity), line.amount_cents)
 
 
 def voided_lines_of(purchase: Purchase) -> tuple[ReturnedLine, ...]:
@@ -163,25 +196,14 @@ def zone_of(name: str) -> ZoneInfo | None:
         return None
 
 
+@lru_cache(maxsize=16_384)
+def _offset_minutes_then(time_zone: str, quarter: int) -> int:
+    """The same for a quarter of an hour since the epoch: no clock is changed in the midst of one."""
+    return utc_offset_minutes(time_zone, datetime.fromtimestamp(quarter * QUARTER_SECONDS, UTC))
+
+
 def utc_offset_minutes(time_zone: str, at: datetime) -> int:
     """How far the local clock is ahead of UTC then; 0 for an unknown zone."""
     zone = zone_of(time_zone)
     offset = at.astimezone(zone).utcoffset() if zone else None
     return int(offset.total_seconds() // 60) if offset else 0
-
-
-def _line(line: ReceiptLine, item: ItemRow | None) -> PurchaseLine:
-    discounts = (given.amount_cents for given in line.discounts if given.kind is DiscountKind.DISCOUNT)
-    return PurchaseLine(
-        item_id=line.item_id,
-        category=item.category if item else "",
-        type=item.item_type if item else "",
-        quantity_milli=_milli(line),
-        amount_cents=line.amount_cents,
-        discount_cents=sum(discounts),
-        rankable=item.rankable if item else True,
-    )
-
-
-def _milli(line: ReceiptLine) -> int:
-    return int(line.quantity * 1000)

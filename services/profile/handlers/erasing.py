@@ -10,10 +10,10 @@ from libs.common.contracts.topics import PROFILE_ERASURES
 from libs.common.errors import NotFound
 from libs.common.ids import random_id
 from libs.common.persistence import OutboxMessage, Transaction, Transactions
-from services.profile.handlers.folding import SOURCE, identifier_of
 from services.profile.handlers.intake import own_customer_id
 from services.profile.handlers.learning import unlearn
 from services.profile.handlers.privacy_shapes import ErasureState, ErasureView, RemovedView
+from services.profile.handlers.snapshots import SOURCE, identifier_of
 from services.profile.ports import ProfileStore
 from services.profile.ports.privacy import Erasure, Person, ServiceReceipt
 

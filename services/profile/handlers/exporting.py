@@ -12,7 +12,7 @@ from libs.common.contracts import Event, identifier_fields, is_sealed
 from libs.common.errors import NotFound, RetryableError
 from libs.common.persistence import Transaction, Transactions
 from services.profile.handlers.export_shapes import ConsentRecord, EventRecord, Export, FacetRecord, HeldTopic, plain
-from services.profile.handlers.folding import identifier_of
+from services.profile.handlers.snapshots import identifier_of
 from services.profile.handlers.suppressing import effective
 from services.profile.handlers.views import customer_view
 from services.profile.ports import ProfileStore

@@ -7,9 +7,10 @@ from libs.common.contracts import Event
 from libs.common.contracts.consent import ConsentChanged, IdentityLinked
 from libs.common.contracts.identity import Described
 from libs.common.contracts.values import Identifier
+from services.profile.domain.delta import Delta, later
 from services.profile.domain.identity import Link, components, customer_id_of, link_of
-from services.profile.handlers.intake import later, own_customer_id
-from services.profile.ports import ConsentRow, FacetEffects, LinkRow, ProfileStore, Reassigned
+from services.profile.handlers.intake import own_customer_id
+from services.profile.ports import ConsentRow, LinkRow, ProfileStore, Reassigned
 from services.profile.ports.privacy import ConsentWord
 
 
@@ -105,9 +106,13 @@ async def _meet(store: ProfileStore, met: Iterable[tuple[Identifier, datetime | 
     accepted: dict[str, datetime | None] = {}
     for identifier, accepted_at in met:
         accepted[identifier.key] = later(accepted.get(identifier.key), accepted_at)
-    own_ids = {identifier: own_customer_id(identifier) for identifier in accepted}
-    facets = await store.facets.lock(own_ids)
-    await store.facets.save(
-        {identifier: (facet, FacetEffects(accepted_at=accepted[identifier])) for identifier, facet in facets.items()}
+    if not accepted:
+        return
+    await store.facets.make({identifier: own_customer_id(identifier) for identifier in accepted})
+    first_id = await store.facets.reserve()
+    await store.facets.append(
+        {
+            delta_id: (identifier, Delta(accepted_at=accepted_at))
+            for delta_id, (identifier, accepted_at) in enumerate(sorted(accepted.items()), first_id)
+        }
     )
-    await store.facets.mark_dirty(own_ids.values())

@@ -9,9 +9,10 @@ from zlib import compress, decompress
 
 import msgspec
 
-from libs.common.contracts import new_event
+from libs.common.contracts import Event, new_event
 from libs.common.contracts.profile import ModelPublished
 from libs.common.contracts.topics import PROFILE_MODELS
+from libs.common.errors import RetryableError
 from libs.common.persistence import OutboxMessage
 from libs.ranking.model import Model
 from libs.ranking.population import PopulationState
@@ -24,7 +25,9 @@ from services.profile.domain.ranking_state import ranking_state
 from services.profile.domain.return_chance import ReturnChance, standing_of, without
 from services.profile.domain.rhythm import trip_rhythm
 from services.profile.domain.value import value_of
-from services.profile.handlers.folding import SOURCE
+from services.profile.handlers.contacts import is_purchase, is_sale, purchase_of
+from services.profile.handlers.intake import holder_of, master_data
+from services.profile.handlers.snapshots import SOURCE
 from services.profile.ports import LearnerState, ModelRow, ProfileStore, QueuedBasket
 
 NEEDS, RETURNS, RETURN_WEIGHTS = "needs", "return-chance", "return-weights"
@@ -72,8 +75,10 @@ async def learn(store: ProfileStore, remembered: Memory | None, step: Step) -> t
     memory = await _restored(store, remembered)
     if memory.trained_until >= step.until:
         return memory, 0
+    if await store.learning.facets_lag():
+        raise RetryableError("facets are behind the baskets in line", slug="facets-behind")
     learned = 0
-    while baskets := await store.learning.take(step.until, step.chunk_baskets):
+    while (baskets := await store.learning.take(step.until, step.chunk_baskets)) is not None:
         facets = await store.facets.of_identifiers({b.identifier for b in baskets if b.identifier is not None})
         _learn_from(memory, baskets, facets)
         learned += len(baskets)
@@ -99,6 +104,19 @@ async def unlearn(store: ProfileStore, identifiers: Collection[str]) -> int:
     if entries:
         await store.learning.rewrite(RETURNS, _packed(kept))
     return entries
+
+
+async def queue_baskets(store: ProfileStore, events: Sequence[Event]) -> int:
+    """Put what was bought in line; returns how many baskets that were. Training and cancelled receipts are none."""
+    bought = [event for event in events if is_purchase(event) and (not is_sale(event) or event.data.counts)]  # type: ignore[attr-defined]  # a sale
+    known = await master_data(store, bought)
+    await store.learning.enqueue(
+        [
+            QueuedBasket(occurred_at=event.occurred_at, identifier=holder_of(event), purchase=purchase_of(event, known))
+            for event in bought
+        ]
+    )
+    return len(bought)
 
 
 def read_model_body(body: Mapping[str, Any]) -> tuple[Model, PopulationState]:

@@ -1,14 +1,16 @@
 """What processes keep in memory across transactions: the learner its models, the folder the newest return model."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
 from libs.common.clock import Clock
 from libs.common.persistence import Transaction
 from services.profile.domain.return_chance import ReturnChance
+from services.profile.handlers.folding import Customer, Outcome, fold_customers
 from services.profile.handlers.learning import RETURN_WEIGHTS, Memory, Step, learn, learn_until, read_returns
 from services.profile.metrics import ProfileMetrics
-from services.profile.ports import ProfileStore
+from services.profile.ports import LearnerState, ProfileStore
 
 
 class NeedsLearning:
@@ -42,16 +44,33 @@ class NeedsLearning:
             self._metrics.learn_seconds.observe(elapsed_seconds)
 
 
-class ReturnModel:
-    """The newest return model in a folder's memory: read again when the learner has stored another."""
+class NewestReturns:
+    """The newest return model as it is stored: read again when the learner has stored another."""
 
     def __init__(self) -> None:
-        self._number = -1
+        self._stored: LearnerState | None = None
+
+    async def stored(self, store: ProfileStore) -> LearnerState | None:
+        """The model to predict with; None while none is stored."""
+        known = self._stored.number if self._stored is not None else -1
+        self._stored = await store.learning.state(RETURN_WEIGHTS, above_number=known) or self._stored
+        return self._stored
+
+
+class ReturnModel:
+    """The newest return model, unpacked once. Folds in this process."""
+
+    def __init__(self) -> None:
+        self._newest = NewestReturns()
+        self._unpacked: LearnerState | None = None
         self._returns = ReturnChance()
 
-    async def newest(self, store: ProfileStore) -> ReturnChance:
-        """The model to predict with; an untrained one while none is stored."""
-        stored = await store.learning.state(RETURN_WEIGHTS, above_number=self._number)
-        if stored is not None:
-            self._number, self._returns = stored.number, read_returns(stored)
-        return self._returns
+    async def fold(self, store: ProfileStore, customers: Sequence[Customer]) -> Sequence[Outcome]:
+        """As Folding promises."""
+        return self.fold_with(await self._newest.stored(store), customers)
+
+    def fold_with(self, stored: LearnerState | None, customers: Sequence[Customer]) -> Sequence[Outcome]:
+        """Fold with this model; an untrained one where there is none."""
+        if stored is not None and stored != self._unpacked:
+            self._unpacked, self._returns = stored, read_returns(stored)
+        return fold_customers(customers, self._returns)

@@ -6,6 +6,7 @@ from functools import cache
 
 from libs.common.contracts import Contract, Event, identifier_fields
 from libs.common.contracts.offers import VoucherFact
+from services.profile.handlers.sales import SaleRead
 from services.profile.ports import ProfileStore
 
 
@@ -28,7 +29,7 @@ def effective(events: Sequence[Event], erased: Mapping[str, datetime]) -> Sequen
     ]
 
 
-def names_in(body: Contract) -> Sequence[str]:
+def names_in(body: Contract | SaleRead) -> Sequence[str]:
     """The keys of the identifiers in a body, or the customer id that a fact of offers names."""
     if isinstance(body, VoucherFact):
         return () if body.customer_id is None else (body.customer_id,)
@@ -37,5 +38,7 @@ def names_in(body: Contract) -> Sequence[str]:
 
 
 @cache
-def _members(model: type[Contract]) -> Sequence[str]:
+def _members(model: type[Contract] | type[SaleRead]) -> Sequence[str]:
+    if issubclass(model, SaleRead):
+        return ("customer",)
     return tuple(place[0] for place in identifier_fields(model) if len(place) == 1)

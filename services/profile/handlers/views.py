@@ -9,10 +9,9 @@ from libs.common.errors import Conflict, InvalidInput, NotFound
 from libs.ranking.population import PopulationState
 from libs.ranking.ranker import Need, PriorRanker, Ranker
 from libs.ranking.state import CustomerRankingState, Moment, MomentKind
+from services.profile.domain.delta import Effects, plus
 from services.profile.domain.facet import NEVER_FIRST, AnswerTally, Facet, ItemTally, fold
 from services.profile.handlers.contacts import seconds_of, utc_offset_minutes
-from services.profile.handlers.folding import consents_in_force, identifier_of, newest_event_at, objects_to_profiling
-from services.profile.handlers.intake import plus
 from services.profile.handlers.shapes import (
     Answers,
     CategorySpend,
@@ -22,7 +21,8 @@ from services.profile.handlers.shapes import (
     NextBasket,
     Totals,
 )
-from services.profile.ports import FacetEffects, FacetRow, ProfileStore
+from services.profile.handlers.snapshots import consents_in_force, identifier_of, newest_event_at, objects_to_profiling
+from services.profile.ports import FacetRow, ProfileStore
 
 TOP = 20
 _FARTHEST = timedelta(days=3_650)
@@ -136,7 +136,7 @@ def _moment(at_seconds: int) -> datetime:
 
 
 def _totals(rows: Sequence[FacetRow], facet: Facet) -> Totals:
-    effects = FacetEffects()
+    effects = Effects()
     for row in rows:
         effects = plus(effects, row.effects)
     return Totals(

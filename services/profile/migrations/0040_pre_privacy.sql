@@ -14,6 +14,7 @@ CREATE TABLE erasures (
     erased_at    timestamptz NOT NULL,
     requested_at timestamptz NOT NULL,        -- by the server's clock
     removed      jsonb       NOT NULL,        -- what profile removed at once
+    deltas_below bigint      NOT NULL,        -- deltas from before it have lower ids
     swept        boolean     NOT NULL DEFAULT false
 );
 CREATE INDEX erasures_unswept ON erasures (requested_at) WHERE NOT swept;

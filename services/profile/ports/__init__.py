@@ -1,13 +1,17 @@
 """What the handlers need: protocols (stores.py) and the rows that pass through them (rows.py)."""
 
+from services.profile.ports.customers import CustomerStore
 from services.profile.ports.rows import (
     ConsentRow,
     CustomerRow,
-    FacetEffects,
     FacetRow,
+    FoldedFacet,
+    FoundReceipt,
+    GrownFacet,
     ItemRow,
     LearnerState,
     LinkRow,
+    Mark,
     ModelRow,
     QueuedBasket,
     Reassigned,
@@ -17,7 +21,6 @@ from services.profile.ports.rows import (
 )
 from services.profile.ports.stores import (
     CatalogStore,
-    CustomerStore,
     FacetStore,
     IdentityStore,
     LearningStore,
@@ -30,14 +33,17 @@ __all__ = [
     "ConsentRow",
     "CustomerRow",
     "CustomerStore",
-    "FacetEffects",
     "FacetRow",
     "FacetStore",
+    "FoldedFacet",
+    "FoundReceipt",
+    "GrownFacet",
     "IdentityStore",
     "ItemRow",
     "LearnerState",
     "LearningStore",
     "LinkRow",
+    "Mark",
     "ModelRow",
     "ProfileStore",
     "QueuedBasket",

@@ -3,8 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from msgspec import Struct
+
 from libs.common.persistence import OutboxMessage
 from services.profile.domain.contact import Purchase, ReturnedLine
+from services.profile.domain.delta import Effects
 from services.profile.domain.facet import Facet
 from services.profile.domain.identity import Link
 
@@ -33,42 +36,68 @@ class StoreRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FacetEffects:
-    """What a batch adds to the plain columns of one facet; `accepted_at` is when the door accepted the newest of it."""
-
-    receipts_count: int = 0
-    lines_count: int = 0
-    amount_cents: int = 0
-    returns_count: int = 0
-    refund_cents: int = 0
-    contacts_count: int = 0
-    currency: str | None = None
-    accepted_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class FacetRow:
-    """One facet as a folder or a view reads it; the plain columns as FacetEffects has them."""
+    """One facet as a view reads it: with all that is committed, folded or not."""
 
     identifier: str
     own_customer_id: str
     customer_id: str
     facet: Facet
-    effects: FacetEffects
+    effects: Effects
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoldedFacet:
+    """One facet as a folder has locked it: its state in bytes, as of what was folded so far."""
+
+    identifier: str
+    own_customer_id: str
+    customer_id: str
+    state: bytes
+    effects: Effects
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """That a facet was changed: by a delta (in bytes), or by who it belongs to. Without `shown` no view is to be made for it."""
+
+    own_customer_id: str
+    delta: bytes | None
+    shown: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrownFacet:
+    """A facet after its deltas, ready to be stored; `added` goes on top of its plain columns."""
+
+    identifier: str
+    state: bytes
+    added: Effects
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SoldReceipt:
-    """A receipt that was paid, and whose it is."""
+    """A receipt that was paid, and where its purchase lies: at a position within a delta. Nobody's has none."""
 
     receipt_id: str
-    identifier: str | None
-    occurred_at: datetime
-    purchase: Purchase
+    delta_id: int | None = None
+    position: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TakenBack:
+class FoundReceipt:
+    """A sold receipt with whose it is and its purchase; both None when it was nobody's.
+
+    Without a purchase but with a `delta_id`: that delta is reserved, not appended yet.
+    """
+
+    identifier: str | None = None
+    purchase: Purchase | None = None
+    delta_id: int | None = None
+    position: int = 0
+
+
+class TakenBack(Struct, frozen=True, kw_only=True):
     """Goods brought back from a receipt, or (no `lines`) the whole receipt voided."""
 
     event_id: str

@@ -1,17 +1,17 @@
 """What the handlers need from storage, as protocols; store/ fits them on PostgreSQL."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 
+from services.profile.domain.delta import Delta
 from services.profile.domain.facet import Facet
 from services.profile.domain.identity import Link
+from services.profile.ports.customers import CustomerStore
 from services.profile.ports.privacy import PrivacyStore
 from services.profile.ports.rows import (
     ConsentRow,
-    CustomerRow,
-    FacetEffects,
-    FacetRow,
+    FoundReceipt,
     ItemRow,
     LearnerState,
     LinkRow,
@@ -45,14 +45,18 @@ class CatalogStore(Protocol):
 
 
 class FacetStore(Protocol):
-    """Facets: one writer at a time, in the order of identifiers."""
+    """Facets as writers see them: nobody waits for anybody, deltas are appended and worked in later."""
 
-    async def lock(self, own_ids: Mapping[str, str]) -> Mapping[str, Facet]:
-        """The facets of these identifiers (identifier -> its own customer id), made where missing, locked until the commit."""
+    async def make(self, own_ids: Mapping[str, str]) -> None:
+        """Have a facet for each of these identifiers (identifier -> its own customer id)."""
         ...
 
-    async def save(self, changes: Mapping[str, tuple[Facet, FacetEffects]]) -> None:
-        """Replace the states and add the effects of locked facets."""
+    async def reserve(self) -> int:
+        """The first of many consecutive delta ids that nobody else gets."""
+        ...
+
+    async def append(self, deltas: Mapping[int, tuple[str, Delta]]) -> None:
+        """Store these deltas (id -> identifier and delta) of facets that exist, and mark their customers."""
         ...
 
     async def mark_dirty(self, own_customer_ids: Iterable[str]) -> None:
@@ -64,19 +68,22 @@ class FacetStore(Protocol):
         ...
 
     async def of_identifiers(self, identifiers: Collection[str]) -> Mapping[str, Facet]:
-        """The facets of these identifiers as they are, not locked."""
+        """The facets of these identifiers with all that is committed."""
         ...
 
 
 class ReceiptStore(Protocol):
     """Which facet a receipt went to, and what waits for a receipt that is not known yet."""
 
-    async def register(self, sold: Collection[SoldReceipt], awaited: Collection[str]) -> None:
-        """Remember sold receipts, and that somebody looks for the awaited ones; of two writers one waits for the other."""
+    async def register(self, sold: Collection[SoldReceipt], awaited: Collection[str]) -> Collection[str]:
+        """Remember sold receipts, and that somebody looks for the awaited ones; of two writers one waits for the other.
+
+        Returns the receipts that somebody had told of before.
+        """
         ...
 
-    async def find(self, receipt_ids: Collection[str]) -> Mapping[str, SoldReceipt]:
-        """Those that were sold."""
+    async def find(self, receipt_ids: Collection[str]) -> Mapping[str, FoundReceipt]:
+        """Those that were sold, with their purchases unless these were reserved but not appended yet."""
         ...
 
     async def claim_voids(self, receipt_ids: Collection[str]) -> Collection[str]:
@@ -89,6 +96,10 @@ class ReceiptStore(Protocol):
 
     async def unpark(self, receipt_ids: Collection[str]) -> Sequence[TakenBack]:
         """Take out what waited for these receipts."""
+        ...
+
+    async def prune(self, before: date) -> None:
+        """Forget receipts, and purchases that are worked in, of days before this one."""
         ...
 
 
@@ -116,41 +127,6 @@ class IdentityStore(Protocol):
         ...
 
 
-class CustomerStore(Protocol):
-    """Dirty customers and their newest views."""
-
-    async def claim_dirty(self, limit: int) -> Collection[str]:
-        """Take marks that no other folder holds; the customer ids they name, possibly out of date."""
-        ...
-
-    async def current_ids(self, own_customer_ids: Collection[str]) -> Collection[str]:
-        """The customers that these ids stand for now."""
-        ...
-
-    async def lock_versions(self, current: Collection[str], superseded: Collection[str]) -> Mapping[str, int]:
-        """The versions of current customers (0: never folded) and of superseded ones that still show a view.
-
-        Locked until the commit: one folder a customer.
-        """
-        ...
-
-    async def facets(self, customer_ids: Collection[str]) -> Mapping[str, Sequence[FacetRow]]:
-        """The facets of each customer, read after the locks."""
-        ...
-
-    async def consents(self, identifiers: Collection[str]) -> Mapping[str, Sequence[ConsentRow]]:
-        """The consents by identifier."""
-        ...
-
-    async def save(self, rows: Collection[CustomerRow]) -> None:
-        """Replace the views."""
-        ...
-
-    async def snapshot(self, customer_id: str) -> tuple[int, bytes] | None:
-        """Version and body of the newest view."""
-        ...
-
-
 class LearningStore(Protocol):
     """The queue of baskets, the learner's memory, and the models that it publishes."""
 
@@ -158,12 +134,15 @@ class LearningStore(Protocol):
         """Put baskets in line."""
         ...
 
-    async def drop(self, keys: Collection[tuple[datetime, str]]) -> None:
-        """Take voided baskets, by (occurred_at, event id), out of the line."""
+    async def take(self, until: datetime, limit: int) -> Sequence[QueuedBasket] | None:
+        """Take out the next baskets up to a time, in (occurred_at, event id) order; None when there are none.
+
+        Those voided meanwhile are left out, so that a step may bring none at all.
+        """
         ...
 
-    async def take(self, until: datetime, limit: int) -> Sequence[QueuedBasket]:
-        """Take out the next baskets up to a time, in (occurred_at, event id) order."""
+    async def facets_lag(self) -> bool:
+        """Whether a basket in line may be missing in its facet: the worker has not passed all that the learner has."""
         ...
 
     async def lock(self) -> None:

@@ -1,7 +1,7 @@
 """The ports on SQLAlchemy Core and PostgreSQL: one file a port; every statement takes a whole batch."""
 
 from libs.common.persistence import Transaction
-from services.profile.store.catalog import PostgresCatalog
+from services.profile.store.catalog import PostgresCatalog, RememberedItems
 from services.profile.store.customers import PostgresCustomers
 from services.profile.store.facets import PostgresFacets
 from services.profile.store.identity import PostgresIdentity
@@ -9,14 +9,14 @@ from services.profile.store.learning import PostgresLearning
 from services.profile.store.privacy import PostgresPrivacy
 from services.profile.store.receipts import PostgresReceipts
 
-__all__ = ["PostgresProfileStore"]
+__all__ = ["PostgresProfileStore", "RememberedItems"]
 
 
 class PostgresProfileStore:
     """All ports of this service within one transaction."""
 
-    def __init__(self, tx: Transaction) -> None:
-        self.catalog = PostgresCatalog(tx)
+    def __init__(self, tx: Transaction, remembered: RememberedItems | None = None) -> None:
+        self.catalog = PostgresCatalog(tx, remembered)
         self.facets = PostgresFacets(tx)
         self.receipts = PostgresReceipts(tx)
         self.identity = PostgresIdentity(tx)

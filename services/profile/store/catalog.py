@@ -13,7 +13,8 @@ _KEEP_ITEMS = text("""
                          CAST(:rankables AS boolean[]), CAST(:occurred AS timestamptz[]), CAST(:event_ids AS text[]))
     ON CONFLICT (item_id) DO UPDATE
     SET category = excluded.category, item_type = excluded.item_type, rankable = excluded.rankable,
-        occurred_at = excluded.occurred_at, event_id = excluded.event_id
+        occurred_at = excluded.occurred_at, event_id = excluded.event_id,
+        changed_by = excluded.changed_by
     WHERE (items.occurred_at, items.event_id) < (excluded.occurred_at, excluded.event_id)
 """)
 _KEEP_STORES = text("""
@@ -25,15 +26,62 @@ _KEEP_STORES = text("""
         occurred_at = excluded.occurred_at, event_id = excluded.event_id
     WHERE (stores.occurred_at, stores.event_id) < (excluded.occurred_at, excluded.event_id)
 """)
-_ITEMS = text("SELECT * FROM items WHERE item_id = ANY(CAST(:item_ids AS text[]))")
+_COLUMNS = "item_id, category, item_type, rankable, occurred_at, event_id"
+_ITEMS = text(f"SELECT {_COLUMNS} FROM items WHERE item_id = ANY(CAST(:item_ids AS text[]))")  # noqa: S608 - our own words
+# Whoever is still at work when we look will be seen by a look from this horizon on.
+_CHANGED = text(f"""
+    SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS horizon, {_COLUMNS}
+    FROM (VALUES (1)) AS always LEFT JOIN items ON changed_by >= CAST(CAST(:since AS text) AS xid8)
+""")  # noqa: S608 - our own words
 _STORES = text("SELECT * FROM stores WHERE store_id = ANY(CAST(:store_ids AS text[]))")
+
+_KEPT = 500_000
+_FROM_NOW_ON = 1 << 62
+"""No transaction is that young: the first look only learns where to look from."""
+
+
+class RememberedItems:
+    """Items in the memory of one process, as fresh as the table whenever `items` was asked; shared by its transactions.
+
+    Only what is committed gets in here, so a rollback leaves nothing to undo.
+    """
+
+    def __init__(self) -> None:
+        self.items: dict[str, ItemRow] = {}
+        self.horizon = _FROM_NOW_ON
+        self._unknown: set[str] = set()
+
+    def missing(self, item_ids: Collection[str]) -> list[str]:
+        """Those that nothing is known of, not even that they are unknown."""
+        return [item_id for item_id in item_ids if item_id not in self.items and item_id not in self._unknown]
+
+    def met(self, asked: Collection[str], rows: Collection[ItemRow]) -> None:
+        """What was found of those that were missing."""
+        if len(self.items) + len(self._unknown) > _KEPT:
+            self.items, self._unknown = {}, set()
+        self._take(rows)
+        self._unknown.update(item_id for item_id in asked if item_id not in self.items)
+
+    def changed(self, rows: Collection[ItemRow], horizon: int) -> None:
+        """What was committed since the horizon before."""
+        if self.horizon != _FROM_NOW_ON:
+            self._take(rows)
+        self.horizon = horizon if self.horizon == _FROM_NOW_ON else max(self.horizon, horizon)
+
+    def _take(self, rows: Collection[ItemRow]) -> None:
+        for row in rows:
+            known = self.items.get(row.item_id)
+            if known is None or (known.occurred_at, known.event_id) < (row.occurred_at, row.event_id):
+                self.items[row.item_id] = row
+                self._unknown.discard(row.item_id)
 
 
 class PostgresCatalog:
     """Fits CatalogStore."""
 
-    def __init__(self, tx: Transaction) -> None:
+    def __init__(self, tx: Transaction, remembered: RememberedItems | None = None) -> None:
         self._connection = tx.connection
+        self._remembered = remembered if remembered is not None else RememberedItems()
 
     async def keep_items(self, rows: Collection[ItemRow]) -> None:
         """As the port promises."""
@@ -69,11 +117,32 @@ class PostgresCatalog:
         )
 
     async def items(self, item_ids: Collection[str]) -> Mapping[str, ItemRow]:
-        """As the port promises."""
+        """As the port promises; of what is remembered only changes are asked for."""
         if not item_ids:
             return {}
-        rows = await self._connection.execute(_ITEMS, {"item_ids": list(item_ids)})
-        return {row.item_id: ItemRow(**row._mapping) for row in rows}  # noqa: SLF001  # a Row's public mapping
+        known = self._remembered
+        await self._catch_up(known)
+        missing = known.missing(item_ids)
+        if missing:
+            rows = await self._connection.execute(_ITEMS, {"item_ids": missing})
+            known.met(missing, [ItemRow(**row._mapping) for row in rows])  # noqa: SLF001  # a Row's public mapping
+        return known.items
+
+    async def _catch_up(self, known: RememberedItems) -> None:
+        rows = (await self._connection.execute(_CHANGED, {"since": str(known.horizon)})).all()
+        changed = [
+            ItemRow(
+                item_id=row.item_id,
+                category=row.category,
+                item_type=row.item_type,
+                rankable=row.rankable,
+                occurred_at=row.occurred_at,
+                event_id=row.event_id,
+            )
+            for row in rows
+            if row.item_id is not None
+        ]
+        known.changed(changed, int(rows[0].horizon))
 
     async def stores(self, store_ids: Collection[str]) -> Mapping[str, StoreRow]:
         """As the port promises."""

@@ -2,20 +2,28 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import fields
+from functools import reduce
+from typing import Any
 
 from sqlalchemy import text
 
 from libs.common.persistence import Transaction
 from libs.common.persistence.messages import encode_headers
-from services.profile.domain.facet_codec import decode
-from services.profile.ports import ConsentRow, CustomerRow, FacetEffects, FacetRow
+from services.profile.domain.delta import Effects, decode_delta, effects_of, plus
+from services.profile.ports import ConsentRow, CustomerRow, FacetRow, FoldedFacet, GrownFacet, Mark
+from services.profile.store.facets import PENDING, facet_with
 
-_CLAIM = text("""
-    DELETE FROM dirty_customers WHERE id IN (
-        SELECT id FROM dirty_customers ORDER BY id LIMIT :mark_limit FOR UPDATE SKIP LOCKED
-    ) RETURNING customer_id
+EFFECTS = tuple(field.name for field in fields(Effects))
+
+_DIRTY = text("""
+    SELECT customer_id FROM dirty_customers ORDER BY id LIMIT :mark_limit FOR UPDATE SKIP LOCKED
 """)
 _CURRENT = text("SELECT DISTINCT customer_id FROM facets WHERE own_customer_id = ANY(CAST(:own_ids AS text[]))")
+_MEMBERS = text("""
+    SELECT own_customer_id, customer_id FROM facets
+    WHERE customer_id IN (SELECT customer_id FROM facets WHERE own_customer_id = ANY(CAST(:own_ids AS text[])))
+""")
 _MAKE = text("""
     INSERT INTO customers (customer_id, version, headers) SELECT unnest(CAST(:customer_ids AS text[])), 0, ''
     ON CONFLICT DO NOTHING
@@ -26,7 +34,40 @@ _LOCK = text("""
        OR (customer_id = ANY(CAST(:superseded AS text[])) AND body IS NOT NULL)
     ORDER BY customer_id FOR UPDATE
 """)
-_FACETS = text("SELECT * FROM facets WHERE customer_id = ANY(CAST(:customer_ids AS text[])) ORDER BY identifier")
+_LOCK_FACETS = text("""
+    SELECT * FROM facets WHERE customer_id = ANY(CAST(:customer_ids AS text[])) ORDER BY identifier FOR UPDATE
+""")
+# A mark that another folder holds is left to it: it waits for our customers, and sees then what it finds.
+_TAKE = text("""
+    WITH taken AS (
+        DELETE FROM dirty_customers WHERE id IN (
+            SELECT id FROM dirty_customers WHERE customer_id = ANY(CAST(:own_ids AS text[])) FOR UPDATE SKIP LOCKED
+        ) RETURNING customer_id, delta_id, shown
+    )
+    SELECT customer_id, shown, body FROM taken LEFT JOIN facet_deltas USING (delta_id)
+""")
+_SAVE_FACETS = text("""
+    UPDATE facets SET
+        state = new.state,
+        receipts_count = facets.receipts_count + new.receipts_count,
+        lines_count = facets.lines_count + new.lines_count,
+        amount_cents = facets.amount_cents + new.amount_cents,
+        returns_count = facets.returns_count + new.returns_count,
+        refund_cents = facets.refund_cents + new.refund_cents,
+        contacts_count = facets.contacts_count + new.contacts_count,
+        currency = least(facets.currency, new.currency),
+        accepted_at = greatest(facets.accepted_at, new.accepted_at)
+    FROM unnest(CAST(:identifiers AS text[]), CAST(:states AS bytea[]), CAST(:receipts_count AS bigint[]),
+                CAST(:lines_count AS bigint[]), CAST(:amount_cents AS bigint[]), CAST(:returns_count AS bigint[]),
+                CAST(:refund_cents AS bigint[]), CAST(:contacts_count AS bigint[]),
+                CAST(:currency AS text[]), CAST(:accepted_at AS timestamptz[]))
+         AS new (identifier, state, receipts_count, lines_count, amount_cents, returns_count, refund_cents,
+                 contacts_count, currency, accepted_at)
+    WHERE facets.identifier = new.identifier
+""")
+_FACETS = text(f"""
+    SELECT *, {PENDING} FROM facets WHERE customer_id = ANY(CAST(:customer_ids AS text[])) ORDER BY identifier
+""")  # noqa: S608 - our own words
 _CONSENTS = text("SELECT * FROM consents WHERE identifier = ANY(CAST(:identifiers AS text[]))")
 _SAVE = text("""
     UPDATE customers SET version = new.version, accepted_at = new.accepted_at, headers = new.headers, body = new.body
@@ -46,15 +87,19 @@ class PostgresCustomers:
     def __init__(self, tx: Transaction) -> None:
         self._connection = tx.connection
 
-    async def claim_dirty(self, limit: int) -> Collection[str]:
+    async def dirty(self, limit: int) -> Collection[str]:
         """As the port promises."""
-        rows = await self._connection.execute(_CLAIM, {"mark_limit": limit})
-        return set(rows.scalars())
+        return set((await self._connection.execute(_DIRTY, {"mark_limit": limit})).scalars())
 
     async def current_ids(self, own_customer_ids: Collection[str]) -> Collection[str]:
         """As the port promises."""
         rows = await self._connection.execute(_CURRENT, {"own_ids": list(own_customer_ids)})
         return set(rows.scalars())
+
+    async def members(self, own_customer_ids: Collection[str]) -> Mapping[str, str]:
+        """As the port promises."""
+        rows = await self._connection.execute(_MEMBERS, {"own_ids": list(own_customer_ids)})
+        return {row.own_customer_id: row.customer_id for row in rows}
 
     async def lock_versions(self, current: Collection[str], superseded: Collection[str]) -> Mapping[str, int]:
         """As the port promises."""
@@ -62,28 +107,46 @@ class PostgresCustomers:
         rows = await self._connection.execute(_LOCK, {"current": list(current), "superseded": list(superseded)})
         return {row.customer_id: row.version for row in rows}
 
+    async def lock_facets(self, customer_ids: Collection[str]) -> Sequence[FoldedFacet]:
+        """As the port promises."""
+        rows = await self._connection.execute(_LOCK_FACETS, {"customer_ids": list(customer_ids)})
+        return [
+            FoldedFacet(
+                identifier=row.identifier,
+                own_customer_id=row.own_customer_id,
+                customer_id=row.customer_id,
+                state=row.state,
+                effects=_effects(row),
+            )
+            for row in rows
+        ]
+
+    async def take_marks(self, own_customer_ids: Collection[str]) -> Sequence[Mark]:
+        """As the port promises."""
+        rows = await self._connection.execute(_TAKE, {"own_ids": list(own_customer_ids)})
+        return [Mark(own_customer_id=row.customer_id, delta=row.body, shown=row.shown) for row in rows]
+
+    async def save_facets(self, grown: Collection[GrownFacet]) -> None:
+        """As the port promises."""
+        if not grown:
+            return
+        columns = {name: [getattr(facet.added, name) for facet in grown] for name in EFFECTS}
+        columns |= {"identifiers": [facet.identifier for facet in grown], "states": [facet.state for facet in grown]}
+        await self._connection.execute(_SAVE_FACETS, columns)
+
     async def facets(self, customer_ids: Collection[str]) -> Mapping[str, Sequence[FacetRow]]:
         """As the port promises."""
         rows = await self._connection.execute(_FACETS, {"customer_ids": list(customer_ids)})
         found: dict[str, list[FacetRow]] = defaultdict(list)
         for row in rows:
-            effects = FacetEffects(
-                receipts_count=row.receipts_count,
-                lines_count=row.lines_count,
-                amount_cents=row.amount_cents,
-                returns_count=row.returns_count,
-                refund_cents=row.refund_cents,
-                contacts_count=row.contacts_count,
-                currency=row.currency,
-                accepted_at=row.accepted_at,
-            )
+            pending = [decode_delta(body) for body in row.pending]
             found[row.customer_id].append(
                 FacetRow(
                     identifier=row.identifier,
                     own_customer_id=row.own_customer_id,
                     customer_id=row.customer_id,
-                    facet=decode(row.state),
-                    effects=effects,
+                    facet=facet_with(row.state, pending),
+                    effects=reduce(plus, map(effects_of, pending), _effects(row)),
                 )
             )
         return found
@@ -115,3 +178,7 @@ class PostgresCustomers:
         """As the port promises."""
         row = (await self._connection.execute(_SNAPSHOT, {"customer_id": customer_id})).one_or_none()
         return None if row is None else (row.version, row.body)
+
+
+def _effects(row: Any) -> Effects:
+    return Effects(**{name: getattr(row, name) for name in EFFECTS})

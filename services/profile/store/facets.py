@@ -1,49 +1,46 @@
-"""Facets on PostgreSQL: made, then locked in the order of identifiers, saved by one statement."""
+"""Facets on PostgreSQL: writers append deltas, readers see the state and all deltas that it lacks in one statement."""
 
 from collections.abc import Collection, Iterable, Mapping
+from functools import reduce
 
 from sqlalchemy import text
 
 from libs.common.persistence import Transaction
+from services.profile.domain.delta import Delta, decode_delta, encode_delta, grown
 from services.profile.domain.facet import EMPTY, Facet
 from services.profile.domain.facet_codec import decode, encode
-from services.profile.ports import FacetEffects
 
-# Made before anything is locked: a writer that computes from "not there yet" would overwrite another's first state.
+DELTAS_A_BLOCK = 1 << 20
+"""More than a transaction can make."""
+_EMPTY_STATE = encode(EMPTY)
 _MAKE = text("""
     INSERT INTO facets (identifier, own_customer_id, customer_id, state)
     SELECT identifier, own_id, own_id, :empty
     FROM unnest(CAST(:identifiers AS text[]), CAST(:own_ids AS text[])) AS new (identifier, own_id)
+    WHERE NOT EXISTS (SELECT FROM facets AS known WHERE known.identifier = new.identifier)
     ON CONFLICT DO NOTHING
 """)
-_LOCK = text("""
-    SELECT identifier, state FROM facets WHERE identifier = ANY(CAST(:identifiers AS text[]))
-    ORDER BY identifier FOR UPDATE
-""")
-_SAVE = text("""
-    UPDATE facets SET
-        state = new.state,
-        receipts_count = facets.receipts_count + new.receipts_count,
-        lines_count = facets.lines_count + new.lines_count,
-        amount_cents = facets.amount_cents + new.amount_cents,
-        returns_count = facets.returns_count + new.returns_count,
-        refund_cents = facets.refund_cents + new.refund_cents,
-        contacts_count = facets.contacts_count + new.contacts_count,
-        currency = least(facets.currency, new.currency),
-        accepted_at = greatest(facets.accepted_at, new.accepted_at)
-    FROM unnest(CAST(:identifiers AS text[]), CAST(:states AS bytea[]), CAST(:receipts AS bigint[]),
-                CAST(:lines AS bigint[]), CAST(:amounts AS bigint[]), CAST(:returns AS bigint[]),
-                CAST(:refunds AS bigint[]), CAST(:contacts AS bigint[]),
-                CAST(:currencies AS text[]), CAST(:accepted AS timestamptz[]))
-         AS new (identifier, state, receipts_count, lines_count, amount_cents, returns_count, refund_cents,
-                 contacts_count, currency, accepted_at)
-    WHERE facets.identifier = new.identifier
+_RESERVE = text("SELECT nextval('facet_delta_blocks')")
+_APPEND = text("""
+    WITH new AS (
+        SELECT * FROM unnest(CAST(:delta_ids AS bigint[]), CAST(:identifiers AS text[]), CAST(:bodies AS bytea[]),
+                             CAST(:shown AS boolean[])) AS new (delta_id, identifier, body, shown)
+    ), added AS (
+        INSERT INTO facet_deltas (delta_id, identifier, body) SELECT delta_id, identifier, body FROM new
+    )
+    INSERT INTO dirty_customers (customer_id, delta_id, shown)
+    SELECT own_customer_id, delta_id, shown FROM new JOIN facets USING (identifier)
 """)
 _MARK = text("INSERT INTO dirty_customers (customer_id) SELECT unnest(CAST(:own_ids AS text[]))")
 _IDENTIFIERS = text("""
     SELECT own_customer_id, identifier FROM facets WHERE own_customer_id = ANY(CAST(:own_ids AS text[]))
 """)
-_STATES = text("SELECT identifier, state FROM facets WHERE identifier = ANY(CAST(:identifiers AS text[]))")
+PENDING = """
+    ARRAY(SELECT body FROM dirty_customers JOIN facet_deltas USING (delta_id)
+          WHERE dirty_customers.customer_id = facets.own_customer_id) AS pending
+"""
+"""The deltas that a state lacks, as of the same moment as the state."""
+_STATES = text(f"SELECT identifier, state, {PENDING} FROM facets WHERE identifier = ANY(CAST(:identifiers AS text[]))")  # noqa: S608 - our own words
 
 
 class PostgresFacets:
@@ -52,42 +49,29 @@ class PostgresFacets:
     def __init__(self, tx: Transaction) -> None:
         self._connection = tx.connection
 
-    async def lock(self, own_ids: Mapping[str, str]) -> Mapping[str, Facet]:
+    async def make(self, own_ids: Mapping[str, str]) -> None:
         """As the port promises."""
-        if not own_ids:
-            return {}
-        identifiers = sorted(own_ids)
-        await self._connection.execute(
-            _MAKE,
-            {
-                "identifiers": identifiers,
-                "own_ids": [own_ids[identifier] for identifier in identifiers],
-                "empty": encode(EMPTY),
-            },
-        )
-        rows = await self._connection.execute(_LOCK, {"identifiers": identifiers})
-        return {row.identifier: decode(row.state) for row in rows}
+        if own_ids:
+            ordered = sorted(own_ids.items())
+            columns = {"identifiers": [name for name, _ in ordered], "own_ids": [own_id for _, own_id in ordered]}
+            await self._connection.execute(_MAKE, {**columns, "empty": _EMPTY_STATE})
 
-    async def save(self, changes: Mapping[str, tuple[Facet, FacetEffects]]) -> None:
+    async def reserve(self) -> int:
         """As the port promises."""
-        if not changes:
-            return
-        effects = [added for _, added in changes.values()]
-        await self._connection.execute(
-            _SAVE,
-            {
-                "identifiers": list(changes),
-                "states": [encode(facet) for facet, _ in changes.values()],
-                "receipts": [added.receipts_count for added in effects],
-                "lines": [added.lines_count for added in effects],
-                "amounts": [added.amount_cents for added in effects],
-                "returns": [added.returns_count for added in effects],
-                "refunds": [added.refund_cents for added in effects],
-                "contacts": [added.contacts_count for added in effects],
-                "currencies": [added.currency for added in effects],
-                "accepted": [added.accepted_at for added in effects],
-            },
-        )
+        return int((await self._connection.execute(_RESERVE)).scalar_one()) * DELTAS_A_BLOCK
+
+    async def append(self, deltas: Mapping[int, tuple[str, Delta]]) -> None:
+        """As the port promises."""
+        if deltas:
+            await self._connection.execute(
+                _APPEND,
+                {
+                    "delta_ids": list(deltas),
+                    "identifiers": [identifier for identifier, _ in deltas.values()],
+                    "bodies": [encode_delta(delta) for _, delta in deltas.values()],
+                    "shown": [not delta.quiet for _, delta in deltas.values()],
+                },
+            )
 
     async def mark_dirty(self, own_customer_ids: Iterable[str]) -> None:
         """As the port promises."""
@@ -107,4 +91,9 @@ class PostgresFacets:
         if not identifiers:
             return {}
         rows = await self._connection.execute(_STATES, {"identifiers": list(identifiers)})
-        return {row.identifier: decode(row.state) for row in rows}
+        return {row.identifier: facet_with(row.state, map(decode_delta, row.pending)) for row in rows}
+
+
+def facet_with(state: bytes, pending: Iterable[Delta]) -> Facet:
+    """The facet of a state and the deltas that it lacks."""
+    return reduce(grown, pending, decode(state))

@@ -27,7 +27,6 @@ _BY_KEY: Mapping[str, TextClause] = {
 }
 # These tables are written with every event and read by other keys: an index for a rare deletion would cost more than it saves.
 _BY_SCAN: Mapping[str, TextClause] = {
-    "receipts": text(f"DELETE FROM receipts WHERE identifier {_OF_IDENTIFIERS} AND occurred_at <= :erased_at"),  # noqa: S608  # our own words
     "queued_baskets": text(
         f"DELETE FROM learning_queue WHERE identifier {_OF_IDENTIFIERS} AND occurred_at <= :erased_at"  # noqa: S608  # our own words
     ),
@@ -37,6 +36,16 @@ _BY_SCAN: Mapping[str, TextClause] = {
         )
     """),
 }
+
+
+_DELTAS_AND_RECEIPTS = text(f"""
+    WITH deltas AS (
+        DELETE FROM facet_deltas WHERE identifier {_OF_IDENTIFIERS} AND delta_id < :deltas_below RETURNING delta_id
+    ), receipts AS (
+        DELETE FROM receipts WHERE delta_id IN (SELECT delta_id FROM deltas) OR identifier {_OF_IDENTIFIERS} RETURNING 1
+    )
+    SELECT (SELECT count(*) FROM deltas) AS deltas, (SELECT count(*) FROM receipts) AS receipts
+""")  # noqa: S608  # our own words
 
 
 async def erase_by_key(
@@ -54,10 +63,14 @@ async def erase_by_key(
     }
 
 
-async def sweep(connection: AsyncConnection, identifiers: Sequence[str], erased_at: datetime) -> dict[str, int]:
+async def sweep(
+    connection: AsyncConnection, identifiers: Sequence[str], erased_at: datetime, deltas_below: int
+) -> dict[str, int]:
     """Delete what tables without such a key hold from before the erasure; returns how many rows of each kind."""
     names = {"identifiers": list(identifiers), "erased_at": erased_at}
-    return {
+    of_deltas = {"identifiers": list(identifiers), "deltas_below": deltas_below}
+    told = (await connection.execute(_DELTAS_AND_RECEIPTS, of_deltas)).one()
+    return dict(told._mapping) | {  # noqa: SLF001  # a Row's public mapping
         kind: (
             await connection.execute(
                 statement, {name: value for name, value in names.items() if f":{name}" in statement.text}

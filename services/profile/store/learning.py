@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Any
 
 import msgspec
 from sqlalchemy import text
@@ -10,23 +11,33 @@ from libs.common.persistence import Transaction
 from libs.common.persistence.messages import encode_headers
 from services.profile.domain.contact import Purchase
 from services.profile.ports import LearnerState, ModelRow, QueuedBasket
+from services.profile.store.earlier import purchase_of_map
+from services.profile.store.receipts import receipt_key
 
 _ENQUEUE = text("""
-    INSERT INTO learning_queue (occurred_at, event_id, identifier, purchase)
-    SELECT * FROM unnest(CAST(:occurred AS timestamptz[]), CAST(:event_ids AS text[]), CAST(:identifiers AS text[]),
-                         CAST(:purchases AS bytea[]))
+    INSERT INTO learning_queue (occurred_at, event_id, identifier, purchase, receipt_key)
+    SELECT occurred_at, event_id, identifier, purchase, encode(receipt_key, 'hex')::uuid
+    FROM unnest(CAST(:occurred AS timestamptz[]), CAST(:event_ids AS text[]), CAST(:identifiers AS text[]),
+                CAST(:purchases AS bytea[]), CAST(:receipt_keys AS bytea[]))
+         AS new (occurred_at, event_id, identifier, purchase, receipt_key)
     ON CONFLICT DO NOTHING
 """)
-_DROP = text("""
-    DELETE FROM learning_queue WHERE (occurred_at, event_id) IN (
-        SELECT * FROM unnest(CAST(:occurred AS timestamptz[]), CAST(:event_ids AS text[]))
-    )
-""")
 _TAKE = text("""
-    DELETE FROM learning_queue WHERE (occurred_at, event_id) IN (
-        SELECT occurred_at, event_id FROM learning_queue WHERE occurred_at <= :until
-        ORDER BY occurred_at, event_id LIMIT :row_limit
-    ) RETURNING occurred_at, identifier, purchase
+    WITH taken AS (
+        DELETE FROM learning_queue WHERE (occurred_at, event_id) IN (
+            SELECT occurred_at, event_id FROM learning_queue WHERE occurred_at <= :until
+            ORDER BY occurred_at, event_id LIMIT :row_limit
+        ) RETURNING occurred_at, identifier, purchase, receipt_key
+    )
+    SELECT taken.occurred_at, taken.identifier, taken.purchase, coalesce(receipts.voided, false) AS voided
+    FROM taken LEFT JOIN receipts USING (receipt_key)
+""")
+_FACETS_LAG = text("""
+    SELECT EXISTS (
+        SELECT FROM offsets AS ours JOIN offsets AS facets USING (incarnation, topic, partition)
+        WHERE ours.consumer_group = 'profile-learner' AND facets.consumer_group = 'profile'
+          AND facets.next_offset < ours.next_offset
+    )
 """)
 _ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtext('profile.learner'), 0)")
 _STATE = text("""
@@ -54,6 +65,8 @@ _NEWEST = text("SELECT number, body FROM models WHERE model_name = :model_name A
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Purchase)
+_map_decoder = msgspec.msgpack.Decoder(dict[str, Any])
+_MAPS = range(0x80, 0x90)
 
 
 class PostgresLearning:
@@ -74,28 +87,25 @@ class PostgresLearning:
                 "event_ids": [basket.purchase.event_id for basket in ordered],
                 "identifiers": [basket.identifier for basket in ordered],
                 "purchases": [_encoder.encode(basket.purchase) for basket in ordered],
+                "receipt_keys": [receipt_key(basket.purchase.receipt_id) for basket in ordered],
             },
         )
 
-    async def drop(self, keys: Collection[tuple[datetime, str]]) -> None:
+    async def take(self, until: datetime, limit: int) -> Sequence[QueuedBasket] | None:
         """As the port promises."""
-        if keys:
-            await self._connection.execute(
-                _DROP, {"occurred": [at for at, _ in keys], "event_ids": [event_id for _, event_id in keys]}
-            )
-
-    async def take(self, until: datetime, limit: int) -> Sequence[QueuedBasket]:
-        """As the port promises."""
-        rows = await self._connection.execute(_TAKE, {"until": until, "row_limit": limit})
+        rows = (await self._connection.execute(_TAKE, {"until": until, "row_limit": limit})).all()
+        if not rows:
+            return None
         baskets = [
-            QueuedBasket(
-                occurred_at=row.occurred_at,
-                identifier=row.identifier,
-                purchase=_decoder.decode(row.purchase),
-            )
+            QueuedBasket(occurred_at=row.occurred_at, identifier=row.identifier, purchase=_purchase(row.purchase))
             for row in rows
+            if not row.voided
         ]
         return sorted(baskets, key=lambda basket: (basket.occurred_at, basket.purchase.event_id))
+
+    async def facets_lag(self) -> bool:
+        """As the port promises."""
+        return bool((await self._connection.execute(_FACETS_LAG)).scalar())
 
     async def lock(self) -> None:
         """As the port promises."""
@@ -144,3 +154,8 @@ class PostgresLearning:
             await self._connection.execute(_NEWEST, {"model_name": model_name, "above_number": above_number})
         ).one_or_none()
         return None if row is None else (row.number, row.body)
+
+
+def _purchase(content: bytes) -> Purchase:
+    """Stored as it is, or as the map that an earlier release made of it."""
+    return purchase_of_map(_map_decoder.decode(content)) if content[0] in _MAPS else _decoder.decode(content)

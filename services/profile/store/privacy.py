@@ -9,12 +9,14 @@ from sqlalchemy import text
 
 from libs.common.persistence import OutboxMessage, Transaction, append, dead_letters
 from services.profile.ports.privacy import ConsentWord, Erasure, OpenErasures, Person, ServiceReceipt, Swept
+from services.profile.store.facets import DELTAS_A_BLOCK
 from services.profile.store.forgetting import erase_by_key, sweep
 
 _SHARE = text("SELECT pg_advisory_xact_lock_shared(hashtext('profile.suppressions'), 0)")
 _EXCLUDE = text("SELECT pg_advisory_xact_lock(hashtext('profile.suppressions'), 0)")
 # A batch under way may take longer than a request usually waits for a lock.
 _PATIENCE = (text("SET LOCAL lock_timeout = '8s'"), text("SET LOCAL statement_timeout = '20s'"))
+_SWEEP_PATIENCE = text("SET LOCAL statement_timeout = '10min'")
 _SUPPRESSED = text("""
     SELECT identifier, customer_id, erased_at FROM suppressions
     WHERE identifier = ANY(CAST(:names AS text[])) OR customer_id = ANY(CAST(:names AS text[]))
@@ -26,8 +28,9 @@ _PERSON = text("""
 """)
 _NEWEST = text("SELECT body FROM customers WHERE customer_id = :customer_id AND body IS NOT NULL")
 _NOTE = text("""
-    INSERT INTO erasures (erasure_id, customer_id, erased_at, requested_at, removed)
-    VALUES (:erasure_id, :customer_id, :erased_at, :requested_at, CAST(:removed AS jsonb))
+    INSERT INTO erasures (erasure_id, customer_id, erased_at, requested_at, removed, deltas_below)
+    VALUES (:erasure_id, :customer_id, :erased_at, :requested_at, CAST(:removed AS jsonb),
+            nextval('facet_delta_blocks') * CAST(:block AS bigint))
 """)
 _SUPPRESS = text("""
     INSERT INTO suppressions (identifier, customer_id, erased_at, erasure_id)
@@ -46,7 +49,7 @@ _NEWEST_OF = text(f"""
 """)  # noqa: S608  # columns of our own
 _FIND = text(f"SELECT {_COLUMNS} FROM erasures WHERE erasure_id = :erasure_id")  # noqa: S608  # columns of our own
 _UNSWEPT = text("""
-    SELECT erasure_id, erased_at, removed FROM erasures WHERE NOT swept
+    SELECT erasure_id, erased_at, removed, deltas_below FROM erasures WHERE NOT swept
     ORDER BY requested_at LIMIT 1 FOR UPDATE SKIP LOCKED
 """)
 _IDENTIFIERS = text("SELECT identifier FROM suppressions WHERE erasure_id = :erasure_id ORDER BY identifier")
@@ -135,6 +138,7 @@ class PostgresPrivacy:
                 "erased_at": erasure.erased_at,
                 "requested_at": erasure.requested_at,
                 "removed": json.dumps(removed),
+                "block": DELTAS_A_BLOCK,
             },
         )
 
@@ -161,7 +165,9 @@ class PostgresPrivacy:
             return None
         named = {"erasure_id": found.erasure_id}
         identifiers = list((await self._connection.execute(_IDENTIFIERS, named)).scalars())
-        removed = {**found.removed, **await sweep(self._connection, identifiers, found.erased_at)}
+        await self._connection.execute(_SWEEP_PATIENCE)
+        swept = await sweep(self._connection, identifiers, found.erased_at, found.deltas_below)
+        removed = {**found.removed, **swept}
         removed["dead_letters"] = await dead_letters.forget_keys(self._tx, identifiers)
         at = (await self._connection.execute(_SWEPT, named)).scalar_one()
         receipt = ServiceReceipt(erasure_id=found.erasure_id, service="profile", removed=removed, answered_at=at)

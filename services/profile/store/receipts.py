@@ -1,33 +1,45 @@
 """Receipts and what is parked for them, on PostgreSQL. The row of a receipt is where a sale and its return meet."""
 
+import hashlib
 from collections.abc import Collection, Mapping, Sequence
+from datetime import date
+from typing import Any
 
 import msgspec
 from sqlalchemy import text
 
 from libs.common.persistence import Transaction
 from services.profile.domain.contact import Purchase
-from services.profile.ports import SoldReceipt, TakenBack
+from services.profile.domain.delta import decode_delta
+from services.profile.ports import FoundReceipt, SoldReceipt, TakenBack
+from services.profile.store.earlier import purchase_of_map, returned_line_of_map
 
 # Sold and awaited receipts in one statement and one order: two writers that need the same rows wait, in the same turn.
 _REGISTER = text("""
-    INSERT INTO receipts (receipt_id, sold, identifier, occurred_at, event_id, purchase)
-    SELECT * FROM unnest(CAST(:receipt_ids AS text[]), CAST(:sold AS boolean[]), CAST(:identifiers AS text[]),
-                         CAST(:occurred AS timestamptz[]), CAST(:event_ids AS text[]), CAST(:purchases AS bytea[]))
-    ON CONFLICT (receipt_id) DO UPDATE
-    SET sold = receipts.sold OR excluded.sold,
-        identifier = CASE WHEN receipts.sold THEN receipts.identifier ELSE excluded.identifier END,
-        occurred_at = CASE WHEN receipts.sold THEN receipts.occurred_at ELSE excluded.occurred_at END,
-        event_id = CASE WHEN receipts.sold THEN receipts.event_id ELSE excluded.event_id END,
-        purchase = CASE WHEN receipts.sold THEN receipts.purchase ELSE excluded.purchase END
+    WITH told AS (
+        INSERT INTO receipts (receipt_key, sold, delta_id, position)
+        SELECT encode(key, 'hex')::uuid, sold, delta_id, position
+        FROM unnest(CAST(:keys AS bytea[]), CAST(:sold AS boolean[]), CAST(:delta_ids AS bigint[]),
+                    CAST(:positions AS smallint[])) AS new (key, sold, delta_id, position)
+        ON CONFLICT (receipt_key) DO UPDATE
+        SET sold = receipts.sold OR excluded.sold,
+            delta_id = CASE WHEN receipts.sold THEN receipts.delta_id ELSE excluded.delta_id END,
+            position = CASE WHEN receipts.sold THEN receipts.position ELSE excluded.position END
+        RETURNING receipt_key, xmax <> 0 AS told_before
+    )
+    SELECT uuid_send(receipt_key) FROM told WHERE told_before
 """)
 _FIND = text("""
-    SELECT receipt_id, identifier, occurred_at, purchase FROM receipts
-    WHERE sold AND receipt_id = ANY(CAST(:receipt_ids AS text[]))
+    SELECT uuid_send(receipt_key) AS key, coalesce(facet_deltas.identifier, receipts.identifier) AS identifier,
+           receipts.delta_id, position, body, purchase
+    FROM receipts LEFT JOIN facet_deltas USING (delta_id)
+    WHERE sold AND receipt_key IN (SELECT encode(key, 'hex')::uuid FROM unnest(CAST(:keys AS bytea[])) AS key)
 """)
 _VOID = text("""
-    UPDATE receipts SET voided = true WHERE receipt_id = ANY(CAST(:receipt_ids AS text[])) AND sold AND NOT voided
-    RETURNING receipt_id
+    UPDATE receipts SET voided = true
+    WHERE receipt_key IN (SELECT encode(key, 'hex')::uuid FROM unnest(CAST(:keys AS bytea[])) AS key)
+      AND sold AND NOT voided
+    RETURNING uuid_send(receipt_key)
 """)
 _PARK = text("""
     INSERT INTO parked (event_id, receipt_id, body)
@@ -35,10 +47,19 @@ _PARK = text("""
     ON CONFLICT DO NOTHING
 """)
 _UNPARK = text("DELETE FROM parked WHERE receipt_id = ANY(CAST(:receipt_ids AS text[])) RETURNING event_id, body")
+_PRUNE_RECEIPTS = text("DELETE FROM receipts WHERE written_on < :before AND sold")
+_PRUNE_DELTAS = text("""
+    DELETE FROM facet_deltas WHERE written_on < :before
+       AND NOT EXISTS (SELECT FROM dirty_customers WHERE dirty_customers.delta_id = facet_deltas.delta_id)
+""")
 
 _encoder = msgspec.msgpack.Encoder()
-_purchase_decoder = msgspec.msgpack.Decoder(Purchase)
-_taken_decoder = msgspec.msgpack.Decoder(TakenBack)
+_decoder = msgspec.msgpack.Decoder()
+
+
+def receipt_key(receipt_id: str) -> bytes:
+    """128 bits that stand for a receipt; migrations make the same."""
+    return hashlib.sha256(receipt_id.encode()).digest()[:16]
 
 
 class PostgresReceipts:
@@ -47,48 +68,42 @@ class PostgresReceipts:
     def __init__(self, tx: Transaction) -> None:
         self._connection = tx.connection
 
-    async def register(self, sold: Collection[SoldReceipt], awaited: Collection[str]) -> None:
+    async def register(self, sold: Collection[SoldReceipt], awaited: Collection[str]) -> Collection[str]:
         """As the port promises. Of two sales with one receipt id the first one is remembered."""
         known: dict[str, SoldReceipt | None] = dict.fromkeys(awaited)
         for receipt in sold:
             if known.get(receipt.receipt_id) is None:
                 known[receipt.receipt_id] = receipt
         if not known:
-            return
-        rows = sorted(known.items())
-        await self._connection.execute(
+            return ()
+        by_key = {receipt_key(receipt_id): receipt_id for receipt_id in known}
+        rows = [(key, known[by_key[key]]) for key in sorted(by_key)]
+        told_before = await self._connection.execute(
             _REGISTER,
             {
-                "receipt_ids": [receipt_id for receipt_id, _ in rows],
+                "keys": [key for key, _ in rows],
                 "sold": [receipt is not None for _, receipt in rows],
-                "identifiers": [receipt and receipt.identifier for _, receipt in rows],
-                "occurred": [receipt and receipt.occurred_at for _, receipt in rows],
-                "event_ids": [receipt and receipt.purchase.event_id for _, receipt in rows],
-                "purchases": [receipt and _encoder.encode(receipt.purchase) for _, receipt in rows],
+                "delta_ids": [receipt and receipt.delta_id for _, receipt in rows],
+                "positions": [receipt and receipt.position for _, receipt in rows],
             },
         )
+        return {by_key[bytes(key)] for key in told_before.scalars()}
 
-    async def find(self, receipt_ids: Collection[str]) -> Mapping[str, SoldReceipt]:
+    async def find(self, receipt_ids: Collection[str]) -> Mapping[str, FoundReceipt]:
         """As the port promises."""
         if not receipt_ids:
             return {}
-        rows = await self._connection.execute(_FIND, {"receipt_ids": list(receipt_ids)})
-        return {
-            row.receipt_id: SoldReceipt(
-                receipt_id=row.receipt_id,
-                identifier=row.identifier,
-                occurred_at=row.occurred_at,
-                purchase=_purchase_decoder.decode(row.purchase),
-            )
-            for row in rows
-        }
+        by_key = {receipt_key(receipt_id): receipt_id for receipt_id in receipt_ids}
+        rows = await self._connection.execute(_FIND, {"keys": list(by_key)})
+        return {by_key[bytes(row.key)]: _found(row) for row in rows}
 
     async def claim_voids(self, receipt_ids: Collection[str]) -> Collection[str]:
         """As the port promises."""
         if not receipt_ids:
             return ()
-        rows = await self._connection.execute(_VOID, {"receipt_ids": sorted(receipt_ids)})
-        return set(rows.scalars())
+        by_key = {receipt_key(receipt_id): receipt_id for receipt_id in receipt_ids}
+        rows = await self._connection.execute(_VOID, {"keys": sorted(by_key)})
+        return {by_key[bytes(key)] for key in rows.scalars()}
 
     async def park(self, taken: Collection[TakenBack]) -> None:
         """As the port promises."""
@@ -108,4 +123,31 @@ class PostgresReceipts:
         if not receipt_ids:
             return ()
         rows = await self._connection.execute(_UNPARK, {"receipt_ids": list(receipt_ids)})
-        return [_taken_decoder.decode(row.body) for row in sorted(rows.all(), key=lambda row: str(row.event_id))]
+        return [_taken_back(row.body) for row in sorted(rows.all(), key=lambda row: str(row.event_id))]
+
+    async def prune(self, before: date) -> None:
+        """As the port promises; what is still awaited stays."""
+        await self._connection.execute(_PRUNE_RECEIPTS, {"before": before})
+        await self._connection.execute(_PRUNE_DELTAS, {"before": before})
+
+
+def _found(row: Any) -> FoundReceipt:
+    return FoundReceipt(
+        identifier=row.identifier, purchase=_purchase(row), delta_id=row.delta_id, position=row.position or 0
+    )
+
+
+def _purchase(row: Any) -> Purchase | None:
+    if row.body is not None:
+        found = decode_delta(row.body).contacts[row.position]
+        assert isinstance(found, Purchase)  # noqa: S101 - positions are of purchases
+        return found
+    return None if row.purchase is None else purchase_of_map(_decoder.decode(row.purchase))
+
+
+def _taken_back(body: bytes) -> TakenBack:
+    content = _decoder.decode(body)
+    lines = content["lines"]
+    if lines is not None:
+        content["lines"] = [returned_line_of_map(line) if isinstance(line, dict) else line for line in lines]
+    return msgspec.convert(content, TakenBack)

@@ -19,6 +19,7 @@ from tests.support.profile_events import (
     a_resolution,
     a_return,
     a_sale,
+    a_tick,
     a_view,
     a_void,
     a_voucher,
@@ -120,7 +121,9 @@ async def test_a_receipt_is_voided_once_and_not_learned_from(database: Database)
         await profile.take([a_void("v3", "r1")])
         [facet] = await profile.facets()
         assert (facet["returns_count"], facet["refund_cents"], facet["amount_cents"]) == (1, 300, 300)
+        await profile.tick(a_tick(2))
         assert await profile.rows("SELECT * FROM learning_queue") == []
+        assert await profile.rows("SELECT * FROM learner_states") == []
 
 
 async def test_a_link_gives_the_merged_view_and_tells_of_it(database: Database) -> None:
@@ -141,6 +144,17 @@ async def test_a_link_gives_the_merged_view_and_tells_of_it(database: Database) 
         assert (gone["version"], gone["body"]) == (2, None)
         [change] = await profile.rows("SELECT * FROM identity_changes")
         assert (change["customer_id"], change["now_customer_id"], change["version"]) == (greater, smaller, 1)
+
+
+async def test_a_superseded_view_goes_however_few_marks_a_folder_looks_at(database: Database) -> None:
+    one, other = own_customer_id(card(1).key), own_customer_id(visitor(1).key)
+    async with running_profile(database) as profile:
+        await profile.take([a_sale("r1", card(1)), a_view("w1", visitor(1))])
+        await profile.fold_all()
+        await profile.take([a_link("l1", card(1), visitor(1), day=1)])
+        while (await profile.fold_once(limit=1)).marks:
+            pass
+        assert set(await profile.snapshots()) == {min(one, other)}
 
 
 async def test_unlinking_restores_both_views(database: Database) -> None:
@@ -194,7 +208,7 @@ async def test_vouchers_are_counted_for_their_customer_and_change_no_view(databa
         before = await profile.views()
         mine, nobody = own_customer_id(card(1).key), own_customer_id(card(2).key)
         await profile.take([a_voucher("v1", mine, day=3), a_voucher("v2", nobody), a_voucher("v3", None)])
-        assert (await profile.fold_once()).marks == 0
+        assert (await profile.fold_once()).customers == 0
         await profile.rows("INSERT INTO dirty_customers (customer_id) VALUES (:id) RETURNING 1", id=mine)
         await profile.fold_all()
         assert await profile.views() == before

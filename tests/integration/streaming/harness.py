@@ -80,6 +80,7 @@ class Ledger:
     memory: MemoryBroker | None = None
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     group: str = field(default_factory=lambda: unique("ledger"))
+    side_by_side: int = 1
 
     def __post_init__(self) -> None:
         self.stream_metrics = StreamMetrics(self.registry)
@@ -117,7 +118,7 @@ class Ledger:
         **subscription: object,
     ) -> Consumer:
         """A consumer of the input topic that notes effects, unless told otherwise."""
-        defaults: dict[str, object] = {"group": self.group, "topics": (self.topic,)}
+        defaults: dict[str, object] = {"group": self.group, "topics": (self.topic,), "side_by_side": self.side_by_side}
         if source is None and self.memory is not None:
             source = self.memory_source()
         return Consumer(

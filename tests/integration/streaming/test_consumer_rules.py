@@ -18,9 +18,10 @@ from tests.support.postgres import Database
 from tests.unit.streaming.builders import movement
 
 
-@pytest.fixture
-async def ledger(database: Database) -> AsyncIterator[Ledger]:
+@pytest.fixture(params=[1, 3], ids=["one batch at a time", "batches side by side"])
+async def ledger(database: Database, request: pytest.FixtureRequest) -> AsyncIterator[Ledger]:
     async with memory_ledger(database.url("inventory")) as opened:
+        opened.side_by_side = request.param
         yield opened
 
 
@@ -58,6 +59,24 @@ async def test_one_partition_in_trouble_does_not_hold_up_the_others(ledger: Ledg
     rest = sum(len(log) for partition, log in memory_of(ledger).logs.items() if partition != troubled)
     async with running(ledger.consumer(trouble)):
         await until(lambda: ledger.applied(rest))
+
+
+async def test_as_many_batches_are_under_way_as_are_allowed(ledger: Ledger) -> None:
+    under_way: set[TopicPartition] = set()
+    most = 0
+
+    async def note(tx: Transaction, batch: Batch) -> None:
+        nonlocal most
+        under_way.add(batch.partition)
+        most = max(most, len(under_way))
+        await tx.connection.execute(text("SELECT pg_sleep(0.2)"))
+        await note_effects(tx, batch)
+        under_way.discard(batch.partition)
+
+    await ledger.publish(movement(number) for number in range(100))
+    async with running(ledger.consumer(note)):
+        await until(lambda: ledger.applied(100))
+    assert most == ledger.side_by_side
 
 
 async def test_records_that_were_fetched_but_not_applied_are_read_again(ledger: Ledger) -> None:

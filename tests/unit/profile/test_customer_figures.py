@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from libs.ranking.population import PopulationState
@@ -76,7 +77,7 @@ def test_nothing_known_is_worth_nothing() -> None:
 
 
 def test_discount_is_a_share_of_the_shelf_price() -> None:
-    purchase = replace(a_purchase(), lines=(a_line(amount_cents=75, discount_cents=25),))
+    purchase = msgspec.structs.replace(a_purchase(), lines=(a_line(amount_cents=75, discount_cents=25),))
     assert value_of(apply(EMPTY, purchase), START_SECONDS).discount_ratio == 0.25
 
 

@@ -1,13 +1,13 @@
 """Laws of the facet: a commutative monoid that contacts grow in any order."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from random import Random
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from libs.common.errors import InvalidInput
 from libs.ranking.state import DAY_SECONDS

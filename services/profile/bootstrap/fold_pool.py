@@ -1,0 +1,70 @@
+"""Processes beside the worker that fold: bytes go in, bytes come out; all that is locked and stored stays with the worker."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from functools import cache
+from multiprocessing import connection, get_context, parent_process
+from threading import Thread
+
+from libs.common.errors import RetryableError
+from services.profile.handlers.folding import Customer, Outcome
+from services.profile.handlers.memory import NewestReturns, ReturnModel
+from services.profile.ports import LearnerState, ProfileStore
+
+
+class FoldPool:
+    """Fits Folding. A process of it that dies is replaced, and what it was at is done again: nothing of it was stored."""
+
+    def __init__(self, processes: int) -> None:
+        self._processes = processes
+        self._newest = NewestReturns()
+        self._pool = self._started()
+
+    async def fold(self, store: ProfileStore, customers: Sequence[Customer]) -> Sequence[Outcome]:
+        """As Folding promises; raises RetryableError when a process was lost."""
+        stored = await self._newest.stored(store)
+        try:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._pool, _fold, stored, customers)
+        except BrokenProcessPool as error:
+            self._pool.shutdown(wait=False)
+            self._pool = self._started()
+            raise RetryableError("a folding process was lost", slug="fold-process-lost") from error
+
+    def close(self) -> None:
+        """End the processes; what they are at is not waited for."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _started(self) -> ProcessPoolExecutor:
+        # Spawned: a fork would inherit connections and an event loop that are not its own.
+        pool = ProcessPoolExecutor(self._processes, mp_context=get_context("spawn"), initializer=_begin)
+        for _ in range(self._processes):
+            pool.submit(_fold, None, ())  # ready before there is anything to fold
+        return pool
+
+
+def _begin() -> None:
+    """Leave interrupts to the worker, and end with it, however it ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        os._exit(0)  # nothing here needs an orderly end, and the pool waits for tasks that nobody sends any more
+
+
+@cache
+def _model() -> ReturnModel:
+    """One a process: what it has unpacked."""
+    return ReturnModel()
+
+
+def _fold(stored: LearnerState | None, customers: Sequence[Customer]) -> Sequence[Outcome]:
+    return _model().fold_with(stored, customers)

@@ -1,0 +1,94 @@
+"""What one batch tells one facet, and its bytes: written by the worker, worked in by folders, found again by returns and voids."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import msgspec
+
+from services.profile.domain.contact import Contact, Purchase, Return
+from services.profile.domain.facet import Facet
+from services.profile.domain.facet_of import apply_all
+
+
+class Delta(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Contacts in no order that matters; `accepted_at` is when the door accepted the newest of them.
+
+    `quiet`: it is what we did, not the customer. The facet's first and last contact stay, so no view depends on when we did it.
+    """
+
+    contacts: tuple[Contact, ...] = ()
+    currency: str | None = None
+    accepted_at: datetime | None = None
+    quiet: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effects:
+    """The plain columns of one facet, or what is to be added to them; `accepted_at` is when the door accepted the newest of it."""
+
+    receipts_count: int = 0
+    lines_count: int = 0
+    amount_cents: int = 0
+    returns_count: int = 0
+    refund_cents: int = 0
+    contacts_count: int = 0
+    currency: str | None = None
+    accepted_at: datetime | None = None
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Delta)
+
+
+def encode_delta(delta: Delta) -> bytes:
+    """Its bytes; what they mean is said by the fields of Delta and of contacts."""
+    return _encoder.encode(delta)
+
+
+def decode_delta(content: bytes) -> Delta:
+    """The delta whose `encode_delta` gave these bytes, now or in a release before; raises msgspec.DecodeError."""
+    return _decoder.decode(content)
+
+
+def grown(facet: Facet, delta: Delta) -> Facet:
+    """The facet after it was told."""
+    after = apply_all(facet, delta.contacts)
+    if not delta.quiet:
+        return after
+    return replace(after, first_at_seconds=facet.first_at_seconds, last_at_seconds=facet.last_at_seconds)
+
+
+def effects_of(*deltas: Delta) -> Effects:
+    """What deltas add to the plain columns."""
+    contacts = [contact for delta in deltas for contact in delta.contacts]
+    bought = [contact.lines for contact in contacts if isinstance(contact, Purchase)]
+    returned = [contact.lines for contact in contacts if isinstance(contact, Return)]
+    return Effects(
+        receipts_count=len(bought),
+        lines_count=sum(map(len, bought)),
+        amount_cents=sum([line.amount_cents for lines in bought for line in lines]),
+        returns_count=len(returned),
+        refund_cents=sum([line.refund_cents for lines in returned for line in lines]),
+        contacts_count=len(contacts),
+        currency=min((delta.currency for delta in deltas if delta.currency is not None), default=None),
+        accepted_at=max((delta.accepted_at for delta in deltas if delta.accepted_at is not None), default=None),
+    )
+
+
+def plus(a: Effects, b: Effects) -> Effects:
+    """Both effects together."""
+    return Effects(
+        receipts_count=a.receipts_count + b.receipts_count,
+        lines_count=a.lines_count + b.lines_count,
+        amount_cents=a.amount_cents + b.amount_cents,
+        returns_count=a.returns_count + b.returns_count,
+        refund_cents=a.refund_cents + b.refund_cents,
+        contacts_count=a.contacts_count + b.contacts_count,
+        currency=min((known for known in (a.currency, b.currency) if known is not None), default=None),
+        accepted_at=later(a.accepted_at, b.accepted_at),
+    )
+
+
+def later(a: datetime | None, b: datetime | None) -> datetime | None:
+    """The later of two times, if any."""
+    return max((at for at in (a, b) if at is not None), default=None)

@@ -1,0 +1,128 @@
+"""Deltas, the receipts that point into them, and what is remembered of the catalogue: on a real database."""
+
+import os
+import signal
+from datetime import timedelta
+
+import msgspec
+import psutil
+import pytest
+
+from libs.common.errors import RetryableError
+from services.profile.bootstrap.fold_pool import FoldPool
+from services.profile.handlers.folding import fold_dirty
+from services.profile.store import PostgresProfileStore, RememberedItems
+from services.profile.store.receipts import receipt_key
+from tests.support.postgres import Database
+from tests.support.profile_events import ITEMS, a_catalogue, a_return, a_sale, a_view, a_void, card, visitor
+from tests.support.profile_running import RunningProfile, running_profile
+
+
+async def items_known(profile: RunningProfile, remembered: RememberedItems, *names: str) -> set[str]:
+    async with profile.parts.transactions.begin() as tx:
+        found = await PostgresProfileStore(tx, remembered).catalog.items(names)
+        return {found[name].category for name in names if name in found}
+
+
+async def test_what_is_remembered_of_the_catalogue_is_what_the_table_says(database: Database) -> None:
+    async with running_profile(database) as profile:
+        remembered = RememberedItems()
+        assert await items_known(profile, remembered, ITEMS[0], ITEMS[1]) == set()
+        await profile.take(a_catalogue())
+        assert await items_known(profile, remembered, ITEMS[0], ITEMS[1]) == {"category 0", "category 1"}
+        await profile.rows(
+            """UPDATE items SET category = 'new', event_id = 'z', changed_by = pg_current_xact_id()
+               WHERE item_id = :id RETURNING 1""",
+            id=ITEMS[0],
+        )
+        assert await items_known(profile, remembered, ITEMS[0], ITEMS[1]) == {"new", "category 1"}
+
+
+async def test_a_change_by_a_transaction_that_was_still_at_work_is_not_missed(database: Database) -> None:
+    async with running_profile(database) as profile:
+        await profile.take(a_catalogue())
+        remembered = RememberedItems()
+        await items_known(profile, remembered, ITEMS[0])
+        async with profile.parts.transactions.begin() as tx:
+            await tx.connection.exec_driver_sql(
+                "UPDATE items SET category = 'slow', event_id = 'z', changed_by = pg_current_xact_id() WHERE item_id = 'item-0'"
+            )
+            await profile.take([a_sale("r1", card(1))])  # a later transaction that is done before
+            assert await items_known(profile, remembered, ITEMS[0]) == {"category 0"}
+        assert await items_known(profile, remembered, ITEMS[0]) == {"slow"}
+
+
+async def test_receipts_and_their_purchases_go_after_their_time_and_not_before_they_are_worked_in(
+    database: Database,
+) -> None:
+    async with running_profile(database) as profile:
+        await profile.take([a_sale("old", card(1)), a_return("waits", "unknown")])
+        today = profile.parts.clock.now().date() + timedelta(days=1)
+        async with profile.parts.transactions.begin() as tx:
+            await PostgresProfileStore(tx).receipts.prune(today)
+        assert len(await profile.rows("SELECT * FROM facet_deltas")) == 1
+        await profile.fold_all()
+        async with profile.parts.transactions.begin() as tx:
+            await PostgresProfileStore(tx).receipts.prune(today)
+        assert await profile.rows("SELECT * FROM facet_deltas") == []
+        assert [row["sold"] for row in await profile.rows("SELECT * FROM receipts")] == [False]
+
+
+async def test_receipts_and_queued_baskets_of_the_release_before_are_still_found(database: Database) -> None:
+    sold = {
+        "event_id": "urn:test:till#sale-r1", "receipt_id": "r1", "occurred_at_seconds": 1_772_000_000, "store_id": "s",
+        "channel": "till", "utc_offset_minutes": 0,
+        "lines": [{"item_id": "i", "category": "c", "type": "t", "quantity_milli": 1000, "amount_cents": 70,
+                   "discount_cents": 0, "rankable": True}],
+    }  # fmt: skip
+    async with running_profile(database) as profile:
+        await profile.rows(
+            """INSERT INTO receipts (receipt_key, sold, identifier, purchase)
+               SELECT encode(substring(sha256(convert_to('r1', 'UTF8')) FROM 1 FOR 16), 'hex')::uuid, true, :who, :sold
+               RETURNING 1""",
+            who=card(1).key,
+            sold=msgspec.msgpack.encode(sold),
+        )
+        [row] = await profile.rows("SELECT uuid_send(receipt_key) AS key FROM receipts")
+        assert bytes(row["key"]) == receipt_key("r1")
+        await profile.take([a_void("v1", "r1")])
+        [facet] = await profile.facets()
+        assert (facet["identifier"], facet["returns_count"], facet["refund_cents"]) == (card(1).key, 1, 70)
+
+
+async def test_views_see_what_is_not_worked_in_yet(database: Database) -> None:
+    async with running_profile(database) as profile:
+        await profile.take([a_sale("r1", card(1))])
+        await profile.fold_all()
+        await profile.take([a_sale("r2", card(1), day=1), a_view("w1", visitor(1))])
+        async with profile.parts.transactions.begin() as tx:
+            store = PostgresProfileStore(tx)
+            [customer_id] = await store.customers.current_ids(
+                [row["own_customer_id"] for row in await profile.rows("SELECT * FROM facets WHERE receipts_count = 1")]
+            )
+            [row] = (await store.customers.facets([customer_id]))[customer_id]
+        assert (row.effects.receipts_count, row.facet.counts["visits"]) == (2, 2)
+
+
+async def test_folding_apart_gives_the_same_bytes_and_outlives_a_process(
+    database: Database, other_database: Database
+) -> None:
+    history = [a_sale(f"r{number}", card(number % 5), day=number / 7) for number in range(40)]
+    pool = FoldPool(1)
+    try:
+        async with running_profile(other_database) as here, running_profile(database) as apart:
+            await here.take(history)
+            await apart.take(history)
+            async with apart.parts.transactions.begin() as tx:
+                assert (await fold_dirty(PostgresProfileStore(tx), 3, pool)).customers == 3
+            for child in psutil.Process().children(recursive=True):
+                if "spawn_main" in " ".join(child.cmdline()):
+                    os.kill(child.pid, signal.SIGKILL)
+            with pytest.raises(RetryableError):
+                async with apart.parts.transactions.begin() as tx:
+                    await fold_dirty(PostgresProfileStore(tx), 100, pool)
+            async with apart.parts.transactions.begin() as tx:
+                assert (await fold_dirty(PostgresProfileStore(tx), 100, pool)).customers == 2
+            assert (await apart.facets(), await apart.views()) == (await here.facets(), await here.views())
+    finally:
+        pool.close()

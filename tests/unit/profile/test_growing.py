@@ -1,0 +1,79 @@
+"""A facet that grows in place is, byte for byte, the one that the rules make."""
+
+from collections.abc import Sequence
+from random import Random
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.profile.domain import facet as facet_module
+from services.profile.domain.contact import Contact, Purchase
+from services.profile.domain.facet import EMPTY
+from services.profile.domain.facet_codec import encode, read_rows, write_rows
+from services.profile.domain.facet_of import apply_all
+from services.profile.domain.growing import GrowingFacet
+from services.profile.domain.ranking_state import ranking_state, ranking_state_of_rows
+from tests.support.shopping import a_purchase
+from tests.unit.profile.test_facet import histories, purchases
+
+
+def grow(content: bytes, contacts: Sequence[Contact]) -> bytes:
+    growing = GrowingFacet(content)
+    growing.tell(contacts)
+    return write_rows(growing.settle())
+
+
+@settings(max_examples=1_000)
+@given(histories, histories)
+def test_growing_in_place_gives_the_bytes_of_the_rules(before: list[Contact], told: list[Contact]) -> None:
+    facet = apply_all(EMPTY, before)
+    assert grow(encode(facet), told) == encode(apply_all(facet, told))
+
+
+@given(histories, histories)
+def test_growing_twice_is_growing_once(one: list[Contact], other: list[Contact]) -> None:
+    empty = encode(EMPTY)
+    assert grow(grow(empty, one), other) == grow(grow(empty, other), one) == grow(empty, one + other)
+
+
+@given(st.lists(purchases, max_size=12), st.integers(0, 12), st.randoms(use_true_random=False))
+def test_at_the_caps_of_visits_weeks_and_periods_too(history: list[Purchase], split: int, random: Random) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("VISITS_KEPT", "WEEKS_KEPT", "PERIODS_KEPT"):
+            patch.setattr(facet_module, name, 2)
+        expected = encode(apply_all(EMPTY, history))
+        random.shuffle(history)
+        assert grow(grow(encode(EMPTY), history[:split]), history[split:]) == expected
+
+
+@given(st.lists(purchases, max_size=6), purchases)
+def test_at_the_cap_of_items_the_latest_are_kept(history: list[Purchase], last: Purchase) -> None:
+    facet = apply_all(EMPTY, history)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(facet_module, "ITEMS_KEPT", 3)
+        small = apply_all(EMPTY, [last])
+        assert grow(encode(EMPTY), [last]) == encode(small)
+        assert grow(encode(facet), [last]) == encode(facet_module.merge(facet, apply_all(EMPTY, [last])))
+
+
+def test_the_same_receipt_twice_is_one_visit() -> None:
+    once = a_purchase("e1", items=("milk", "tea"))
+    other = msgspec.structs.replace(once, store_id="s0")
+    for told in ([once, once], [once, other], [other, once]):
+        assert grow(grow(encode(EMPTY), told[:1]), told[1:]) == encode(apply_all(EMPTY, told))
+
+
+@given(histories)
+def test_rows_give_the_ranking_state_of_the_facet(history: list[Contact]) -> None:
+    facet = apply_all(EMPTY, history)
+    assert ranking_state_of_rows(read_rows(encode(facet))) == ranking_state(facet)
+
+
+def test_rows_give_the_ranking_state_of_a_great_facet_too() -> None:
+    random = Random(3)
+    names = [f"item-{number}" for number in range(700)]
+    history = [a_purchase(f"e{day}", day=day, items=random.sample(names, 30)) for day in range(100)]
+    facet = apply_all(EMPTY, history)
+    assert ranking_state_of_rows(read_rows(encode(facet))) == ranking_state(facet)

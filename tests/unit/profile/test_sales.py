@@ -1,0 +1,78 @@
+"""A sale read in short is the sale that its contract reads, or it is left to the contract."""
+
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from libs.common.contracts import decode, decode_with
+from libs.common.contracts.pos import Sale
+from libs.common.errors import InvalidMessage
+from services.profile.handlers.contacts import MasterData, purchase_of
+from services.profile.handlers.sales import milli_of, read_sale
+from tests.support.profile_events import a_sale, card
+
+quantities = st.decimals(min_value=Decimal("0.000001"), max_value=Decimal(10**9), places=6).filter(lambda one: one > 0)
+
+
+def body_of(**changes: Any) -> dict[str, Any]:
+    body: dict[str, Any] = msgspec.json.decode(a_sale("r1", card(1)).body())
+    return body | changes
+
+
+def with_line(**changes: Any) -> dict[str, Any]:
+    body = body_of()
+    return body | {"lines": [body["lines"][0] | changes, *body["lines"][1:]]}
+
+
+WRONG = {
+    "no lines": body_of(lines=[], total_cents=0),
+    "another total": body_of(total_cents=1),
+    "an empty receipt id": body_of(receipt_id=""),
+    "a currency that is none": body_of(currency="euro"),
+    "a card of an unknown kind": body_of(customer={"kind": "passport", "value": "1"}),
+    "nothing of an item": with_line(quantity="0"),
+    "less than nothing of an item": with_line(quantity="-1"),
+    "too small a part of an item": with_line(quantity="0.0000001"),
+    "too much of an item": with_line(quantity="1000000001"),
+    "no number of items": with_line(quantity="one"),
+    "an amount in text": with_line(amount_cents="150c"),
+    "a discount below nothing": with_line(discounts=[{"amount_cents": -1}]),
+}
+
+
+@pytest.mark.parametrize("why", WRONG)
+def test_what_the_contract_refuses_is_never_plain(why: str) -> None:
+    content = msgspec.json.encode(WRONG[why])
+    with pytest.raises(ValidationError):
+        Sale.model_validate_json(content)
+    with pytest.raises(msgspec.DecodeError):
+        read_sale(content)
+
+
+@given(quantities, st.integers(-(10**9), 10**9), st.booleans())
+def test_what_is_plain_is_the_same_purchase(quantity: Decimal, cents: int, discounted: bool) -> None:  # noqa: FBT001 - drawn
+    discounts = [{"amount_cents": 7}, {"amount_cents": 9, "kind": "tender"}] if discounted else []
+    body = with_line(quantity=format(quantity, "f"), amount_cents=cents, discounts=discounts)
+    body["total_cents"] = sum(line["amount_cents"] for line in body["lines"])
+    headers, content = a_sale("r1", card(1)).headers(), msgspec.json.encode(body)
+    known = MasterData({}, {})
+    short, whole = decode_with({Sale: read_sale})(headers, content), decode(headers, content)
+    assert not isinstance(short.data, Sale)
+    assert purchase_of(short, known) == purchase_of(whole, known)
+    assert milli_of(format(quantity, "f")) == milli_of(quantity)
+
+
+def test_a_sale_of_a_training_is_left_to_the_contract() -> None:
+    event = a_sale("r1", card(1), training=True)
+    assert not decode_with({Sale: read_sale})(event.headers(), event.body()).data.counts  # type: ignore[attr-defined]  # a sale
+
+
+def test_a_sale_that_is_wrong_is_refused_with_the_contracts_words() -> None:
+    headers, content = a_sale("r1").headers(), msgspec.json.encode(body_of(total_cents=1))
+    with pytest.raises(InvalidMessage, match="total_cents"):
+        decode_with({Sale: read_sale})(headers, content)
