@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.profile.domain import facet as facet_module
-from services.profile.domain.contact import Contact, Purchase
+from services.profile.domain.contact import Contact, Purchase, packed
+from services.profile.domain.delta import Delta, decode_delta, effects_of, encode_delta
 from services.profile.domain.facet import EMPTY
 from services.profile.domain.facet_codec import encode, read_rows, write_rows
 from services.profile.domain.facet_of import apply_all
@@ -77,3 +78,11 @@ def test_rows_give_the_ranking_state_of_a_great_facet_too() -> None:
     history = [a_purchase(f"e{day}", day=day, items=random.sample(names, 30)) for day in range(100)]
     facet = apply_all(EMPTY, history)
     assert ranking_state_of_rows(read_rows(encode(facet))) == ranking_state(facet)
+
+
+@given(purchases)
+def test_a_packed_purchase_is_the_same_purchase(purchase: Purchase) -> None:
+    assert packed(purchase).lines == purchase.lines
+    assert encode(apply_all(EMPTY, [packed(purchase)])) == encode(apply_all(EMPTY, [purchase]))
+    assert effects_of(Delta((packed(purchase),))) == effects_of(Delta((purchase,)))
+    assert decode_delta(encode_delta(Delta((packed(purchase),)))).contacts == (packed(purchase),)
