@@ -40,6 +40,55 @@ class Purchase(Struct, frozen=True, array_like=True, gc=False, tag="p"):
     utc_offset_minutes: int = 0
 
 
+class PackedPurchase(Struct, frozen=True, array_like=True, gc=False, tag="b"):
+    """The same receipt with its lines as columns: how purchases are stored, and how they are worked in."""
+
+    event_id: str
+    receipt_id: str
+    occurred_at_seconds: int
+    store_id: str
+    items: tuple[str, ...]
+    categories: tuple[str, ...]
+    types: tuple[str, ...]
+    quantities_milli: tuple[int, ...]
+    amounts_cents: tuple[int, ...]
+    discounts_cents: tuple[int, ...]
+    rankable: tuple[bool, ...]
+    channel: str = "till"
+    utc_offset_minutes: int = 0
+
+    @property
+    def lines(self) -> tuple[PurchaseLine, ...]:
+        """The lines one by one."""
+        columns = (self.items, self.categories, self.types, self.quantities_milli, self.amounts_cents)
+        return tuple(map(PurchaseLine, *columns, self.discounts_cents, self.rankable))
+
+
+AnyPurchase: TypeAlias = Purchase | PackedPurchase
+
+
+def packed(purchase: AnyPurchase) -> PackedPurchase:
+    """A purchase with its lines as columns."""
+    if isinstance(purchase, PackedPurchase):
+        return purchase
+    lines = purchase.lines
+    return PackedPurchase(
+        event_id=purchase.event_id,
+        receipt_id=purchase.receipt_id,
+        occurred_at_seconds=purchase.occurred_at_seconds,
+        store_id=purchase.store_id,
+        items=tuple([line.item_id for line in lines]),
+        categories=tuple([line.category for line in lines]),
+        types=tuple([line.type for line in lines]),
+        quantities_milli=tuple([line.quantity_milli for line in lines]),
+        amounts_cents=tuple([line.amount_cents for line in lines]),
+        discounts_cents=tuple([line.discount_cents for line in lines]),
+        rankable=tuple([line.rankable for line in lines]),
+        channel=purchase.channel,
+        utc_offset_minutes=purchase.utc_offset_minutes,
+    )
+
+
 class ReturnedLine(Struct, frozen=True, array_like=True, gc=False):
     """One line brought back; amounts are positive."""
 
@@ -110,7 +159,15 @@ class VoucherRedeemed(Struct, frozen=True, array_like=True, gc=False, tag="u"):
 
 
 Contact: TypeAlias = (
-    Purchase | Return | WebView | SurveyAnswer | MatterMoved | Compliment | VoucherIssued | VoucherRedeemed
+    Purchase
+    | PackedPurchase
+    | Return
+    | WebView
+    | SurveyAnswer
+    | MatterMoved
+    | Compliment
+    | VoucherIssued
+    | VoucherRedeemed
 )
 
 

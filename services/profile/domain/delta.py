@@ -5,7 +5,7 @@ from datetime import datetime
 
 import msgspec
 
-from services.profile.domain.contact import Contact, Purchase, Return
+from services.profile.domain.contact import Contact, PackedPurchase, Purchase, Return, packed
 from services.profile.domain.facet import Facet
 from services.profile.domain.facet_of import apply_all
 
@@ -61,12 +61,12 @@ def grown(facet: Facet, delta: Delta) -> Facet:
 def effects_of(*deltas: Delta) -> Effects:
     """What deltas add to the plain columns."""
     contacts = [contact for delta in deltas for contact in delta.contacts]
-    bought = [contact.lines for contact in contacts if isinstance(contact, Purchase)]
+    bought = [packed(contact).amounts_cents for contact in contacts if isinstance(contact, PackedPurchase | Purchase)]
     returned = [contact.lines for contact in contacts if isinstance(contact, Return)]
     return Effects(
         receipts_count=len(bought),
         lines_count=sum(map(len, bought)),
-        amount_cents=sum([line.amount_cents for lines in bought for line in lines]),
+        amount_cents=sum(map(sum, bought)),
         returns_count=len(returned),
         refund_cents=sum([line.refund_cents for lines in returned for line in lines]),
         contacts_count=len(contacts),

@@ -6,9 +6,11 @@ from functools import reduce
 
 from libs.ranking.state import DAY_SECONDS, PastVisit
 from services.profile.domain.contact import (
+    AnyPurchase,
     Compliment,
     Contact,
     MatterMoved,
+    PackedPurchase,
     Purchase,
     PurchaseLine,
     Return,
@@ -50,7 +52,7 @@ def apply_all(facet: Facet, contacts: Iterable[Contact]) -> Facet:
 def of(contact: Contact) -> Facet:
     """The facet of an identifier that has had this one contact."""
     match contact:
-        case Purchase():
+        case Purchase() | PackedPurchase():
             return _of_purchase(contact)
         case Return():
             return _of_return(contact)
@@ -85,12 +87,12 @@ def week_of(at_seconds: int, utc_offset_minutes: int = 0) -> int:
     return ((at_seconds + 60 * utc_offset_minutes) // DAY_SECONDS + 3) // 7
 
 
-def rankable_items(purchase: Purchase) -> tuple[str, ...]:
+def rankable_items(purchase: AnyPurchase) -> tuple[str, ...]:
     """The distinct items of a purchase that can be a need, ascending."""
     return tuple(sorted({line.item_id for line in purchase.lines if line.rankable}))
 
 
-def visit_of(purchase: Purchase) -> PastVisit:
+def visit_of(purchase: AnyPurchase) -> PastVisit:
     """The purchase as rankers see a trip."""
     return PastVisit(
         purchase.occurred_at_seconds, purchase.utc_offset_minutes, purchase.store_id, rankable_items(purchase)
@@ -102,7 +104,7 @@ def _at(contact: Contact, facet: Facet) -> Facet:
     return replace(facet, first_at_seconds=at, last_at_seconds=at)
 
 
-def _of_purchase(purchase: Purchase) -> Facet:
+def _of_purchase(purchase: AnyPurchase) -> Facet:
     at = purchase.occurred_at_seconds
     key = VisitKey(at, tie_of(purchase.event_id))
     items: dict[str, ItemTally] = {}

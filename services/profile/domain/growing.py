@@ -1,14 +1,14 @@
 """A stored facet that grows in place: what folders use, because they see a facet's bytes, many contacts, and its bytes again.
 
-The law that holds it (stated as a test): `encode(f)`, grown by contacts, is `encode(apply_all(f, contacts))`, byte for byte. Purchases, which
-are nearly all there is, are worked in line by line on the decoded rows; every other contact goes the way that the law names.
+The law that holds it (stated as a test): `encode(f)`, grown by contacts, is `encode(apply_all(f, contacts))`, byte for byte, below the
+cap of items; at it nothing is cut before all is worked in, so tallies are never lower than the rules'. Purchases, which are nearly all there is, are worked in line by line on the decoded rows; every other contact goes the way that the law names.
 """
 
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from services.profile.domain import facet as bounds
-from services.profile.domain.contact import Contact, Purchase, tie_of
+from services.profile.domain.contact import Contact, PackedPurchase, Purchase, packed, tie_of
 from services.profile.domain.facet import EMPTY, Facet, merge
 from services.profile.domain.facet_codec import (
     Rows,
@@ -43,8 +43,8 @@ class GrowingFacet:
         between = self.rows.first, self.rows.last
         others = []
         for contact in contacts:
-            if isinstance(contact, Purchase):
-                self._buy(contact)
+            if isinstance(contact, PackedPurchase | Purchase):
+                self._buy(packed(contact))
             else:
                 others.append(contact)
         if others:
@@ -69,7 +69,7 @@ class GrowingFacet:
         rows.periods.sort()
         return rows
 
-    def _buy(self, purchase: Purchase) -> None:  # noqa: C901, PLR0915 - the innermost loop of all: a call a line costs a tenth
+    def _buy(self, purchase: PackedPurchase) -> None:  # noqa: C901, PLR0915 - the innermost loop of all: a call a line costs a tenth
         at, tie = purchase.occurred_at_seconds, tie_of(purchase.event_id)
         week = week_of(at, purchase.utc_offset_minutes)
         period = week // 4
@@ -79,15 +79,16 @@ class GrowingFacet:
         items, number_of = self._items, self._number
         met: set[str] = set()
         wanted: set[str] = set()
-        amount = discount = 0
-        for line in purchase.lines:
-            item, milli, cents, off = line.item_id, line.quantity_milli, line.amount_cents, line.discount_cents
-            category, can = number_of.get(line.category), line.rankable
+        columns = (purchase.items, purchase.categories, purchase.types, purchase.quantities_milli)
+        for item, category_name, kind_name, milli, cents, off, can in zip(
+            *columns, purchase.amounts_cents, purchase.discounts_cents, purchase.rankable, strict=True
+        ):
+            category = number_of.get(category_name)
             if category is None:
-                category = self._new_word(line.category)
-            kind = number_of.get(line.type)
+                category = self._new_word(category_name)
+            kind = number_of.get(kind_name)
             if kind is None:
-                kind = self._new_word(line.type)
+                kind = self._new_word(kind_name)
             row = items.get(item)
             if row is None:
                 items[item] = [1, milli, cents, off, 0, 0, at, 0, 0, tie, category, kind, int(can)]
@@ -99,7 +100,7 @@ class GrowingFacet:
                 if row[6] <= at > row[6] + row[7]:
                     row[7], row[8], row[9], row[10], row[11] = at - row[6], 0, tie, category, kind
                 else:
-                    self._date(row, at, (at, tie, line.category, line.type))
+                    self._date(row, at, (at, tie, category_name, kind_name))
                 if can:
                     row[12] = 1
             met.add(item)
@@ -111,21 +112,17 @@ class GrowingFacet:
             else:
                 cell[2] += 1
                 cell[3] += cents
-            amount += cents
-            discount += off
-        self._trip(purchase, (at, tie), week, (len(purchase.lines), amount, discount), sorted(wanted))
+        self._trip(purchase, (at, tie), week, sorted(wanted))
 
-    def _trip(
-        self, purchase: Purchase, key: tuple[int, int], week: int, sums: tuple[int, int, int], wanted: list[str]
-    ) -> None:
-        lines, amount, discount = sums
+    def _trip(self, purchase: PackedPurchase, key: tuple[int, int], week: int, wanted: list[str]) -> None:
+        amount = sum(purchase.amounts_cents)
         row = self._weeks.get(week)
         if row is None:
             row = self._weeks[week] = [week, 0, 0, 0, 0, 0]
         row[1] += 1
-        row[2] += lines
+        row[2] += len(purchase.items)
         row[3] += amount
-        row[4] += discount
+        row[4] += sum(purchase.discounts_cents)
         if wanted:
             self._visits.append((*key, purchase.store_id, purchase.utc_offset_minutes, amount, wanted))
         bought, channel = self._bought, f"channel:{purchase.channel}"

@@ -34,12 +34,12 @@ from libs.common.contracts.web import (
     WebContact,
 )
 from services.profile.domain.contact import (
+    AnyPurchase,
     Compliment,
     Contact,
     MatterKind,
     MatterMoved,
-    Purchase,
-    PurchaseLine,
+    PackedPurchase,
     ReturnedLine,
     SurveyAnswer,
     VoucherIssued,
@@ -52,6 +52,9 @@ from services.profile.ports import ItemRow, StoreRow
 
 WEB_STORE_ID = "web"
 QUARTER_SECONDS = 900
+UNLISTED = ItemRow(
+    item_id="", category="", item_type="", rankable=True, occurred_at=datetime.fromtimestamp(0, UTC), event_id=""
+)
 SALE, ORDERED = TYPES[Sale], TYPES[Ordered]
 DISCOUNT = DiscountKind.DISCOUNT
 _WEB_ACTIONS: Mapping[type[WebContact], WebAction] = {
@@ -87,39 +90,38 @@ def is_purchase(event: Event) -> bool:
     return event.type == SALE or event.type == ORDERED  # noqa: PLR1714 - asked of every event
 
 
-def purchase_of(event: Event, known: MasterData) -> Purchase:
+def purchase_of(event: Event, known: MasterData) -> PackedPurchase:
     """The receipt or web order in `event`; an item that no catalogue told of has no labels and may be ranked."""
     sale: Any = event.data
     in_store = event.type == SALE
     store_id = sale.store_id if in_store else WEB_STORE_ID
     store = known.stores.get(store_id)
     at_seconds = seconds_of(event.occurred_at)
-    return Purchase(
+    items = [line.item_id for line in sale.lines]
+    found = [known.items.get(item, UNLISTED) for item in items]
+    return PackedPurchase(
         event.event_id,
         sale.receipt_id if in_store else sale.order_id,
         at_seconds,
         store_id,
-        _lines(sale.lines, known.items),
+        tuple(items),
+        tuple([item.category for item in found]),
+        tuple([item.item_type for item in found]),
+        tuple([milli_of(line.quantity) for line in sale.lines]),
+        tuple([line.amount_cents for line in sale.lines]),
+        tuple([_taken_off(line.discounts) if line.discounts else 0 for line in sale.lines]),
+        tuple([item.rankable for item in found]),
         "till" if in_store else "web",
         _offset_minutes_then(store.time_zone, at_seconds // QUARTER_SECONDS) if store else 0,
     )
 
 
-def _lines(sold: Iterable[Any], items: Mapping[str, ItemRow]) -> tuple[PurchaseLine, ...]:
-    item_of, lines = items.get, []
-    for line in sold:
-        off = 0
-        for given in line.discounts:
-            if given.kind is DISCOUNT:
-                off += given.amount_cents
-        milli, item = milli_of(line.quantity), item_of(line.item_id)
-        if item is None:
-            lines.append(PurchaseLine(line.item_id, "", "", milli, line.amount_cents, off))
-        else:
-            lines.append(
-                PurchaseLine(line.item_id, item.category, item.item_type, milli, line.amount_cents, off, item.rankable)
-            )
-    return tuple(lines)
+def _taken_off(discounts: Iterable[Any]) -> int:
+    off = 0
+    for given in discounts:
+        if given.kind is DISCOUNT:
+            off += given.amount_cents
+    return off
 
 
 def contact_of(event: Event) -> tuple[str, Contact] | None:
@@ -182,7 +184,7 @@ def returned_line_of(line: ReceiptLine) -> ReturnedLine:
     return ReturnedLine(line.item_id, milli_of(line.quantity), line.amount_cents)
 
 
-def voided_lines_of(purchase: Purchase) -> tuple[ReturnedLine, ...]:
+def voided_lines_of(purchase: AnyPurchase) -> tuple[ReturnedLine, ...]:
     """All lines of a receipt that is taken back."""
     return tuple(ReturnedLine(line.item_id, line.quantity_milli, line.amount_cents) for line in purchase.lines)
 

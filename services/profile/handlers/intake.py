@@ -9,7 +9,7 @@ from functools import lru_cache
 from libs.common.contracts import Event
 from libs.common.contracts.pos import Receipt, Return, Void
 from libs.common.ids import derived_id
-from services.profile.domain.contact import Contact, Purchase
+from services.profile.domain.contact import Contact, PackedPurchase
 from services.profile.domain.contact import Return as ReturnContact
 from services.profile.domain.delta import Delta
 from services.profile.handlers.contacts import (
@@ -77,7 +77,7 @@ class Changes:
             return receipt
         identifier = next(name for name, told in self.told.items() if told.delta_id == receipt.delta_id)
         purchase = self.told[identifier].contacts[receipt.position]
-        assert isinstance(purchase, Purchase)  # noqa: S101 - positions are of purchases
+        assert isinstance(purchase, PackedPurchase)  # noqa: S101 - positions are of purchases
         return FoundReceipt(identifier=identifier, purchase=purchase)
 
 

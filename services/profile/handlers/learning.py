@@ -17,7 +17,7 @@ from libs.common.persistence import OutboxMessage
 from libs.ranking.model import Model
 from libs.ranking.population import PopulationState
 from libs.ranking.state import state_of
-from services.profile.domain.contact import Purchase, tie_of
+from services.profile.domain.contact import AnyPurchase, tie_of
 from services.profile.domain.facet import Facet, VisitKey
 from services.profile.domain.facet_of import visit_of
 from services.profile.domain.needs import Learner
@@ -184,7 +184,7 @@ def _note_trip(returns: ReturnChance, identifier: str, facet: Facet, key: VisitK
         returns.visited(identifier, standing_of(rhythm, value_of(facet, key.at_seconds)))
 
 
-def _labels_of(purchase: Purchase) -> dict[str, tuple[str, str]]:
+def _labels_of(purchase: AnyPurchase) -> dict[str, tuple[str, str]]:
     return {line.item_id: (line.category, line.type) for line in purchase.lines}
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from libs.common.persistence import OutboxMessage
-from services.profile.domain.contact import Purchase, ReturnedLine
+from services.profile.domain.contact import AnyPurchase, ReturnedLine
 from services.profile.domain.delta import Effects
 from services.profile.domain.facet import Facet
 from services.profile.domain.identity import Link
@@ -92,7 +92,7 @@ class FoundReceipt:
     """
 
     identifier: str | None = None
-    purchase: Purchase | None = None
+    purchase: AnyPurchase | None = None
     delta_id: int | None = None
     position: int = 0
 
@@ -157,7 +157,7 @@ class QueuedBasket:
 
     occurred_at: datetime
     identifier: str | None
-    purchase: Purchase
+    purchase: AnyPurchase
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

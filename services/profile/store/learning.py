@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from libs.common.persistence import Transaction
 from libs.common.persistence.messages import encode_headers
-from services.profile.domain.contact import Purchase
+from services.profile.domain.contact import AnyPurchase
 from services.profile.ports import LearnerState, ModelRow, QueuedBasket
 from services.profile.store.earlier import purchase_of_map
 from services.profile.store.receipts import receipt_key
@@ -64,7 +64,7 @@ _PUBLISH = text("""
 _NEWEST = text("SELECT number, body FROM models WHERE model_name = :model_name AND number > :above_number")
 
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(Purchase)
+_decoder = msgspec.msgpack.Decoder(AnyPurchase)
 _map_decoder = msgspec.msgpack.Decoder(dict[str, Any])
 _MAPS = range(0x80, 0x90)
 
@@ -156,6 +156,6 @@ class PostgresLearning:
         return None if row is None else (row.number, row.body)
 
 
-def _purchase(content: bytes) -> Purchase:
+def _purchase(content: bytes) -> AnyPurchase:
     """Stored as it is, or as the map that an earlier release made of it."""
     return purchase_of_map(_map_decoder.decode(content)) if content[0] in _MAPS else _decoder.decode(content)

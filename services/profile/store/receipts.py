@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import text
 
 from libs.common.persistence import Transaction
-from services.profile.domain.contact import Purchase
+from services.profile.domain.contact import AnyPurchase, PackedPurchase
 from services.profile.domain.delta import decode_delta
 from services.profile.ports import FoundReceipt, SoldReceipt, TakenBack
 from services.profile.store.earlier import purchase_of_map, returned_line_of_map
@@ -137,10 +137,10 @@ def _found(row: Any) -> FoundReceipt:
     )
 
 
-def _purchase(row: Any) -> Purchase | None:
+def _purchase(row: Any) -> AnyPurchase | None:
     if row.body is not None:
         found = decode_delta(row.body).contacts[row.position]
-        assert isinstance(found, Purchase)  # noqa: S101 - positions are of purchases
+        assert isinstance(found, PackedPurchase)  # noqa: S101 - positions are of purchases
         return found
     return None if row.purchase is None else purchase_of_map(_decoder.decode(row.purchase))
 

@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.profile.domain import facet as facet_module
-from services.profile.domain.contact import Contact, Purchase
+from services.profile.domain.contact import Contact, Purchase, packed
+from services.profile.domain.delta import Delta, decode_delta, effects_of, encode_delta
 from services.profile.domain.facet import EMPTY
-from services.profile.domain.facet_codec import encode, read_rows, write_rows
+from services.profile.domain.facet_codec import decode, encode, read_rows, write_rows
 from services.profile.domain.facet_of import apply_all
 from services.profile.domain.growing import GrowingFacet
 from services.profile.domain.ranking_state import ranking_state, ranking_state_of_rows
@@ -49,13 +50,16 @@ def test_at_the_caps_of_visits_weeks_and_periods_too(history: list[Purchase], sp
 
 
 @given(st.lists(purchases, max_size=6), purchases)
-def test_at_the_cap_of_items_the_latest_are_kept(history: list[Purchase], last: Purchase) -> None:
-    facet = apply_all(EMPTY, history)
+def test_at_the_cap_of_items_the_latest_are_kept_with_all_that_is_known_of_them(
+    history: list[Purchase], last: Purchase
+) -> None:
+    facet, whole = apply_all(EMPTY, history), apply_all(EMPTY, [*history, last])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(facet_module, "ITEMS_KEPT", 3)
-        small = apply_all(EMPTY, [last])
-        assert grow(encode(EMPTY), [last]) == encode(small)
-        assert grow(encode(facet), [last]) == encode(facet_module.merge(facet, apply_all(EMPTY, [last])))
+        cut = decode(grow(encode(facet), [last]))
+    latest = sorted(whole.items, key=lambda item: (whole.items[item].last_at_seconds, item), reverse=True)[:3]
+    assert cut.items == {item: whole.items[item] for item in latest}
+    assert cut.visits == whole.visits
 
 
 def test_the_same_receipt_twice_is_one_visit() -> None:
@@ -77,3 +81,11 @@ def test_rows_give_the_ranking_state_of_a_great_facet_too() -> None:
     history = [a_purchase(f"e{day}", day=day, items=random.sample(names, 30)) for day in range(100)]
     facet = apply_all(EMPTY, history)
     assert ranking_state_of_rows(read_rows(encode(facet))) == ranking_state(facet)
+
+
+@given(purchases)
+def test_a_packed_purchase_is_the_same_purchase(purchase: Purchase) -> None:
+    assert packed(purchase).lines == purchase.lines
+    assert encode(apply_all(EMPTY, [packed(purchase)])) == encode(apply_all(EMPTY, [purchase]))
+    assert effects_of(Delta((packed(purchase),))) == effects_of(Delta((purchase,)))
+    assert decode_delta(encode_delta(Delta((packed(purchase),)))).contacts == (packed(purchase),)
