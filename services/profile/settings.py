@@ -13,6 +13,8 @@ class Settings(ServiceSettings):
     fold_interval_seconds: Positive = 0.1
     """How often dirty customers are folded while they are fewer than a batch."""
     fold_batch_marks: Annotated[int, Field(ge=1)] = 200
+    segment_batch_customers: Annotated[int, Field(ge=1, le=5_000)] = 200
+    """How many customers are looked at in one round after a change of a segment's rule."""
     learning_interval_seconds: Positive = 12 * 3_600.0
     """Models are made when event time completes a whole interval."""
     learning_grace_seconds: Positive = 60.0

@@ -9,7 +9,7 @@ from libs.common.contracts.profile import IdentityChanged
 from libs.common.contracts.topics import PROFILE_IDENTITY, PROFILE_MODELS, PROFILE_SNAPSHOTS
 from libs.common.persistence import OutboxMessage, VersionedTable
 from libs.common.persistence.messages import decode_headers
-from services.profile.handlers.folding import SOURCE
+from services.profile.handlers.memberships import SOURCE
 from services.profile.metrics import ProfileMetrics
 from services.profile.tables import CUSTOMERS, IDENTITY_CHANGES, MODELS
 

@@ -16,7 +16,7 @@ from libs.common.persistence.relay import RelayLoop
 from libs.common.streaming import Cluster, Consumer, Producer, StreamSettings, Subscription, Worker
 from services.profile.bootstrap.parts import Parts
 from services.profile.bootstrap.relays import identity_changes, models, snapshots
-from services.profile.bootstrap.rounds import fold_round, measure_round, timed_learning
+from services.profile.bootstrap.rounds import fold_round, measure_round, reevaluate_round, timed_learning
 from services.profile.consumer import learner_handler, worker_handler
 from services.profile.handlers.memory import NeedsLearning
 from services.profile.store import PostgresProfileStore
@@ -61,6 +61,7 @@ def worker_of(parts: Parts) -> Worker:
             RelayLoop(
                 fold_round(parts), name="folder", backoff=parts.backoff, idle_seconds=settings.fold_interval_seconds
             ),
+            RelayLoop(reevaluate_round(parts), name="reevaluate", backoff=parts.backoff, idle_seconds=_MEASURE_SECONDS),
             RelayLoop(measure_round(parts), name="measure", backoff=parts.backoff, idle_seconds=_MEASURE_SECONDS),
             Housekeeping(
                 parts.transactions,

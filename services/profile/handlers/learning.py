@@ -24,7 +24,7 @@ from services.profile.domain.ranking_state import ranking_state
 from services.profile.domain.return_chance import ReturnChance, standing_of
 from services.profile.domain.rhythm import trip_rhythm
 from services.profile.domain.value import value_of
-from services.profile.handlers.folding import SOURCE
+from services.profile.handlers.memberships import SOURCE
 from services.profile.ports import LearnerState, ModelRow, ProfileStore, QueuedBasket
 
 NEEDS, RETURNS, RETURN_WEIGHTS = "needs", "return-chance", "return-weights"

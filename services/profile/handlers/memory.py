@@ -1,4 +1,4 @@
-"""What processes keep in memory across transactions: the learner its models, the folder the newest return model."""
+"""What processes keep in memory across transactions: the learner its models, the folder the newest return model and rules."""
 
 from datetime import datetime, timedelta
 from functools import partial
@@ -6,6 +6,8 @@ from functools import partial
 from libs.common.clock import Clock
 from libs.common.persistence import Transaction
 from services.profile.domain.return_chance import ReturnChance
+from services.profile.domain.segments import RulesInForce
+from services.profile.handlers.folding import Judgement
 from services.profile.handlers.learning import RETURN_WEIGHTS, Memory, Step, learn, learn_until, read_returns
 from services.profile.metrics import ProfileMetrics
 from services.profile.ports import ProfileStore
@@ -55,3 +57,29 @@ class ReturnModel:
         if stored is not None:
             self._number, self._returns = stored.number, read_returns(stored)
         return self._returns
+
+
+class Rules:
+    """The rules in force in a process's memory: read again when somebody has saved a segment."""
+
+    def __init__(self) -> None:
+        self._rules = RulesInForce(-1, ())
+
+    async def newest(self, store: ProfileStore) -> RulesInForce:
+        """The rules; until the commit nobody saves others."""
+        number = await store.segments.number()
+        if number != self._rules.number:
+            self._rules = RulesInForce(number, [row.segment for row in await store.segments.all()])
+        return self._rules
+
+
+class Judge:
+    """What customers are judged by, in the memory of whoever folds."""
+
+    def __init__(self) -> None:
+        self._returns = ReturnModel()
+        self._rules = Rules()
+
+    async def newest(self, store: ProfileStore) -> Judgement:
+        """The newest return model and the rules in force."""
+        return Judgement(await self._returns.newest(store), await self._rules.newest(store))

@@ -114,12 +114,17 @@ class Reassigned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerRow:
-    """The newest view of one customer, ready for its topic; without a body a tombstone."""
+    """The newest view of one customer, ready for its topic; without a body a tombstone.
+
+    `segments` as the view says, since `as_of` at the latest; a tombstone is in none, and has no time of its own.
+    """
 
     customer_id: str
     version: int
     accepted_at: datetime | None
     message: OutboxMessage | None
+    segments: tuple[str, ...] = ()
+    as_of: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,7 @@ from services.profile.ports.rows import (
     StoreRow,
     TakenBack,
 )
+from services.profile.ports.segments import SegmentStore
 
 
 class CatalogStore(Protocol):
@@ -217,4 +218,9 @@ class ProfileStore(Protocol):
     @property
     def learning(self) -> LearningStore:
         """Models."""
+        ...
+
+    @property
+    def segments(self) -> SegmentStore:
+        """Segments and who is in them."""
         ...

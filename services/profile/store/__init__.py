@@ -7,6 +7,7 @@ from services.profile.store.facets import PostgresFacets
 from services.profile.store.identity import PostgresIdentity
 from services.profile.store.learning import PostgresLearning
 from services.profile.store.receipts import PostgresReceipts
+from services.profile.store.segments import PostgresSegments
 
 __all__ = ["PostgresProfileStore"]
 
@@ -21,3 +22,4 @@ class PostgresProfileStore:
         self.identity = PostgresIdentity(tx)
         self.customers = PostgresCustomers(tx)
         self.learning = PostgresLearning(tx)
+        self.segments = PostgresSegments(tx)
