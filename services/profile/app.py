@@ -6,9 +6,11 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from libs.common.http.service_app import create_service_app
-from services.profile.api import customers_router
+from services.profile.api.customers import customers_router
+from services.profile.api.segments import segments_router
 from services.profile.bootstrap import Parts, assemble
 from services.profile.handlers.asking import Asking
+from services.profile.handlers.segmenting import Segmenting
 from services.profile.settings import Settings
 from services.profile.store import PostgresProfileStore
 
@@ -36,6 +38,7 @@ def create_app(parts: Parts) -> FastAPI:
         clock=None if parts.settings.play_mode else parts.clock,
     )
     app.include_router(customers_router(asking, parts.settings.pseudonyms()))
+    app.include_router(segments_router(Segmenting(parts.transactions, PostgresProfileStore, clock=parts.clock)))
     return app
 
 

@@ -6,8 +6,6 @@ from services.profile.handlers.folding import Judgement, Judging, figures_of_cus
 from services.profile.ports import ProfileStore
 from services.profile.ports.segments import SweepRow, ids_of
 
-COUNTED_EXACTLY = 10_000
-
 
 async def reevaluate(store: ProfileStore, limit: int, judging: Judging) -> SweepRow:
     """Look at the next `limit` customers, and mark those that the rules in force put elsewhere; returns how far it is.
@@ -20,8 +18,8 @@ async def reevaluate(store: ProfileStore, limit: int, judging: Judging) -> Sweep
     if sweep is None:
         return SweepRow(number=judgement.rules.number, finished=True)
     if sweep.number != judgement.rules.number:
-        population = await store.segments.population(COUNTED_EXACTLY)
-        sweep = SweepRow(number=judgement.rules.number, customers_total=population.customers_count)
+        sample = await store.segments.sample(0)
+        sweep = SweepRow(number=judgement.rules.number, customers_total=sample.customers_count)
     elif sweep.finished:
         return sweep
     after = await _looked_at(store, sweep, limit, judgement)

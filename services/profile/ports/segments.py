@@ -51,12 +51,12 @@ class SweepRow:
     finished: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Population:
-    """How many customers there are; estimated above a limit."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """Some customers, and how many there are: exact while the table is small."""
 
+    customer_ids: Sequence[str]
     customers_count: int
-    estimated: bool
 
 
 class SegmentStore(Protocol):
@@ -110,8 +110,8 @@ class SegmentStore(Protocol):
         """The next customers that have a view, by id."""
         ...
 
-    async def population(self, exact_up_to: int) -> Population:
-        """How many customers have a view."""
+    async def sample(self, limit: int) -> Sample:
+        """Up to `limit` customers that have a view, each with the same chance; the same ones until the table changes."""
         ...
 
 

@@ -1,16 +1,17 @@
 """HTTP to handlers and back: customers and their next baskets; no rules, no SQL."""
 
 from datetime import UTC
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Security
 from fastapi.security import APIKeyHeader
-from pydantic import AwareDatetime, BaseModel
+from pydantic import AwareDatetime
 
 from libs.common.contracts.values import Key
 from libs.common.http.credentials import require
 from libs.common.pseudonyms import Pseudonyms
 from libs.ranking.state import MomentKind
+from services.profile.api.problems import problems
 from services.profile.handlers.asking import Asking
 from services.profile.handlers.shapes import CustomerView, NextBasket
 from services.profile.handlers.views import Question
@@ -22,26 +23,7 @@ CustomerIdInPath = Annotated[
 ]
 
 
-class Problem(BaseModel):
-    """RFC 9457; `type` ends in a stable slug."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-
-
-def _problem(description: str) -> dict[str, Any]:
-    return {"model": Problem, "description": description}
-
-
-_RESPONSES: dict[int | str, dict[str, Any]] = {
-    401: _problem("No valid API key."),
-    403: _problem(f"The key lacks the scope `{SCOPE}`."),
-    404: _problem("No such customer."),
-    422: _problem("The request does not fit its schema."),
-    503: _problem("The database is away or slow; try again."),
-}
+_RESPONSES = problems(401, 403, 404, 422, 503, s404="No such customer.")
 
 
 def customers_router(asking: Asking, pseudonyms: Pseudonyms) -> APIRouter:

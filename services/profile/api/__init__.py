@@ -1,0 +1,1 @@
+"""HTTP to handlers and back: one file for each thing that is asked for; no rules, no SQL."""
