@@ -1,15 +1,16 @@
 """What consents and identity links do: the newest word counts, whatever order words come in; persons are made anew around a link."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from libs.common.contracts import Event
 from libs.common.contracts.consent import ConsentChanged, IdentityLinked
 from libs.common.contracts.identity import Described
 from libs.common.contracts.values import Identifier
-from services.profile.domain.identity import Link, components, customer_id_of, link_of
+from services.profile.domain.identity import Link, customer_id_of, link_of
+from services.profile.domain.identity_rules import beyond, persons
 from services.profile.handlers.intake import later, own_customer_id
-from services.profile.ports import ConsentRow, FacetEffects, LinkRow, ProfileStore, Reassigned
+from services.profile.ports import ConsentRow, FacetEffects, LinkRow, LinksRow, ProfileStore, Reassigned
 
 
 def links_itself(event: Event) -> bool:
@@ -64,9 +65,9 @@ async def _take_links(store: ProfileStore, events: Sequence[Event]) -> None:
         met += [(pair.first, event.received_at), (pair.second, event.received_at)]
     await store.identity.change_links(rows.values())
     await _meet(store, met)
-    members = await store.identity.persons_around({end for link in rows for end in (link.first, link.second)})
-    standing = await store.identity.standing_links(members)
-    now = {member: customer_id_of(person) for person in components(members, standing) for member in person}
+    members, around = await _neighbourhood(store, {end for link in rows for end in (link.first, link.second)})
+    found = persons(around.kinds, around.facts)
+    now = {member: member for member in members} | {one: customer_id_of(person) for person in found for one in person}
     newest = events[-1]
     await store.identity.reassign(
         [
@@ -81,6 +82,17 @@ async def _take_links(store: ProfileStore, events: Sequence[Event]) -> None:
         ]
     )
     await store.facets.mark_dirty(members)
+
+
+async def _neighbourhood(store: ProfileStore, own_ids: Collection[str]) -> tuple[Mapping[str, str], LinksRow]:
+    """Everybody whose person may be another one when links of these ids changed, with every link of theirs; locked."""
+    members = dict(await store.identity.persons_around(own_ids))
+    while True:
+        around = await store.identity.links_of(members)
+        needed = beyond(members, around.kinds, around.facts)
+        if not needed:
+            return members, around
+        members |= await store.identity.persons_around(needed)
 
 
 async def _meet(store: ProfileStore, met: Iterable[tuple[Identifier, datetime | None]]) -> None:

@@ -1,12 +1,13 @@
 """The rows that pass between handlers and the store."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from libs.common.persistence import OutboxMessage
 from services.profile.domain.contact import Purchase, ReturnedLine
 from services.profile.domain.facet import Facet
-from services.profile.domain.identity import Link
+from services.profile.domain.identity import Link, LinkFact
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +101,14 @@ class LinkRow:
     linked: bool
     occurred_at: datetime
     event_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinksRow:
+    """Links around some customer ids, with the kind of identifier that each end stands for."""
+
+    facts: Collection[LinkFact]
+    kinds: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Protocol
 
 from services.profile.domain.facet import Facet
-from services.profile.domain.identity import Link
 from services.profile.ports.rows import (
     ConsentRow,
     CustomerRow,
@@ -14,6 +13,7 @@ from services.profile.ports.rows import (
     ItemRow,
     LearnerState,
     LinkRow,
+    LinksRow,
     ModelRow,
     QueuedBasket,
     Reassigned,
@@ -107,8 +107,8 @@ class IdentityStore(Protocol):
         """All members (own id -> customer id) of the persons that these ids belong to, locked until the commit."""
         ...
 
-    async def standing_links(self, own_customer_ids: Collection[str]) -> Collection[Link]:
-        """The links that stand among these ids."""
+    async def links_of(self, own_customer_ids: Collection[str]) -> LinksRow:
+        """What was said last about each pair that one of these ids is in."""
         ...
 
     async def reassign(self, rows: Collection[Reassigned]) -> None:
