@@ -7,9 +7,11 @@ from fastapi import FastAPI
 
 from libs.common.http.service_app import create_service_app
 from services.profile.api.customers import customers_router
+from services.profile.api.looks import looks_router
 from services.profile.api.segments import segments_router
 from services.profile.bootstrap import Parts, assemble
 from services.profile.handlers.asking import Asking
+from services.profile.handlers.looking import Looking
 from services.profile.handlers.segmenting import Segmenting
 from services.profile.settings import Settings
 from services.profile.store import PostgresProfileStore
@@ -31,13 +33,16 @@ def create_app(parts: Parts) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.credentials = parts.credentials()
+    looking = Looking(parts.transactions, PostgresProfileStore, clock=parts.clock)
     asking = Asking(
         parts.transactions,
         PostgresProfileStore,
+        looking,
         metrics=parts.metrics,
         clock=None if parts.settings.play_mode else parts.clock,
     )
-    app.include_router(customers_router(asking, parts.settings.pseudonyms()))
+    app.include_router(customers_router(looking, asking, parts.settings.pseudonyms()))
+    app.include_router(looks_router(looking))
     app.include_router(segments_router(Segmenting(parts.transactions, PostgresProfileStore, clock=parts.clock)))
     return app
 

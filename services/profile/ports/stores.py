@@ -22,6 +22,7 @@ from services.profile.ports.rows import (
     TakenBack,
 )
 from services.profile.ports.segments import SegmentStore
+from services.profile.ports.views import ViewStore
 
 
 class CatalogStore(Protocol):
@@ -218,6 +219,11 @@ class ProfileStore(Protocol):
     @property
     def learning(self) -> LearningStore:
         """Models."""
+        ...
+
+    @property
+    def views(self) -> ViewStore:
+        """Looks at customers."""
         ...
 
     @property

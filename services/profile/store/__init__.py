@@ -8,6 +8,7 @@ from services.profile.store.identity import PostgresIdentity
 from services.profile.store.learning import PostgresLearning
 from services.profile.store.receipts import PostgresReceipts
 from services.profile.store.segments import PostgresSegments
+from services.profile.store.views import PostgresViews
 
 __all__ = ["PostgresProfileStore"]
 
@@ -23,3 +24,4 @@ class PostgresProfileStore:
         self.customers = PostgresCustomers(tx)
         self.learning = PostgresLearning(tx)
         self.segments = PostgresSegments(tx)
+        self.views = PostgresViews(tx)
