@@ -127,7 +127,9 @@ class FrontDoor:
         if failure is None:
             self.window.remember(one.fingerprint, self.clock.monotonic_seconds())
             self.metrics.accepted_of(event.type).inc()
-            return EventResult(id=event.id, source=event.source, status="accepted")
+            if one.removed:
+                self.metrics.junk_removed.labels(event.type).inc(len(one.removed))
+            return EventResult(id=event.id, source=event.source, status="accepted", removed=one.removed or None)
         result = EventResult(
             id=event.id,
             source=event.source,

@@ -45,7 +45,7 @@ def apart(
 def plain(one: Accepted, draft: Draft) -> Accepted:
     """An event that needs no key, as it is published."""
     event, body = finished(draft, None)
-    return Accepted(event, one.topic, body, one.fingerprint)
+    return Accepted(event, one.topic, body, one.fingerprint, one.removed)
 
 
 def _sealed(one: Accepted, draft: Draft, keys: Mapping[str, PersonKey]) -> Accepted | UsualError:
