@@ -12,6 +12,8 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from libs.common.clock import Clock, SystemClock
+from libs.common.contracts import CONTRACTS, TOPIC_OF_TYPE
+from libs.common.contracts.compiled import prepare
 from libs.common.errors import InvalidInput, UsualError
 from libs.common.http.credentials import Credentials
 from libs.common.http.rate_limits import RateLimits
@@ -110,6 +112,7 @@ class Ingest:
 
 def assemble(settings: Settings, clock: Clock | None = None) -> Ingest:
     """Join the parts; nothing connects yet."""
+    prepare(CONTRACTS[name] for name, topic in TOPIC_OF_TYPE.items() if topic.owner == SERVICE)
     clock = clock or SystemClock()
     registry = CollectorRegistry()
     intake = Intake(settings.in_flight_bytes)

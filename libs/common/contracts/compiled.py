@@ -5,7 +5,7 @@ else a body holds (a newer field, a number written as text, anything wrong) is f
 compiled contract may be stricter than its contract, never more lenient: tests hold both against each other.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from enum import Enum
 from functools import cache, lru_cache
@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 from pydantic.fields import FieldInfo
 
 from libs.common.contracts.personal import Personal, Sealable
+from libs.common.contracts.plain_decimals import plain_decimals
 from libs.common.contracts.values import Contract
 
 Body = TypeVar("Body", bound=Contract)
@@ -33,11 +34,25 @@ _STRICTER_IN_ASCII = (r"\d", r"\s", r"\w")
 """Unless they are excluded: then they are more lenient."""
 
 
+class Spelling(Enum):
+    """What a compiled form may take for granted of the documents that it reads."""
+
+    ANY = "any"
+    CLEAN = "clean"
+    """No text holds a control character."""
+    PLAIN = "plain"
+    """Clean, and every decimal is one of those that come all day (plain_decimals.py); others it does not read."""
+
+
 class _Terms(NamedTuple):
-    """What a contract says of all its values, and whether its documents are clean."""
+    """What a contract says of all its values, and what may be taken for granted of its documents."""
 
     config: ConfigDict
-    clean: bool
+    spelling: Spelling
+
+    @property
+    def clean(self) -> bool:
+        return self.spelling is not Spelling.ANY
 
 
 class NotCompilable(TypeError):
@@ -50,13 +65,21 @@ def read_body(model: type[Body], raw: bytes | msgspec.Raw) -> Body:
     What comes back has the fields and properties of the contract; it is the contract's own class only where pydantic had
     to judge.
     """
-    decoder = compiled(model, clean=is_clean(raw))
-    if decoder is not None:
-        try:
-            return cast("Body", decoder.decode(raw))
-        except (msgspec.DecodeError, AssertionError, RecursionError, UnicodeDecodeError):
-            pass  # not plain: pydantic decides, and says why
+    for spelling in _AS_CLEAN if is_clean(raw) else _AS_ANY:
+        decoder = compiled(model, spelling)
+        if decoder is not None:
+            try:
+                return cast("Body", decoder.decode(raw))
+            except (msgspec.DecodeError, AssertionError, RecursionError, UnicodeDecodeError):
+                continue  # not so plain: the next one decides, at last pydantic, and says why
     return model.model_validate_json(bytes(raw))
+
+
+def prepare(models: Iterable[type[Contract]]) -> None:
+    """Compile before the first event comes: it takes some tenths of a second."""
+    for model in models:
+        for spelling in Spelling:
+            compiled(model, spelling)
 
 
 def is_clean(raw: bytes | msgspec.Raw) -> bool:
@@ -65,22 +88,25 @@ def is_clean(raw: bytes | msgspec.Raw) -> bool:
     return b"\\" not in body and b"\x7f" not in body
 
 
+_AS_CLEAN, _AS_ANY = (Spelling.PLAIN, Spelling.CLEAN), (Spelling.ANY,)
+
+
 @cache
-def compiled(model: type[Contract], *, clean: bool = False) -> "msgspec.json.Decoder[Any] | None":
+def compiled(model: type[Contract], spelling: Spelling = Spelling.ANY) -> "msgspec.json.Decoder[Any] | None":
     """What decodes and checks bodies of `model` in one pass, None where no compiled form exists.
 
-    One for `clean` documents does not look for control characters again: it takes half the time.
+    The more it takes for granted the less time it takes: clean documents half of any, plain ones a third.
     """
     try:
-        return msgspec.json.Decoder(_struct_of(model, clean=clean), dec_hook=_judged)
+        return msgspec.json.Decoder(_struct_of(model, spelling), dec_hook=_judged)
     except NotCompilable:
         return None
 
 
 @cache
-def _struct_of(model: type[BaseModel], *, clean: bool) -> type[msgspec.Struct]:
+def _struct_of(model: type[BaseModel], spelling: Spelling) -> type[msgspec.Struct]:
     """A struct with the model's fields and checks, its properties, and its `after` validators run once it is made."""
-    validators, terms = _after_validators(model), _Terms(model.model_config, clean)
+    validators, terms = _after_validators(model), _Terms(model.model_config, spelling)
     namespace: dict[str, Any] = {
         name: found
         for base in reversed(model.__mro__[: model.__mro__.index(BaseModel)])
@@ -146,7 +172,7 @@ def _form(annotation: Any, metadata: Sequence[Any], terms: _Terms) -> Any:
     if origin is Literal and all(isinstance(one, str) for one in arguments):
         return _limited(annotation, _limits(metadata, terms))
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return _limited(_struct_of(annotation, clean=terms.clean), _limits(metadata, terms))
+        return _limited(_struct_of(annotation, terms.spelling), _limits(metadata, terms))
     return _leaf(annotation, metadata, terms)
 
 
@@ -160,6 +186,10 @@ def _leaf(annotation: Any, metadata: Sequence[Any], terms: _Terms) -> Any:
             # What is personal is not remembered, so it is not judged below either.
             if annotation is not str or any(isinstance(mark, Personal | Sealable) for mark in _flat(metadata)):
                 raise
+    if annotation is Decimal and terms.spelling is Spelling.PLAIN:
+        known = plain_decimals(*metadata)
+        if known is not None:
+            return known
     if annotation in {str, Decimal}:
         return _judge(annotation, tuple(metadata), terms)
     raise NotCompilable(f"no compiled form of {annotation}")

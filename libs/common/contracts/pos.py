@@ -61,7 +61,7 @@ class Sale(Receipt):
 
     @model_validator(mode="after")
     def _total_is_the_sum_of_the_lines(self) -> "Sale":
-        if self.total_cents != sum(line.amount_cents for line in self.lines):
+        if self.total_cents != sum([line.amount_cents for line in self.lines]):
             raise ValueError("total_cents is not the sum of the lines' amount_cents")
         return self
 

@@ -1,7 +1,7 @@
 """What leaves through an outbox, and the port through which relays send it; streaming's Producer fits the port."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from itertools import chain
 from typing import Protocol, Self
 
 import msgspec
@@ -16,8 +16,7 @@ _headers_encoder = msgspec.msgpack.Encoder()
 _headers_decoder = msgspec.msgpack.Decoder(list[tuple[str, bytes]])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutboxMessage:
+class OutboxMessage(msgspec.Struct, frozen=True, kw_only=True):
     """One record for a topic. `value` None is a tombstone. Raises TooLarge at once: a stuck outbox would be worse."""
 
     topic: str
@@ -32,7 +31,7 @@ class OutboxMessage:
     @property
     def size_bytes(self) -> int:
         """Bytes of key, value and headers."""
-        named = sum([len(name) + len(content) for name, content in self.headers])
+        named = sum(map(len, chain.from_iterable(self.headers)))
         return len(self.key or b"") + len(self.value or b"") + named
 
     @classmethod

@@ -12,6 +12,7 @@ from libs.common.observability.logs import configure_logs
 from libs.common.service.settings import ServiceSettings
 
 Chosen = TypeVar("Chosen", bound=ServiceSettings)
+_OBJECTS_BETWEEN_COLLECTIONS = 50_000
 Roles = Mapping[str, Callable[[Chosen], Awaitable[None]]]
 
 
@@ -22,8 +23,10 @@ def run_role(service: str, read_settings: Callable[[], Chosen], roles: "Roles[Ch
     role = parser.parse_args().role
     settings = read_settings()
     configure_logs(service, role, settings.log_level)
-    # What the imports made stays: the collector need not walk it again and again.
+    # What the imports made stays: the collector need not walk it again and again. Nor need it look after every few
+    # events: a batch that is under way is no garbage, and of what it is made of hardly anything forms a cycle.
     gc.freeze()
+    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
     run = asyncio.run if role == "migrate" else uvloop.run
     run(_run(roles[role], settings))
 

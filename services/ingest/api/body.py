@@ -29,23 +29,40 @@ async def read_body(request: Request, limits: Limits, share: Share) -> bytes:
         raise HTTPException(415, "compressed bodies are not read")
     if int(headers.get(b"content-length", b"0")) > limits.greatest_body_bytes:
         raise _too_large(limits)
-    chunks: list[bytes] = []
-    size, more = 0, True
+    # A body that came with its head needs no clock; one that does not come at all is the server's to end.
+    first, more = await _chunk(request)
+    _check_size(len(first), limits)
+    share.take(len(first))
+    return first + await _rest(request, len(first), limits, share) if more else first
+
+
+async def _rest(request: Request, size: int, limits: Limits, share: Share) -> bytes:
+    """What of the body did not come at once; `size` is what did."""
+    chunks, more = [], True
     try:
         async with asyncio.timeout(limits.body_deadline_seconds):
             while more:
-                message = await request.receive()
-                if message["type"] == "http.disconnect":
-                    raise HTTPException(400, "the caller left")
-                chunk, more = message.get("body", b""), message.get("more_body", False)
+                chunk, more = await _chunk(request)
                 size += len(chunk)
-                if size > limits.greatest_body_bytes:
-                    raise _too_large(limits)
+                _check_size(size, limits)
                 share.take(len(chunk))
                 chunks.append(chunk)
     except TimeoutError:
         raise HTTPException(408, "the body did not come in time") from None
-    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+    return b"".join(chunks)
+
+
+async def _chunk(request: Request) -> tuple[bytes, bool]:
+    """The next piece, and whether there is more."""
+    message = await request.receive()
+    if message["type"] == "http.disconnect":
+        raise HTTPException(400, "the caller left")
+    return message.get("body", b""), message.get("more_body", False)
+
+
+def _check_size(size: int, limits: Limits) -> None:
+    if size > limits.greatest_body_bytes:
+        raise _too_large(limits)
 
 
 def _too_large(limits: Limits) -> TooLarge:

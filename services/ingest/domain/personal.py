@@ -3,7 +3,7 @@
 What is published of an event's body is otherwise what was sent, byte for byte.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -20,7 +20,7 @@ from libs.common.contracts import (
     partition_key_of,
     personal_fields,
 )
-from libs.common.contracts.compiled import read_body
+from libs.common.contracts.compiled import is_clean, read_body
 from libs.common.contracts.personal import SEALED_PREFIX
 from libs.common.contracts.values import Identifier
 from libs.common.errors import InvalidMessage
@@ -47,8 +47,7 @@ class Treatment:
     """Texts that may be left out; what is dropped of the others is emptied."""
 
 
-@dataclass(slots=True)
-class Draft:
+class Draft(msgspec.Struct):
     """An event whose identifiers are pseudonyms; its texts are still as they were sent."""
 
     event: Event
@@ -77,19 +76,23 @@ class Treatments:
         treatment = self._treatment(event.type, country or self._home)
         if not (treatment.identifiers or treatment.texts):
             return Draft(event, body, treatment, None, None, needs_key=False)
+        renamed = {
+            name: (identifier, self._pseudonyms.value_of(identifier.kind, identifier.value))
+            for name in treatment.identifiers
+            if (identifier := getattr(event.data, name)) is not None
+        }
+        keys = {identifier.key: f"{identifier.kind}:{value}" for identifier, value in renamed.values()}
+        person = next(iter(keys.values()), None)
+        spliced = None if treatment.texts else _spliced(event, body, treatment.identifiers, renamed)
+        if spliced is not None:
+            return Draft(_renamed(event, keys, spliced), spliced, treatment, None, person, needs_key=False)
         members = _members.decode(body)
-        renamed: dict[str, str] = {}
-        for name in treatment.identifiers:
-            identifier: Identifier | None = getattr(event.data, name)
-            if identifier is not None:
-                pseudonym = self._pseudonyms.value_of(identifier.kind, identifier.value)
-                renamed[identifier.key] = f"{identifier.kind}:{pseudonym}"
-                # Nothing else that the object may hold: it would stand beside the pseudonym.
-                members[name] = msgspec.Raw(_encode({"kind": identifier.kind, "value": pseudonym}))
+        for name, (identifier, value) in renamed.items():
+            # Nothing else that the object may hold: it would stand beside the pseudonym.
+            members[name] = msgspec.Raw(_encode({"kind": identifier.kind, "value": value}))
         body = _encode(members)
-        person = next(iter(renamed.values()), None)
         needs_key = bool(treatment.texts) and _has_text_to_seal(members, treatment)
-        return Draft(_renamed(event, renamed, body), body, treatment, members, person, needs_key)
+        return Draft(_renamed(event, keys, body), body, treatment, members, person, needs_key)
 
     def _treatment(self, event_type: str, country: str | None) -> Treatment:
         known = self._known.get((event_type, country))
@@ -161,6 +164,32 @@ def _resolved(node: Any, schema: Any) -> Any:
             return _resolved(one, schema)
     reference = node.get("$ref")
     return node if reference is None else schema["$defs"][reference.rpartition("/")[2]]
+
+
+def _spliced(
+    event: Event, body: bytes, names: Sequence[str], renamed: Mapping[str, tuple[Identifier, str]]
+) -> bytes | None:
+    """The body with pseudonyms, nothing of it read again; None where that is not certain to find every identifier.
+
+    It is for a body that its compiled contract read: then it holds no member but the contract's, and where it holds no
+    backslash either, what looks like a member is one. A member may come twice; the last is read, and both must go.
+    """
+    if isinstance(event.data, Contract) or not is_clean(body):
+        return None
+    for name in names:
+        member = f'"{name}":'
+        if body.count(member.encode()) > 1:
+            return None
+        if name not in renamed:
+            continue
+        identifier, value = renamed[name]
+        said = f'{member}{{"kind":"{identifier.kind}","value":"{identifier.value}"}}'.encode()
+        at = body.find(said)
+        if at < 0:
+            return None
+        pseudonym = f'{member}{{"kind":"{identifier.kind}","value":"{value}"}}'.encode()
+        body = b"".join((body[:at], pseudonym, body[at + len(said) :]))
+    return body
 
 
 def _renamed(event: Event, renamed: Mapping[str, str], body: bytes) -> Event:

@@ -1,6 +1,7 @@
 """accept_events: judge, publish with awaited acknowledgement, keep what is invalid; every door ends here."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -104,7 +105,7 @@ class FrontDoor:
         sealed = await self.protection.seal(waiting)
         published = iter(await self._publish([one for one in sealed if isinstance(one, Accepted)]))
         return [
-            next(published) if isinstance(after, Accepted) else self._published(one, after)
+            next(published) if isinstance(after, Accepted) else self._failed(one, after)
             for (one, _), after in zip(waiting, sealed, strict=True)
         ]
 
@@ -119,17 +120,24 @@ class FrontDoor:
                 failures = await self.publisher.publish(messages)
         except TimeoutError:
             failures = [SendUnknown("no acknowledgement in time")] * len(messages)
-        self.metrics.publish_seconds.observe(self.clock.monotonic_seconds() - started)
-        return [self._published(one, failure) for one, failure in zip(accepted, failures, strict=True)]
+        at_seconds = self.clock.monotonic_seconds()
+        self.metrics.publish_seconds.observe(at_seconds - started)
+        acknowledged = Counter(one.event.type for one, failed in zip(accepted, failures, strict=True) if failed is None)
+        for event_type, count in acknowledged.items():
+            self.metrics.accepted.labels(event_type).inc(count)
+        return [
+            self._acknowledged(one, at_seconds) if failed is None else self._failed(one, failed)
+            for one, failed in zip(accepted, failures, strict=True)
+        ]
 
-    def _published(self, one: Accepted, failure: UsualError | None) -> EventResult:
+    def _acknowledged(self, one: Accepted, at_seconds: float) -> EventResult:
+        self.window.remember(one.fingerprint, at_seconds)
+        if one.removed:
+            self.metrics.junk_removed.labels(one.event.type).inc(len(one.removed))
+        return EventResult(id=one.event.id, source=one.event.source, status="accepted", removed=one.removed or None)
+
+    def _failed(self, one: Accepted, failure: UsualError) -> EventResult:
         event = one.event
-        if failure is None:
-            self.window.remember(one.fingerprint, self.clock.monotonic_seconds())
-            self.metrics.accepted_of(event.type).inc()
-            if one.removed:
-                self.metrics.junk_removed.labels(event.type).inc(len(one.removed))
-            return EventResult(id=event.id, source=event.source, status="accepted", removed=one.removed or None)
         result = EventResult(
             id=event.id,
             source=event.source,

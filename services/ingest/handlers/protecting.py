@@ -1,7 +1,7 @@
 """Takes what is personal out of accepted events, with the keys of the persons where texts must be sealed; called by accepting."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from libs.common.errors import UsualError
 from libs.common.sealing import PersonKey
@@ -55,4 +55,4 @@ def _sealed(one: Accepted, draft: Draft, keys: Mapping[str, PersonKey]) -> Accep
     if key is None:
         return PersonKeyUnavailable("the key of this person is out of reach; send the event again")
     event, body = finished(draft, key.seal_text)
-    return replace(one, event=event, body=body)
+    return Accepted(event, one.topic, body, one.fingerprint, one.removed)

@@ -27,7 +27,7 @@ def sort_out(
     verdicts: Sequence[Accepted | Refused], raws: Sequence[bytes | msgspec.Raw], window: Window, at_seconds: float
 ) -> Sequence[Accepted | Refused | Repeat]:
     """The verdicts, each repeat marked as one; the name of another event is no repeat but refused, and kept."""
-    to_send: dict[bytes, Accepted] = {}
+    to_send: dict[int, Accepted] = {}
     sorted_out: list[Accepted | Refused | Repeat] = []
     for verdict, raw in zip(verdicts, raws, strict=True):
         if isinstance(verdict, Refused):

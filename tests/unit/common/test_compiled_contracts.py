@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pydantic import Field, ValidationError, field_validator
 
 from libs.common.contracts import CONTRACTS, TOPIC_OF_TYPE, Contract, partition_key_of
-from libs.common.contracts.compiled import compiled, read_body
+from libs.common.contracts.compiled import Spelling, compiled, read_body
 from libs.common.contracts.personal import Personal
 from libs.common.contracts.pos import Sale
 from libs.common.contracts.stock import StockMoved
@@ -47,13 +47,16 @@ LAW = settings(derandomize=True, deadline=None, max_examples=500)
 
 
 def accepted_by(event_type: str, raw: bytes) -> Any:
-    """The struct, or None when the compiled contract does not say yes; the one for clean documents agrees on those."""
-    strict, quick = (compiled(CONTRACTS[event_type], clean=clean) for clean in (False, True))
+    """The struct, or None when the compiled contract does not say yes; those that take more for granted agree where they may."""
+    strict, quick, quickest = (compiled(CONTRACTS[event_type], spelling) for spelling in Spelling)
     assert strict is not None
     assert quick is not None
+    assert quickest is not None
     found = decoded(strict, raw)
     if not any(sign in raw for sign in (b"\\", b"\x7f")):
         assert plain(decoded(quick, raw)) == plain(found)
+        plainest = decoded(quickest, raw)
+        assert plainest is None or plain(plainest) == plain(found)
     return found
 
 
@@ -240,3 +243,23 @@ def test_only_contracts_whose_every_rule_has_a_compiled_form_are_compiled() -> N
     assert decoder.decode(b'{"name": "."}').name == "."
     with pytest.raises(msgspec.ValidationError):
         decoder.decode(b'{"name": "a"}')
+
+
+@pytest.mark.parametrize(("quantity", "known"), [("1", True), ("0.482", True), ("999", True), ("1.0", False)])
+def test_a_plain_decimal_is_found_and_is_the_number_that_it_spells(quantity: str, known: bool) -> None:  # noqa: FBT001
+    raw = json.dumps({**SALE, "lines": [{**LINE, "quantity": quantity}]}).encode()
+    decoder = compiled(Sale, Spelling.PLAIN)
+    assert decoder is not None
+    found = decoded(decoder, raw)
+    assert (found is not None) is known
+    number = read_body(Sale, raw).lines[0].quantity
+    assert number == Decimal(quantity)
+    assert hash(number) == hash(Decimal(quantity))
+    assert f"{number} {number + 1}" == f"{Decimal(quantity)} {Decimal(quantity) + 1}"
+
+
+@pytest.mark.parametrize("quantity", ["0", "0.000", "-1"])
+def test_a_plain_decimal_outside_the_bounds_is_not_found(quantity: str) -> None:
+    decoder = compiled(Sale, Spelling.PLAIN)
+    assert decoder is not None
+    assert decoded(decoder, json.dumps({**SALE, "lines": [{**LINE, "quantity": quantity}]}).encode()) is None

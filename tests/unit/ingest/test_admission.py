@@ -3,9 +3,9 @@
 import copy
 import json
 import re
-from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -77,7 +77,7 @@ def test_the_examples_leave_no_incoming_type_out() -> None:
 
 def as_consumers_see(event: Event) -> Event:
     event_type, data = in_newest_form(event.type, CONTRACTS[event.type].model_validate(plain(event.data)))
-    return replace(event, type=event_type, data=data)
+    return msgspec.structs.replace(event, type=event_type, data=data)
 
 
 @given(TYPES)

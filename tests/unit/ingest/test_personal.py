@@ -99,6 +99,38 @@ async def test_an_identifier_that_stands_twice_or_brings_more_leaves_nothing_beh
     assert published(door, 1)["customer"] is None
 
 
+_CARD = b'"customer":{"kind":"loyalty_card","value":"7"}'
+_RAW_CARD = b'"customer":{"kind":"loyalty_card","value":"CANARY"}'
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        _RAW_CARD,
+        _RAW_CARD + b"," + _CARD,
+        _CARD + b"," + _RAW_CARD,
+        _RAW_CARD + b',"customer":null',
+        b'"customer":null,' + _RAW_CARD,
+        b'"customer" : {"kind":"loyalty_card" , "value":"CANARY"}',
+        b'"customer":{"value":"CANARY","kind":"loyalty_card"}',
+        b'"customer":{"kind":"loyalty_card","value":"x","value":"CANARY"}',
+        b'"customer":{"kind":"loyalty_card","value":"CANARY","value":"x"}',
+        b'"customer":{"kind":"loyalty_card","value":"CAN\\u0041RY"}',
+        b'"custo\\u006der":{"kind":"loyalty_card","value":"CANARY"}',
+    ],
+)
+async def test_however_a_receipt_spells_its_card_the_card_is_not_published(said: bytes) -> None:
+    door = Door()
+    event = raw(an_event()).replace(b": ", b":").replace(b", ", b",")
+    assert event.count(_CARD) == 1
+    (result,) = await door.front.accept_events([event.replace(_CARD, said)], a_key())
+    assert result.status == "accepted", result
+    (message,) = door.publisher.published
+    seen = b"\0".join([message.key or b"", message.value or b"", *(text for _, text in message.headers)])
+    assert b"CANARY" not in seen
+    assert b"CAN" not in seen
+
+
 async def test_a_sealed_text_is_opened_with_the_key_of_the_person_and_no_other() -> None:
     door = Door()
     await send(door, an_event(ANSWER, data={**DATA[ANSWER], "customer": CARD, "comment": "Call me at home"}))
