@@ -41,7 +41,7 @@ if [ ! -e "$keys/credentials.json" ]; then
   done <<CALLERS
 till "events:write", "voucher:request", "voucher:redeem"
 erp "events:write", "inventory:read", "inventory:ack"
-office "events:write", "campaigns:write", "customers:read", "inventory:read", "quarantine:read", "quarantine:write", "clocks:read"
+office "events:write", "campaigns:write", "customers:read", "segments:read", "segments:write", "inventory:read", "quarantine:read", "quarantine:write", "clocks:read"
 player "events:write", "voucher:request", "voucher:redeem", "play"
 CALLERS
   printf '\n]\n' >>"$keys/credentials.new"

@@ -20,7 +20,7 @@ SCOPES: Mapping[str, frozenset[str]] = {
     "office": frozenset(
         {
             *("events:write", "campaigns:write", "customers:read", "inventory:read"),
-            *("quarantine:read", "quarantine:write", "clocks:read"),
+            *("segments:read", "segments:write", "quarantine:read", "quarantine:write", "clocks:read"),
         }
     ),
 }

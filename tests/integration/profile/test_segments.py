@@ -1,7 +1,11 @@
 """Who is in which segment follows the views; what is told alternates and adds up, whatever order events and saves come in."""
 
+import asyncio
 from collections import defaultdict
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -9,7 +13,9 @@ import pytest
 
 from libs.common.contracts import Event, decode
 from libs.common.contracts.profile import SegmentEntered, SegmentLeft
+from libs.common.errors import RetryableError
 from libs.common.persistence.messages import decode_headers
+from services.profile.handlers.folding import fold_dirty
 from services.profile.handlers.intake import own_customer_id
 from services.profile.ports.segments import SegmentRow
 from services.profile.store import PostgresProfileStore
@@ -135,3 +141,57 @@ async def test_a_segment_of_segments_moves_with_them(database: Database) -> None
         await profile.take([a_sale("r2", card(1), day=1)])
         await profile.fold_all()
         assert [view.segments for view in (await profile.snapshots()).values()] == [("anew", "new")]
+
+
+async def test_whoever_is_not_there_any_more_is_in_no_segment(database: Database) -> None:
+    async with running_profile(database) as profile:
+        await profile.take([a_sale("r1", card(1)), a_sale("r2", card(2))])
+        await profile.fold_all()
+        gone = own_customer_id(card(1).key)
+        await profile.rows("DELETE FROM facets WHERE own_customer_id = :id RETURNING 1", id=gone)
+        await profile.rows("INSERT INTO dirty_customers (customer_id) VALUES (:id) RETURNING 1", id=gone)
+        await profile.fold_all()
+        assert {customer_id for customer_id, _ in await members(profile)} == {own_customer_id(card(2).key)}
+        await assert_adds_up(profile)
+
+
+async def test_a_save_waits_for_views_that_are_made_by_the_rules_before_it(database: Database) -> None:
+    async with running_profile(database) as profile:
+        await profile.take([a_sale("r1", card(1))])
+        async with profile.parts.transactions.begin() as tx:
+            await fold_dirty(PostgresProfileStore(tx), 10, profile.judge)
+            saving = asyncio.create_task(save(profile, "once", visits_at_least(1)))
+            await asyncio.wait([saving], timeout=0.3)
+            assert not saving.done(), "a sweep under the new rule would not see what this fold is about to commit"
+        await saving
+        await profile.reevaluate_all()
+        assert {segment for _, segment in await members(profile)} == {"new", "once"}
+
+
+async def test_folders_saves_and_sweeps_at_once_end_where_the_last_rule_says(database: Database) -> None:
+    events = [a_sale(f"r{n}", card(n % 9), day=n / 10) for n in range(60)]
+    async with running_profile(database) as profile:
+        await asyncio.gather(
+            in_turn([partial(profile.take, events[start : start + 6]) for start in range(0, 60, 6)]),
+            in_turn([partial(save, profile, "often", visits_at_least(n % 7), version=n) for n in range(1, 12)]),
+            in_turn([profile.reevaluate_all] * 6),
+            in_turn([partial(profile.fold_once, limit=3)] * 20),
+            in_turn([partial(profile.fold_once, limit=3)] * 20),
+        )
+        await profile.reevaluate_all()
+        trips = {
+            name: len(view.ranking_state["visit_at_seconds"]) for name, view in (await profile.snapshots()).items()
+        }
+        often = {customer_id for customer_id, segment in await members(profile) if segment == "often"}
+        assert often == {name for name, count in trips.items() if count >= 11 % 7}
+        await assert_adds_up(profile)
+
+
+async def in_turn(steps: Sequence[Callable[[], Awaitable[object]]]) -> None:
+    """As a loop of the worker does: what had to give way is tried again."""
+    for step in steps:
+        done = False
+        while not done:
+            with suppress(RetryableError):
+                await step()
+                done = True

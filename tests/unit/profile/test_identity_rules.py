@@ -139,3 +139,9 @@ def test_a_person_has_no_more_cards_than_the_limit_and_the_strong_kinds_go_first
 def test_without_rules_persons_are_the_components() -> None:
     known = [a_link("visitor0", f"account{number}", number) for number in range(5)]
     assert persons(KINDS, known, IdentityRules()) == components(KINDS, links(known))
+
+
+def test_behind_a_shared_identifier_nobody_is_looked_for() -> None:
+    kiosk = [a_link("visitor0", f"account{number}", number) for number in range(5)]
+    assert beyond({"visitor0"}, KINDS, kiosk, NARROW) == set()
+    assert beyond({"account0"}, KINDS, kiosk[:1], NARROW) == {"visitor0"}
