@@ -185,8 +185,7 @@ def _told(envelope: Envelope, rules: Rules, now: datetime) -> Told:
     if envelope.time is None:
         return Told(heard_at)
     if rules.sent_at is not None:
-        # By the sender's own clock it waited so long; how wrong that clock is does not matter.
-        return rules.clock.believed(heard_at - max(rules.sent_at - envelope.time, timedelta()), heard_at)
+        return rules.clock.waited(envelope.time, rules.sent_at, heard_at)
     return rules.clock.believed(envelope.time, heard_at)
 
 

@@ -39,6 +39,16 @@ class ClockRules:
             return Told(heard_at, claimed_at=said_at.astimezone(UTC))
         return Told(said_at.astimezone(UTC))
 
+    def waited(self, said_at: datetime, sent_at: datetime, heard_at: datetime) -> Told:
+        """The time that counts of an event that waited at its sender, by the sender's own clock, from `said_at` to `sent_at`.
+
+        How wrong that clock is does not matter. Raises InvalidMessage (`clock-wrong`) for one that waited too long.
+        """
+        waited = max(sent_at - said_at, timedelta())
+        if waited > self.behind:
+            raise _wrong(heard_at - self.behind, heard_at + self.far_ahead, None)
+        return self.believed(heard_at - waited, heard_at)
+
 
 def played(said_at: datetime) -> Told:
     """In a play event time is the clock: any moment of the calendar. Raises InvalidMessage (`clock-wrong`)."""

@@ -1,6 +1,6 @@
 """Which time counts, whose clock is wrong, and what comes late."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -35,6 +35,23 @@ def test_a_time_is_believed_corrected_or_refused_and_never_lies_ahead_of_what_is
         assert (told.at, told.claimed_at) == (NOON + skew, None)
     else:
         assert (told.at, told.claimed_at) == (NOON, NOON + skew)
+
+
+MOMENTS = st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=14)), timezone(timedelta(hours=-14))]))
+
+
+@given(MOMENTS, MOMENTS)
+@LAW
+def test_what_waited_at_its_sender_happened_that_long_ago_however_wrong_its_clock(
+    said_at: datetime, sent_at: datetime
+) -> None:
+    rules = ClockRules()
+    waited = max(sent_at - said_at, timedelta())
+    if waited > rules.behind:
+        with pytest.raises(InvalidMessage, match="not between"):
+            rules.waited(said_at, sent_at, NOON)
+    else:
+        assert rules.waited(said_at, sent_at, NOON).at == NOON - waited
 
 
 @pytest.mark.parametrize(
