@@ -5,7 +5,7 @@ import json
 from benchmarks.ingest import load, payload
 from libs.common.clock import SystemClock
 from libs.common.contracts import CONTRACTS
-from libs.common.contracts.compiled import compiled
+from libs.common.contracts.compiled import Spelling, compiled
 from services.ingest.domain.admission import Accepted, Rules, admit
 from tests.unit.ingest.examples import a_key
 
@@ -20,7 +20,7 @@ def test_every_event_of_every_request_is_valid_and_another_one() -> None:
 
 
 def test_the_event_that_is_measured_takes_the_compiled_way() -> None:
-    decoder = compiled(CONTRACTS[payload.SALE], clean=True)
+    decoder = compiled(CONTRACTS[payload.SALE], Spelling.CLEAN)
     assert decoder is not None
     decoder.decode(json.dumps(payload.event()["data"]).encode())
 
