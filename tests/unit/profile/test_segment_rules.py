@@ -1,6 +1,7 @@
 """Laws of segment rules: they survive JSON, are asked of any customer without raising, and memberships follow from them."""
 
 import json
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -218,3 +219,11 @@ def test_a_circle_of_segments_is_seen() -> None:
 def test_a_goal_in_money_says_its_currency_and_no_other_does(goal: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         SegmentDocument.model_validate(a_document(visits_at_least(1), goals=[goal]))
+
+
+def test_the_page_for_owners_explains_every_figure_and_every_kind_of_rule() -> None:
+    page = (Path(__file__).parents[3] / "docs/segments.md").read_text()
+    kinds = {"all", "any", "not", "figure", "category_spend", "segment", "consent", "value_tier"}
+    assert [name for name in (*Figure, *kinds, *Comparison, *get_args(Tier)) if f"`{name}`" not in page] == []
+    example = json.loads(page.split("-d '")[1].split("'")[0])
+    assert check_size(RULE.validate_python(example["rule"]))
