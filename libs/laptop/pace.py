@@ -71,6 +71,9 @@ class Near:
         await self.erp.release()
         await self.observer.until_at_rest(within_seconds=_DRAIN_SECONDS, erp_idle=self.erp.idle)
 
+    async def reported(self) -> None:
+        """A till does not wait for what becomes of a sale."""
+
     async def before_tick(self, reached_at: datetime) -> None:
         """The clock may move while some events are under way."""
 
@@ -92,6 +95,10 @@ class Lockstep:
     async def staged(self) -> None:
         """The ERP delivers between ticks from now on, never beside one."""
         await self.erp.hold()
+
+    async def reported(self) -> None:
+        """Whoever asks for a voucher is known with the sale that was just made, however busy the machine is."""
+        await self._rest()
 
     async def before_tick(self, reached_at: datetime) -> None:
         """What is due is delivered, and everything comes to rest."""

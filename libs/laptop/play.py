@@ -39,6 +39,10 @@ class Rhythm(Protocol):
         """Everything that must be known beforehand was sent."""
         ...
 
+    async def reported(self) -> None:
+        """Sales were sent whose customers ask for vouchers next."""
+        ...
+
     async def before_tick(self, reached_at: datetime) -> None:
         """All events before `reached_at` were sent."""
         ...
@@ -106,6 +110,7 @@ class Play:
         receipts = await self._side_by_side(self._hand_in, baskets)
         events = [event for receipt in receipts for event in _events(receipt)]
         await self.doors.send_events(events, [self._entry(event) for event in events])
+        await self.rhythm.reported()
         await self._side_by_side(self._check_out, [receipt for receipt in receipts if receipt.sold])
 
     async def _side_by_side(self, work: Callable[[Any], Any], units: Iterable[Any]) -> list[Any]:
