@@ -5,18 +5,17 @@ else a body holds (a newer field, a number written as text, anything wrong) is f
 compiled contract may be stricter than its contract, never more lenient: tests hold both against each other.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from enum import Enum
 from functools import cache, lru_cache
 from types import UnionType
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar, Union, cast, get_args, get_origin
 
-import annotated_types
 import msgspec
 from pydantic import BaseModel, ConfigDict, TypeAdapter
-from pydantic.fields import FieldInfo
 
+from libs.common.contracts.constraints import NotCompilable, flat, pattern_of, said_by
 from libs.common.contracts.personal import Personal, Sealable
 from libs.common.contracts.plain_decimals import plain_decimals
 from libs.common.contracts.values import Contract
@@ -29,9 +28,6 @@ _NO_CONTROLS = r"^[^\x00-\x1f\x7f]+$"
 """At least one character, and no control character: what a clean document holds anyway."""
 _CONFIG = {"frozen", "extra", "allow_inf_nan", "ser_json_inf_nan"}
 _NATIVE = (str, int, bool)
-_UNSAFE_IN_PATTERNS = ("(?", r"\D", r"\S", r"\W", r"\b", r"\B", "|$", r"\$")
-_STRICTER_IN_ASCII = (r"\d", r"\s", r"\w")
-"""Unless they are excluded: then they are more lenient."""
 
 
 class Spelling(Enum):
@@ -53,10 +49,6 @@ class _Terms(NamedTuple):
     @property
     def clean(self) -> bool:
         return self.spelling is not Spelling.ANY
-
-
-class NotCompilable(TypeError):
-    """A contract says something that has no compiled form; pydantic alone judges it."""
 
 
 def read_body(model: type[Body], raw: bytes | msgspec.Raw) -> Body:
@@ -184,7 +176,7 @@ def _leaf(annotation: Any, metadata: Sequence[Any], terms: _Terms) -> Any:
             return _limited(annotation, _limits(metadata, terms))
         except NotCompilable:
             # What is personal is not remembered, so it is not judged below either.
-            if annotation is not str or any(isinstance(mark, Personal | Sealable) for mark in _flat(metadata)):
+            if annotation is not str or any(isinstance(mark, Personal | Sealable) for mark in flat(metadata)):
                 raise
     if annotation is Decimal and terms.spelling is Spelling.PLAIN:
         known = plain_decimals(*metadata)
@@ -205,45 +197,19 @@ def _limits(metadata: Sequence[Any], terms: _Terms) -> dict[str, Any]:
     Of a text that may travel sealed they are those of an open one.
     """
     limits: dict[str, Any] = {}
-    for mark in _flat(metadata):
+    for mark in flat(metadata):
         if isinstance(mark, Personal):
             continue
-        said = {name: found for name, found in _said(mark).items() if found is not None}
+        said = {name: found for name, found in said_by(mark).items() if found is not None}
         if terms.clean and said.get("pattern") == _NO_CONTROLS:
             said = {**said, "min_length": max(1, said.get("min_length", 1))}
             del said["pattern"]
         if "pattern" in said:
-            said["pattern"] = _pattern(said["pattern"], mark)
+            said["pattern"] = pattern_of(said["pattern"], mark)
         if unknown := said.keys() - {"ge", "gt", "le", "lt", "min_length", "max_length", "pattern"}:
             raise NotCompilable(f"no compiled form of {sorted(unknown)}")
         limits |= said
     return limits
-
-
-def _flat(metadata: Sequence[Any]) -> Iterator[Any]:
-    for mark in metadata:
-        if isinstance(mark, FieldInfo):
-            yield from _flat(mark.metadata)
-        elif isinstance(mark, annotated_types.GroupedMetadata):
-            yield from _flat(tuple(mark))
-        else:
-            yield mark
-
-
-def _said(mark: Any) -> Mapping[str, Any]:
-    """What a constraint says, by name."""
-    slots = getattr(type(mark), "__slots__", ())
-    return {name: getattr(mark, name) for name in slots} | getattr(mark, "__dict__", {})
-
-
-def _pattern(pattern: Any, mark: Any) -> str:
-    """Rust's expression in Python's words: its `$` is the very end; classes are kept to ASCII, which is stricter."""
-    unsafe = [*_UNSAFE_IN_PATTERNS, *(_STRICTER_IN_ASCII if "[^" in str(pattern) else ())]
-    if not isinstance(pattern, str) or any(part in pattern for part in unsafe) or "$" in pattern[:-1]:
-        raise NotCompilable(f"this expression may mean something else to Python: {pattern}")
-    if isinstance(mark, Sealable):
-        raise NotCompilable("whether an open text matches is not looked for, but asked of the whole")
-    return "(?a)" + (pattern[:-1] + r"\Z" if pattern.endswith("$") else pattern)
 
 
 def _judge(base: type, metadata: tuple[Any, ...], terms: _Terms) -> type:

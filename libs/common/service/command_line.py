@@ -24,9 +24,9 @@ def run_role(service: str, read_settings: Callable[[], Chosen], roles: "Roles[Ch
     settings = read_settings()
     configure_logs(service, role, settings.log_level)
     # What the imports made stays: the collector need not walk it again and again. Nor need it look after every few
-    # events: a batch that is under way is no garbage, and of what it is made of hardly anything forms a cycle.
+    # events: a batch that is under way is no garbage. What survives one look gets its second soon: a cycle may hold a body.
     gc.freeze()
-    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
+    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS, 2, 10)
     run = asyncio.run if role == "migrate" else uvloop.run
     run(_run(roles[role], settings))
 

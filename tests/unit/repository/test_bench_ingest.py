@@ -20,7 +20,7 @@ def test_every_event_of_every_request_is_valid_and_another_one() -> None:
 
 
 def test_the_event_that_is_measured_takes_the_compiled_way() -> None:
-    decoder = compiled(CONTRACTS[payload.SALE], Spelling.CLEAN)
+    decoder = compiled(CONTRACTS[payload.SALE], Spelling.PLAIN)
     assert decoder is not None
     decoder.decode(json.dumps(payload.event()["data"]).encode())
 

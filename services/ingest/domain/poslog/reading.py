@@ -71,6 +71,8 @@ def read_transactions(body: bytes, limits: XmlLimits, take: Callable[[RawTransac
         reader.parser.Parse(reader.body, True)  # noqa: FBT003 - expat takes it by position
     except expat.ExpatError as error:
         raise InvalidXml(f"not well-formed at line {error.lineno}, column {error.offset}") from error
+    finally:
+        del reader.parser  # it and its handlers hold each other, and with them the body
     return reader.around
 
 
