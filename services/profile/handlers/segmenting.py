@@ -167,9 +167,13 @@ def _check_named(rule: Rule, known: Collection[str]) -> None:
 def _preview(sample: Sample, holding: Sequence[str]) -> Preview:
     asked, customers = len(sample.customer_ids), sample.customers_count
     members = lowest = greatest = len(holding)
-    estimated = customers > asked
-    if estimated:
+    estimated = customers > asked or sample.error_ratio > 0
+    if estimated and asked:
         low, high = _wilson(len(holding), asked)
+        low, high = (
+            low * max(1 - _CONFIDENCE_Z * sample.error_ratio, 0),
+            high * (1 + _CONFIDENCE_Z * sample.error_ratio),
+        )
         members, lowest, greatest = (
             round(customers * len(holding) / asked),
             floor(customers * low),

@@ -53,10 +53,11 @@ class SweepRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """Some customers, and how many there are: exact while the table is small."""
+    """Some customers, and how many there are; `error_ratio` is the standard error of that number, 0 while the table is small."""
 
     customer_ids: Sequence[str]
     customers_count: int
+    error_ratio: float = 0.0
 
 
 class SegmentStore(Protocol):

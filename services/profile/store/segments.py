@@ -66,10 +66,13 @@ _SAMPLE = text("""
     WITH share AS (
         SELECT least(1.0, CAST(:pages AS float8) / greatest(pg_relation_size('customers') / 8192, 1)) AS ratio
     ), drawn AS (
-        SELECT customer_id FROM customers TABLESAMPLE SYSTEM ((SELECT 100 * ratio FROM share)) REPEATABLE (1)
+        SELECT customer_id, (ctid::text::point)[0] AS page FROM customers TABLESAMPLE SYSTEM ((SELECT 100 * ratio FROM share)) REPEATABLE (1)
         WHERE body IS NOT NULL
     )
     SELECT (SELECT round(count(*) / (SELECT ratio FROM share)) FROM drawn)::bigint AS customers_count,
+           -- Each page is drawn or not by a coin of its own: Var = sum of y^2 (1 - p) / p^2 over what was drawn.
+           (SELECT coalesce(sqrt((1 - (SELECT ratio FROM share)) * sum(found ^ 2)) / sum(found), 0)
+            FROM (SELECT count(*) AS found FROM drawn GROUP BY page) AS pages)::float8 AS error_ratio,
            ARRAY(SELECT customer_id FROM drawn ORDER BY md5(customer_id) LIMIT :most) AS customer_ids
 """)
 _PAGES = 400
@@ -179,7 +182,9 @@ class PostgresSegments:
     async def sample(self, limit: int) -> Sample:
         """As the port promises."""
         row = (await self._connection.execute(_SAMPLE, {"pages": _PAGES, "most": limit})).one()
-        return Sample(customer_ids=sorted(row.customer_ids), customers_count=row.customers_count)
+        return Sample(
+            customer_ids=sorted(row.customer_ids), customers_count=row.customers_count, error_ratio=row.error_ratio
+        )
 
 
 def _pairs(rows: Sequence[MovedRow]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import pytest
 from httpx import AsyncClient, Response
 
 from services.profile.handlers import segmenting
+from services.profile.store import segments as store_segments
 from tests.support.postgres import Database
 from tests.support.profile_api import asking
 from tests.support.profile_events import a_sale, card
@@ -122,3 +123,18 @@ async def test_progress_is_shown_from_the_save_until_everybody_was_looked_at(
         after = (await client.get("/v1/segments")).json()
         assert after["evaluation"] == {"finished": True, "customers_done": 7, "customers_total": 7, "changed_count": 7}
         assert {one["members_count"] for one in after["segments"] if one["segment_id"] == "all"} == {7}
+
+
+async def test_a_preview_of_a_part_of_the_table_says_between_which_numbers_the_truth_lies(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_segments, "_PAGES", 12)
+    async with running_profile(database) as profile, asking(profile, tmp_path, *OWNER) as client:
+        await profile.take([a_sale(f"r{n}", card(n % 600), day=n / 900) for n in range(900)])  # 300 come twice
+        await profile.fold_all()
+        answer = (await client.post("/v1/segments/preview", json={"rule": visits_at_least(2)})).json()
+        assert answer["estimated"]
+        assert 0 < answer["asked_count"] < 600
+        assert answer["lowest_count"] <= 300 <= answer["greatest_count"]
+        everybody = (await client.post("/v1/segments/preview", json={"rule": visits_at_least(1)})).json()
+        assert everybody["lowest_count"] <= 600 <= everybody["greatest_count"], "the number of all is estimated too"
