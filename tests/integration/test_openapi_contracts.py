@@ -41,7 +41,8 @@ SCOPES = frozenset(
     {
         *("events:write", "web:write", "play", "quarantine:read", "quarantine:write", "clocks:read"),
         *("voucher:request", "voucher:redeem", "campaigns:write"),
-        *("customers:read", "privacy:read", "privacy:write", "inventory:read", "inventory:ack"),
+        *("customers:read", "views:read", "segments:read", "segments:write", "privacy:read", "privacy:write"),
+        *("inventory:read", "inventory:ack"),
     }
 )
 Operation = APIOperation[Any, Any, Any, Any]
@@ -95,8 +96,9 @@ async def _profile(database: Database, _broker: Broker, folder: Path, known: Kno
         await profile.take([*profile_events.a_catalogue(), *profile_events.a_history(SEED)])
         await profile.fold_all()
         customer_id = min(await profile.snapshots())
-    for path in ("/v1/customers/{customer_id}", "/v1/customers/{customer_id}/next-basket"):
-        known[path] = {"path_parameters": {"customer_id": customer_id}}
+    for path in ("", "/next-basket", "/health"):
+        known[f"/v1/customers/{{customer_id}}{path}"] = {"path_parameters": {"customer_id": customer_id}}
+    known["/v1/segments/{segment_id}"] = {"path_parameters": {"segment_id": "new"}}
     settings = profile_running.settings_for(database, credentials_file=folder / "credentials.json")
     return services.profile.app.create_app(services.profile.bootstrap.assemble(settings, "api"))
 

@@ -1,12 +1,9 @@
-"""What the OpenAPI document says of problems."""
+"""How the routes of this service describe what can go wrong; libs/common/http/problems.py says it."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from fastapi import Security
-from fastapi.security import APIKeyHeader
 from pydantic import BaseModel
-
-API_KEY = Security(APIKeyHeader(name="X-Api-Key", auto_error=False, description="or `Authorization: Bearer`"))
 
 
 class Problem(BaseModel):
@@ -18,6 +15,19 @@ class Problem(BaseModel):
     detail: str
 
 
-def problem(description: str) -> dict[str, Any]:
-    """One entry of a route's `responses`."""
-    return {"model": Problem, "description": description}
+_MEANINGS: Mapping[int, str] = {
+    401: "No valid API key.",
+    403: "The key lacks the scope.",
+    404: "There is no such thing.",
+    409: "Others lean on it, or there are too many.",
+    412: "Not the newest version was read.",
+    422: "The request does not fit its schema, or a rule names what is not there.",
+    503: "The database is away or slow; try again.",
+}
+
+
+def problems(*statuses: int, **meanings: str) -> dict[int | str, dict[str, Any]]:
+    """The responses of a route; `meanings` (`s404="..."`) say more exactly what some of them mean there."""
+    return {
+        status: {"model": Problem, "description": meanings.get(f"s{status}", _MEANINGS[status])} for status in statuses
+    }
