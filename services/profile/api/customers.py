@@ -7,9 +7,9 @@ from fastapi import APIRouter, Path, Query
 from pydantic import AwareDatetime
 
 from libs.common.contracts.values import Key
+from libs.common.http.openapi import problems
 from libs.common.pseudonyms import Pseudonyms
 from libs.ranking.state import MomentKind
-from services.profile.api.problems import problems
 from services.profile.api.viewer import Asked
 from services.profile.domain.segment_rules import SegmentId
 from services.profile.handlers.asking import Asking
@@ -21,7 +21,7 @@ from services.profile.handlers.views import Question
 CustomerIdInPath = Annotated[
     str, Path(max_length=128, description="A customer id; an old one finds the present customer.")
 ]
-_RESPONSES = problems(401, 403, 404, 422, 503, s403="The key has no role that sees this.", s404="No such customer.")
+_RESPONSES = problems(403, 404, s403="The key has no role that sees this.", s404="No such customer.")
 _OBJECTED = problems(409, s409="The customer objects to profiling.")
 
 

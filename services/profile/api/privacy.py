@@ -8,9 +8,9 @@ from pydantic import BaseModel, ConfigDict
 
 from libs.common.contracts.values import Identifier
 from libs.common.http.credentials import Credential, require
+from libs.common.http.openapi import problems
 from libs.common.pseudonyms import Pseudonyms
 from services.profile.api.customers import CustomerIdInPath
-from services.profile.api.problems import problems
 from services.profile.api.viewer import RequestId
 from services.profile.domain.roles import Role
 from services.profile.handlers.erasing import Erasing
@@ -21,17 +21,10 @@ from services.profile.handlers.looking import Viewer
 from services.profile.handlers.privacy_shapes import ErasureView
 
 READ, WRITE = "privacy:read", "privacy:write"
-_ERASURES = problems(
-    401, 403, 404, 422, 503, s403=f"The key lacks the scope `{WRITE}`.", s404="No such customer, or no such erasure."
-)
+_ERASURES = problems(404, s404="No such customer, or no such erasure.")
 _EXPORT: dict[int | str, dict[str, Any]] = {
     200: {"description": "All of it.", "content": {"text/html": {"schema": {"type": "string"}}}},
-    **problems(
-        *(401, 403, 404, 503),
-        s403=f"The key lacks the scope `{READ}`.",
-        s404="No such customer.",
-        s503="A part is out of reach, or the whole takes too long; nothing is shown.",
-    ),
+    **problems(503, s503="A part is out of reach, or the whole takes too long; nothing is shown."),
 }
 Reader = Annotated[Credential, Depends(require(READ))]
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from libs.common.errors import InvalidInput
 from libs.common.http.credentials import Credential, require
-from services.profile.api.problems import problems
+from libs.common.http.openapi import problems
 from services.profile.domain.segment_rules import Rule, SegmentId, check_size
 from services.profile.domain.segments import SegmentDocument
 from services.profile.handlers.segmenting import Segmenting, SegmentStanding
@@ -83,14 +83,14 @@ def segments_router(segmenting: Segmenting) -> APIRouter:
     """Segments, for their owners."""
     router = APIRouter(prefix="/v1/segments", tags=["segments"])
 
-    @router.get("", summary="All segments", responses=problems(401, 403, 503))
+    @router.get("", summary="All segments")
     async def segments(_caller: Reader, *, archived: bool = False) -> SegmentPage:
         """Every segment with its size, archived ones if asked for, and how far the newest change has come."""
         standings, sweep = await segmenting.all()
         shown = [one for one in standings if archived or not one.row.segment.document.archived]
         return SegmentPage(segments=tuple(map(_answer, shown)), evaluation=_evaluation(sweep))
 
-    @router.post("/preview", summary="The size of a rule before it is saved", responses=problems(401, 403, 422, 503))
+    @router.post("/preview", summary="The size of a rule before it is saved")
     async def preview(_caller: Writer, question: PreviewQuestion) -> PreviewAnswer:
         """Asks every customer up to a bound, above it a fair sample; nothing is saved, nobody is moved."""
         found = await segmenting.preview(_checked(question.rule))
@@ -104,11 +104,7 @@ def segments_router(segmenting: Segmenting) -> APIRouter:
             sample_customer_ids=tuple(found.sample),
         )
 
-    @router.get(
-        "/{segment_id}",
-        summary="One segment",
-        responses={200: {"headers": _HEADERS}, **problems(401, 403, 404, 422, 503)},
-    )
+    @router.get("/{segment_id}", summary="One segment", responses={200: {"headers": _HEADERS}})
     async def segment(
         _caller: Reader,
         response: Response,
@@ -124,7 +120,7 @@ def segments_router(segmenting: Segmenting) -> APIRouter:
         responses={
             200: {"headers": _HEADERS, "description": "The next version, or the same document as before."},
             201: {"headers": _HEADERS, "model": SegmentAnswer, "description": "The first version."},
-            **problems(401, 403, 409, 412, 422, 503),
+            **problems(409, 412, s409="Others lean on it, or there are too many."),
         },
     )
     async def save(
