@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from libs.common.card_numbers import CardNumberGuard
 from libs.common.contracts import TOPIC_OF_TYPE, Contract, Event, Topic, contract_of, partition_key_of
-from libs.common.contracts.compiled import read_body
+from libs.common.contracts.compiled import is_clean, read_body
 from libs.common.contracts.consent import ConsentChanged
 from libs.common.contracts.play import PlayTicked
 from libs.common.contracts.registry import describe
@@ -64,7 +64,7 @@ class Rules:
     """What the sender's clock said as it sent the request, where its door asks for that: times are put right by it."""
 
 
-class Accepted(msgspec.Struct, frozen=True):
+class Accepted(msgspec.Struct, frozen=True, gc=False):
     """An event that may be published: where to, and its body without white space."""
 
     event: Event
@@ -72,6 +72,8 @@ class Accepted(msgspec.Struct, frozen=True):
     body: bytes
     fingerprint: Fingerprint
     """Of what was sent, before anything in it is protected."""
+    clean: bool
+    """Whether nothing in it was escaped, and no text holds a control character."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,8 @@ def _admitted(raw: bytes | msgspec.Raw, caller: Caller, rules: Rules, now: datet
         raise TooLarge(f"an event may have {rules.greatest_event_bytes} bytes", slug="event-too-large")
     whole = bytes(raw)
     rules.cards.check(whole)
-    envelope = read_envelope(whole)
+    clean = is_clean(whole)
+    envelope = read_envelope(whole, clean=clean)
     model = _contract_of(envelope.type)
     topic = TOPIC_OF_TYPE[envelope.type]
     if topic.owner != _OWNER:
@@ -125,7 +128,7 @@ def _admitted(raw: bytes | msgspec.Raw, caller: Caller, rules: Rules, now: datet
     _check_scope(model, topic, caller, rules)
     told = _told(envelope, rules, now)
     sent = bytes(envelope.data)
-    data = _read_body(sent, model)
+    data = _read_body(sent, model, clean=clean)
     check_unsealed(sent, model)
     _check_consent(data, model, caller)
     _check_store(data, model, topic, caller)
@@ -143,7 +146,7 @@ def _admitted(raw: bytes | msgspec.Raw, caller: Caller, rules: Rules, now: datet
     )
     body = _compact(sent)
     seen = fingerprint(envelope.source, envelope.id, envelope.type, envelope.time, body)
-    return Accepted(event, topic, body, seen)
+    return Accepted(event, topic, body, seen, clean)
 
 
 def _compact(body: bytes) -> bytes:
@@ -182,9 +185,9 @@ def _told(envelope: Envelope, rules: Rules, now: datetime) -> Told:
     return rules.clock.believed(envelope.time, heard_at)
 
 
-def _read_body(raw: bytes, model: type[Contract]) -> Contract:
+def _read_body(raw: bytes, model: type[Contract], *, clean: bool) -> Contract:
     try:
-        return read_body(model, raw)
+        return read_body(model, raw, clean=clean)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False, include_context=False)[0]
         pointer = "/".join(["/data", *(str(step) for step in first["loc"])])

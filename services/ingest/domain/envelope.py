@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from libs.common.contracts import format_moment
-from libs.common.contracts.compiled import is_clean
 from libs.common.errors import InvalidMessage
 
 Short = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
@@ -71,10 +70,13 @@ def split_batch(body: bytes) -> list[msgspec.Raw]:
         raise InvalidMessage("the body is not a JSON array", slug="invalid-json") from error
 
 
-def read_envelope(raw: bytes | msgspec.Raw) -> Envelope:
-    """The envelope; raises InvalidMessage (`invalid-json`, `invalid-envelope`) with the JSON pointer in its context."""
+def read_envelope(raw: bytes | msgspec.Raw, *, clean: bool = False) -> Envelope:
+    """The envelope; raises InvalidMessage (`invalid-json`, `invalid-envelope`) with the JSON pointer in its context.
+
+    `clean`: no text of it holds a control character, which need not be looked for then.
+    """
     try:
-        envelope: Envelope = (_clean_envelope if is_clean(raw) else _any_envelope).decode(raw)
+        envelope: Envelope = (_clean_envelope if clean else _any_envelope).decode(raw)
         if envelope.time is not None:
             format_moment(envelope.time)  # an offset can push a time out of the calendar
     except msgspec.ValidationError as error:

@@ -5,6 +5,7 @@ What is published of an event's body is otherwise what was sent, byte for byte.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 import msgspec
@@ -20,7 +21,7 @@ from libs.common.contracts import (
     partition_key_of,
     personal_fields,
 )
-from libs.common.contracts.compiled import is_clean, read_body
+from libs.common.contracts.compiled import read_body
 from libs.common.contracts.personal import SEALED_PREFIX
 from libs.common.contracts.values import Identifier
 from libs.common.errors import InvalidMessage
@@ -47,7 +48,7 @@ class Treatment:
     """Texts that may be left out; what is dropped of the others is emptied."""
 
 
-class Draft(msgspec.Struct):
+class Draft(msgspec.Struct, gc=False):
     """An event whose identifiers are pseudonyms; its texts are still as they were sent."""
 
     event: Event
@@ -68,10 +69,10 @@ class Treatments:
         self._home = home
         self._known: dict[tuple[str, str | None], Treatment] = {}
 
-    def draft(self, event: Event, body: bytes, country: str | None) -> Draft:
+    def draft(self, event: Event, body: bytes, country: str | None, *, clean: bool) -> Draft:
         """The event with pseudonyms in the place of its identifiers, and what is still to be done with it.
 
-        `country` is the sender's; None: the deployment's.
+        `country` is the sender's; None: the deployment's. `clean`: the body holds no backslash.
         """
         treatment = self._treatment(event.type, country or self._home)
         if not (treatment.identifiers or treatment.texts):
@@ -83,7 +84,8 @@ class Treatments:
         }
         keys = {identifier.key: f"{identifier.kind}:{value}" for identifier, value in renamed.values()}
         person = next(iter(keys.values()), None)
-        spliced = None if treatment.texts else _spliced(event, body, treatment.identifiers, renamed)
+        plain = clean and not treatment.texts and not isinstance(event.data, Contract)
+        spliced = _spliced(body, treatment.identifiers, renamed) if plain else None
         if spliced is not None:
             return Draft(_renamed(event, keys, spliced), spliced, treatment, None, person, needs_key=False)
         members = _members.decode(body)
@@ -166,30 +168,37 @@ def _resolved(node: Any, schema: Any) -> Any:
     return node if reference is None else schema["$defs"][reference.rpartition("/")[2]]
 
 
-def _spliced(
-    event: Event, body: bytes, names: Sequence[str], renamed: Mapping[str, tuple[Identifier, str]]
-) -> bytes | None:
+def _spliced(body: bytes, names: Sequence[str], renamed: Mapping[str, tuple[Identifier, str]]) -> bytes | None:
     """The body with pseudonyms, nothing of it read again; None where that is not certain to find every identifier.
 
-    It is for a body that its compiled contract read: then it holds no member but the contract's, and where it holds no
+    It is for a body that its compiled contract read: then it holds no member but the contract's, and as it holds no
     backslash either, what looks like a member is one. A member may come twice; the last is read, and both must go.
     """
-    if isinstance(event.data, Contract) or not is_clean(body):
-        return None
     for name in names:
-        member = f'"{name}":'
-        if body.count(member.encode()) > 1:
+        member = _member(name)
+        at = body.find(member)
+        if at >= 0 and body.find(member, at + 1) >= 0:
             return None
         if name not in renamed:
             continue
-        identifier, value = renamed[name]
-        said = f'{member}{{"kind":"{identifier.kind}","value":"{identifier.value}"}}'.encode()
-        at = body.find(said)
-        if at < 0:
+        identifier, pseudonym = renamed[name]
+        opening, value = _opening(name, identifier.kind), identifier.value.encode()
+        begin = at + len(opening)
+        if not (body.startswith(opening, at) and body.startswith(value + b'"}', begin)):
             return None
-        pseudonym = f'{member}{{"kind":"{identifier.kind}","value":"{value}"}}'.encode()
-        body = b"".join((body[:at], pseudonym, body[at + len(said) :]))
+        body = b"".join((body[:begin], pseudonym.encode(), body[begin + len(value) :]))
     return body
+
+
+@cache
+def _member(name: str) -> bytes:
+    return f'"{name}":'.encode()
+
+
+@cache
+def _opening(name: str, kind: str) -> bytes:
+    """What an identifier looks like before its value, without white space."""
+    return f'"{name}":{{"kind":"{kind}","value":"'.encode()
 
 
 def _renamed(event: Event, renamed: Mapping[str, str], body: bytes) -> Event:
