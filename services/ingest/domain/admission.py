@@ -9,16 +9,17 @@ from pydantic import ValidationError
 
 from libs.common.card_numbers import CardNumberGuard
 from libs.common.contracts import TOPIC_OF_TYPE, Contract, Event, Topic, contract_of, partition_key_of
-from libs.common.contracts.compiled import is_clean, read_body
+from libs.common.contracts.compiled import read_body
 from libs.common.contracts.consent import ConsentChanged
 from libs.common.contracts.play import PlayTicked
 from libs.common.contracts.registry import describe
 from libs.common.contracts.topics import INGEST_CATALOG, INGEST_CONSENT, INGEST_WEB
 from libs.common.contracts.values import Identifier, IdentifierKind
-from libs.common.errors import Forbidden, InvalidMessage, Kind, TooLarge, UsualError
+from libs.common.errors import Forbidden, InvalidMessage, Kind, UsualError
 from services.ingest.domain.clocks import ClockRules, Told, played
 from services.ingest.domain.duplicates import Fingerprint, fingerprint
-from services.ingest.domain.envelope import Envelope, EventName, read_envelope, read_name
+from services.ingest.domain.envelope import Envelope, EventName, read_name
+from services.ingest.domain.opening import Document, open_event, raw_of
 from services.ingest.domain.personal import check_unsealed
 
 WRITE = "events:write"
@@ -92,21 +93,22 @@ class Refused:
     """How far ahead of ours the clock was that is refused for it."""
 
 
-def admit(raw: bytes | msgspec.Raw, caller: Caller, rules: Rules, now: datetime) -> Accepted | Refused:
+def admit(document: Document, caller: Caller, rules: Rules, now: datetime) -> Accepted | Refused:
     """Judge one event, never raising for what is wrong with it. `now` is when it was received."""
     try:
-        return _admitted(raw, caller, rules, now)
+        return _admitted(document, caller, rules, now)
     except UsualError as error:
+        raw = raw_of(document)
         if error.kind is Kind.UNACCEPTABLE:
             return _forgotten(error, raw, rules)
         name = EventName() if error.kind is Kind.TOO_LARGE else read_name(raw)
         found = error.context
         pointer, rule, skew = str(found.get("pointer", "")), str(found.get("rule", error.slug)), found.get("skew")
         told = skew if isinstance(skew, timedelta) else None
-        return Refused(name, error.kind, error.slug, error.detail, pointer, bytes(raw), rule, told)
+        return Refused(name, error.kind, error.slug, error.detail, pointer, raw, rule, told)
 
 
-def _forgotten(error: UsualError, raw: bytes | msgspec.Raw, rules: Rules) -> Refused:
+def _forgotten(error: UsualError, raw: bytes, rules: Rules) -> Refused:
     """A refusal that holds nothing of what was sent but the name, and that only where it is clean."""
     name = read_name(raw)
     if rules.cards.is_in(msgspec.json.encode(name)):
@@ -114,13 +116,8 @@ def _forgotten(error: UsualError, raw: bytes | msgspec.Raw, rules: Rules) -> Ref
     return Refused(name, error.kind, error.slug, error.detail, str(error.context["pointer"]), b"", error.slug)
 
 
-def _admitted(raw: bytes | msgspec.Raw, caller: Caller, rules: Rules, now: datetime) -> Accepted:
-    if len(memoryview(raw)) > rules.greatest_event_bytes:
-        raise TooLarge(f"an event may have {rules.greatest_event_bytes} bytes", slug="event-too-large")
-    whole = bytes(raw)
-    rules.cards.check(whole)
-    clean = is_clean(whole)
-    envelope = read_envelope(whole, clean=clean)
+def _admitted(document: Document, caller: Caller, rules: Rules, now: datetime) -> Accepted:
+    envelope, clean = open_event(document, rules.cards, rules.greatest_event_bytes)
     model = _contract_of(envelope.type)
     topic = TOPIC_OF_TYPE[envelope.type]
     if topic.owner != _OWNER:

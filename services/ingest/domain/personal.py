@@ -3,9 +3,8 @@
 What is published of an event's body is otherwise what was sent, byte for byte.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, Final
 
 import msgspec
@@ -27,6 +26,7 @@ from libs.common.contracts.values import Identifier
 from libs.common.errors import InvalidMessage
 from libs.common.pseudonyms import Pseudonyms
 from services.ingest.domain.field_policy import Action, FieldPolicy
+from services.ingest.domain.splicing import spliced
 
 _EVERY: Final = "*"
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -77,17 +77,20 @@ class Treatments:
         treatment = self._treatment(event.type, country or self._home)
         if not (treatment.identifiers or treatment.texts):
             return Draft(event, body, treatment, None, None, needs_key=False)
-        renamed = {
-            name: (identifier, self._pseudonyms.value_of(identifier.kind, identifier.value))
-            for name in treatment.identifiers
-            if (identifier := getattr(event.data, name)) is not None
-        }
-        keys = {identifier.key: f"{identifier.kind}:{value}" for identifier, value in renamed.values()}
-        person = next(iter(keys.values()), None)
+        renamed: dict[str, tuple[Identifier, str]] = {}
+        keys: dict[str, str] = {}
+        person = None
+        for name in treatment.identifiers:
+            identifier = getattr(event.data, name)
+            if identifier is not None:
+                pseudonym = self._pseudonyms.value_of(identifier.kind, identifier.value)
+                renamed[name] = identifier, pseudonym
+                keys[identifier.key] = key = f"{identifier.kind}:{pseudonym}"
+                person = person or key
         plain = clean and not treatment.texts and not isinstance(event.data, Contract)
-        spliced = _spliced(body, treatment.identifiers, renamed) if plain else None
-        if spliced is not None:
-            return Draft(_renamed(event, keys, spliced), spliced, treatment, None, person, needs_key=False)
+        named = spliced(body, treatment.identifiers, renamed) if plain else None
+        if named is not None:
+            return Draft(_renamed(event, keys, named), named, treatment, None, person, needs_key=False)
         members = _members.decode(body)
         for name, (identifier, value) in renamed.items():
             # Nothing else that the object may hold: it would stand beside the pseudonym.
@@ -166,39 +169,6 @@ def _resolved(node: Any, schema: Any) -> Any:
             return _resolved(one, schema)
     reference = node.get("$ref")
     return node if reference is None else schema["$defs"][reference.rpartition("/")[2]]
-
-
-def _spliced(body: bytes, names: Sequence[str], renamed: Mapping[str, tuple[Identifier, str]]) -> bytes | None:
-    """The body with pseudonyms, nothing of it read again; None where that is not certain to find every identifier.
-
-    It is for a body that its compiled contract read: then it holds no member but the contract's, and as it holds no
-    backslash either, what looks like a member is one. A member may come twice; the last is read, and both must go.
-    """
-    for name in names:
-        member = _member(name)
-        at = body.find(member)
-        if at >= 0 and body.find(member, at + 1) >= 0:
-            return None
-        if name not in renamed:
-            continue
-        identifier, pseudonym = renamed[name]
-        opening, value = _opening(name, identifier.kind), identifier.value.encode()
-        begin = at + len(opening)
-        if not (body.startswith(opening, at) and body.startswith(value + b'"}', begin)):
-            return None
-        body = b"".join((body[:begin], pseudonym.encode(), body[begin + len(value) :]))
-    return body
-
-
-@cache
-def _member(name: str) -> bytes:
-    return f'"{name}":'.encode()
-
-
-@cache
-def _opening(name: str, kind: str) -> bytes:
-    """What an identifier looks like before its value, without white space."""
-    return f'"{name}":{{"kind":"{kind}","value":"'.encode()
 
 
 def _renamed(event: Event, renamed: Mapping[str, str], body: bytes) -> Event:

@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import chain
 
-import msgspec
-
 from libs.common.clock import Clock
 from libs.common.contracts import Event
 from libs.common.errors import Kind, UsualError
@@ -16,6 +14,7 @@ from libs.common.http.rate_limits import RateLimits
 from libs.common.streaming.errors import SendUnknown
 from services.ingest.domain.admission import Refused, Rules
 from services.ingest.domain.duplicates import Window
+from services.ingest.domain.opening import Document
 from services.ingest.handlers.judging import Fate, Judge
 from services.ingest.handlers.protecting import Protection, Ready, Waiting
 from services.ingest.handlers.quarantining import Keeper
@@ -43,7 +42,7 @@ class FrontDoor:
 
     async def accept_events(
         self,
-        raws: Sequence[bytes | msgspec.Raw],
+        documents: Sequence[Document],
         caller: KeyHolder,
         *,
         door: str = "events",
@@ -56,7 +55,7 @@ class FrontDoor:
 
         Raises RateLimited for a key or a store that brings too many: then nothing of them was looked at.
         """
-        self.rates.take(caller, len(raws))
+        self.rates.take(caller, len(documents))
         now = self.clock.now()
         judge = Judge(
             caller=caller,
@@ -66,8 +65,8 @@ class FrontDoor:
             protection=self.protection,
             timekeeping=self.timekeeping,
         )
-        fates = [judge.fate_of(raw, place) for place, raw in enumerate(raws)]
-        self.metrics.batch_events.observe(len(raws))
+        fates = [judge.fate_of(document, place) for place, document in enumerate(documents)]
+        self.metrics.batch_events.observe(len(documents))
         ready = [fate for fate in fates if isinstance(fate, Ready)]
         if len(ready) == len(fates):  # as ever: tasks side by side would cost more than all the checks
             return await self._publish(ready)

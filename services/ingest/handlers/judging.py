@@ -7,9 +7,8 @@ events wait for the broker side by side, and what they hold meanwhile is memory 
 from dataclasses import dataclass, field
 from datetime import datetime
 
-import msgspec
-
 from services.ingest.domain.admission import Accepted, Refused, Rules, admit
+from services.ingest.domain.opening import Document
 from services.ingest.handlers.protecting import Protection, Ready, Waiting
 from services.ingest.handlers.repeats import Repeat, Repeats
 from services.ingest.handlers.results import KeyHolder
@@ -31,11 +30,11 @@ class Judge:
     _held: set[str] = field(default_factory=set)
     """Partition keys of events that wait for a key: what comes after them waits too, so that their order stays."""
 
-    def fate_of(self, raw: bytes | msgspec.Raw, place: int) -> Fate:
+    def fate_of(self, document: Document, place: int) -> Fate:
         """What the request's event at `place` comes to; never raises for what is wrong with it."""
-        verdict = admit(raw, self.caller, self.rules, self.now)
+        verdict = admit(document, self.caller, self.rules, self.now)
         self.timekeeping.note(verdict, self.caller, self.now)
-        fate = verdict if isinstance(verdict, Refused) else self.repeats.judge(verdict, raw, place)
+        fate = verdict if isinstance(verdict, Refused) else self.repeats.judge(verdict, document, place)
         return self._protected(fate) if isinstance(fate, Accepted) else fate
 
     def _protected(self, accepted: Accepted) -> Ready | Waiting:

@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 
-import msgspec
-
 from libs.common.errors import Kind
 from services.ingest.domain.admission import Accepted, Refused
 from services.ingest.domain.duplicates import Fingerprint, Known, Window
 from services.ingest.domain.envelope import EventName
+from services.ingest.domain.opening import Document, raw_of
 
 ID_REUSED = "id-reused"
 
@@ -32,7 +31,7 @@ class Repeats:
         self._at_seconds = at_seconds
         self._sent: dict[int, tuple[int, Fingerprint]] = {}
 
-    def judge(self, accepted: Accepted, raw: bytes | msgspec.Raw, place: int) -> Accepted | Refused | Repeat:
+    def judge(self, accepted: Accepted, document: Document, place: int) -> Accepted | Refused | Repeat:
         """The event itself when it is new; the name of another event is no repeat but refused, and kept."""
         seen, first = accepted.fingerprint, None
         known = self._window.look(seen, self._at_seconds)
@@ -46,4 +45,4 @@ class Repeats:
             return Repeat(event.id, event.source, event.type, first)
         detail = "another event has this source and id; an event is told apart by them"
         name = EventName(event.id, event.source, event.type)
-        return Refused(name, Kind.INVALID, ID_REUSED, detail, "/id", bytes(raw), ID_REUSED)
+        return Refused(name, Kind.INVALID, ID_REUSED, detail, "/id", raw_of(document), ID_REUSED)
