@@ -24,7 +24,7 @@ from aiokafka.errors import (
 from aiokafka.partitioner import murmur2
 
 from libs.common.errors import UsualError
-from libs.common.persistence.messages import MAX_MESSAGE_BYTES, OutboxMessage
+from libs.common.persistence.messages import MAX_MESSAGE_BYTES, Message
 from libs.common.streaming.errors import BrokerUnavailable, SendRefused, SendTooLarge, SendUnknown
 from libs.common.streaming.settings import StreamSettings
 
@@ -78,7 +78,7 @@ class Producer:
         except (KafkaError, OSError) as error:
             raise await self._translate(error, producer) from error
 
-    async def places_of(self, messages: Sequence[OutboxMessage]) -> Mapping[Place | UsualError, Sequence[int]]:
+    async def places_of(self, messages: Sequence[Message]) -> Mapping[Place | UsualError, Sequence[int]]:
         """The messages, by number, by where they go: to the partition that every Kafka client computes.
 
         Those that go nowhere are listed by why. Never raises for a message's own fate.
@@ -90,7 +90,7 @@ class Producer:
             found[(message.topic, _hash(message) % count) if isinstance(count, int) else count].append(number)
         return found
 
-    async def send_many(self, messages: Sequence[OutboxMessage]) -> Sequence[UsualError | None]:
+    async def send_many(self, messages: Sequence[Message]) -> Sequence[UsualError | None]:
         """Per message None when acknowledged, else its error; never raises for a message's own fate.
 
         Partitions go side by side, each as `send_to` has it.
@@ -104,9 +104,7 @@ class Producer:
                 outcomes[number] = outcome
         return outcomes
 
-    async def send_to(
-        self, place: Place | UsualError, messages: Sequence[OutboxMessage]
-    ) -> Sequence[UsualError | None]:
+    async def send_to(self, place: Place | UsualError, messages: Sequence[Message]) -> Sequence[UsualError | None]:
         """As `send_many`, of messages of one place: in order, one acknowledged batch after the other.
 
         After a failure nothing later is sent.
@@ -213,7 +211,7 @@ class Producer:
             await asyncio.wait_for(asyncio.gather(*reversed(closing), return_exceptions=True), 1.0)
 
 
-def _hash(message: OutboxMessage) -> int:
+def _hash(message: Message) -> int:
     return (zlib.crc32(message.value or b"") if message.key is None else _key_hash(message.key)) & 0x7FFFFFFF
 
 

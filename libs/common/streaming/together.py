@@ -10,7 +10,7 @@ from itertools import islice
 from typing import NamedTuple, Protocol
 
 from libs.common.errors import UsualError
-from libs.common.persistence.messages import OutboxMessage
+from libs.common.persistence.messages import Message
 from libs.common.streaming.errors import SendUnknown
 from libs.common.streaming.producer import Place
 
@@ -18,11 +18,11 @@ from libs.common.streaming.producer import Place
 class Batches(Protocol):
     """What sends a partition's messages in one batch: the Producer."""
 
-    async def places_of(self, messages: Sequence[OutboxMessage]) -> Mapping[Place | UsualError, Sequence[int]]:
+    async def places_of(self, messages: Sequence[Message]) -> Mapping[Place | UsualError, Sequence[int]]:
         """The messages, by number, by the partition that they go to, or by why they go nowhere."""
         ...
 
-    async def send_to(self, place: Place, messages: Sequence[OutboxMessage]) -> Sequence[UsualError | None]:
+    async def send_to(self, place: Place, messages: Sequence[Message]) -> Sequence[UsualError | None]:
         """Per message None when acknowledged, else why not."""
         ...
 
@@ -30,7 +30,7 @@ class Batches(Protocol):
 class _Waiting(NamedTuple):
     """What one caller brought for one partition."""
 
-    messages: Sequence[OutboxMessage]
+    messages: Sequence[Message]
     outcomes: "asyncio.Future[Sequence[UsualError | None]]"
 
 
@@ -42,7 +42,7 @@ class Together:
         self._waiting: dict[Place, list[_Waiting]] = defaultdict(list)
         self._sending: dict[Place, asyncio.Task[None]] = {}
 
-    async def send_many(self, messages: Sequence[OutboxMessage]) -> Sequence[UsualError | None]:
+    async def send_many(self, messages: Sequence[Message]) -> Sequence[UsualError | None]:
         """Per message None when every in-sync replica has it, else why not, or why that is unknown; never raises for that.
 
         A caller's messages keep their order within a partition; after a failure nothing later of them is sent there.
@@ -69,7 +69,7 @@ class Together:
         while self._sending:
             await asyncio.wait(self._sending.values())
 
-    def _bring(self, place: Place, messages: Sequence[OutboxMessage]) -> "asyncio.Future[Sequence[UsualError | None]]":
+    def _bring(self, place: Place, messages: Sequence[Message]) -> "asyncio.Future[Sequence[UsualError | None]]":
         waiting = _Waiting(messages, asyncio.get_running_loop().create_future())
         self._waiting[place].append(waiting)
         if place not in self._sending:

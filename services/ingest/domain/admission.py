@@ -93,7 +93,10 @@ class Refused:
     """How far ahead of ours the clock was that is refused for it."""
 
 
-def admit(document: Document, caller: Caller, rules: Rules, now: datetime) -> Accepted | Refused:
+Verdict = Accepted | Refused
+
+
+def admit(document: Document, caller: Caller, rules: Rules, now: datetime) -> Verdict:
     """Judge one event, never raising for what is wrong with it. `now` is when it was received."""
     try:
         return _admitted(document, caller, rules, now)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import msgspec
 
 from libs.common.errors import UsualError
-from libs.common.persistence import OutboxMessage
+from libs.common.persistence import Message
 from libs.common.sealing import PersonKey
 from services.ingest.domain.admission import Accepted
 from services.ingest.domain.duplicates import Fingerprint
@@ -21,7 +21,7 @@ class Ready(msgspec.Struct, frozen=True, gc=False):
     source: str
     type: str
     fingerprint: Fingerprint
-    message: OutboxMessage
+    message: Message
 
 
 class Waiting(msgspec.Struct, frozen=True, gc=False):
@@ -64,5 +64,5 @@ def _sealed(one: Waiting, keys: Mapping[str, PersonKey]) -> Ready | UsualError:
 def _ready(accepted: Accepted, draft: Draft, seal: Change | None) -> Ready:
     event, body = finished(draft, seal)
     key = event.partition_key.encode()
-    message = OutboxMessage(topic=accepted.topic.name, key=key, headers=event.headers(), value=body)
+    message = Message(topic=accepted.topic.name, key=key, headers=event.headers(), value=body)
     return Ready(event.id, event.source, event.type, accepted.fingerprint, message)
