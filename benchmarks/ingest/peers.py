@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from dataclasses import fields, replace
 from typing import Any
 
-import msgspec
 import uvicorn
 from aiokafka import AIOKafkaProducer
 from fastapi import FastAPI
@@ -20,6 +19,7 @@ from libs.common.persistence import OutboxMessage
 from services.ingest.app import create_app
 from services.ingest.bootstrap import assemble
 from services.ingest.domain.admission import Accepted, admit
+from services.ingest.domain.documents import Document
 from services.ingest.handlers import EventResult, FrontDoor
 from services.ingest.settings import Settings
 
@@ -89,10 +89,10 @@ def door_alone(_arguments: argparse.Namespace) -> FastAPI:
 class _Judging(FrontDoor):
     """A door that goes no further than to judge."""
 
-    async def accept_events(self, raws: Sequence[bytes | msgspec.Raw], caller: Credential) -> Sequence[EventResult]:  # type: ignore[override]  # the one door of this benchmark
-        self.rates.take(caller, len(raws))
+    async def accept_events(self, documents: Sequence[Document], caller: Credential) -> Sequence[EventResult]:  # type: ignore[override]  # the one door of this benchmark
+        self.rates.take(caller, len(documents))
         now = self.clock.now()
-        verdicts = [admit(raw, caller, self.rules, now) for raw in raws]
+        verdicts = [admit(document, caller, self.rules, now) for document in documents]
         accepted = [verdict for verdict in verdicts if isinstance(verdict, Accepted)]
         if len(accepted) < len(verdicts):
             raise InvalidInput("only what is accepted is measured")

@@ -111,7 +111,7 @@ class CardNumberGuard:
 
     def is_in(self, raw: bytes) -> bool:
         """Whether `raw`, JSON or meant to be, holds one in a text, a number or a name, written out or escaped."""
-        if not _may_hold(raw):
+        if not may_hold_card_number(raw):
             return False
         text = _unescaped(raw.decode("utf-8", "replace"))
         return any(not self._is_innocent(text, start, stop) for start, stop in _card_numbers(text))
@@ -159,7 +159,7 @@ class CardNumberGuard:
         return opened >= 0 and closed >= 0 and any(form.fullmatch(whole) for form in self.allowed)
 
 
-def _may_hold(raw: bytes) -> bool:
+def may_hold_card_number(raw: bytes) -> bool:
     """Whether a closer look is needed; False is certain. A few microseconds for a receipt."""
     if b"\\" in raw and b"\\u" in raw:
         return True

@@ -18,7 +18,7 @@ from libs.common.errors import InvalidInput, UsualError
 from libs.common.http.credentials import Credentials
 from libs.common.http.rate_limits import RateLimits
 from libs.common.observability.health import Check, Health
-from libs.common.persistence import Backoff, OutboxMessage, Timeouts, Transactions, make_engine
+from libs.common.persistence import Backoff, Message, Timeouts, Transactions, make_engine
 from libs.common.persistence.relay import RelayLoop
 from libs.common.sealing import KeyEncryptionKey
 from libs.common.streaming.errors import BrokerUnavailable
@@ -85,7 +85,7 @@ class BrokerPublisher:
             else:
                 self.reached.set()
 
-    async def publish(self, messages: Sequence[OutboxMessage]) -> Sequence[UsualError | None]:
+    async def publish(self, messages: Sequence[Message]) -> Sequence[UsualError | None]:
         """Per message None when acknowledged, else why not."""
         if not self.reached.is_set():
             return [BrokerUnavailable("the broker was not reached yet")] * len(messages)

@@ -6,13 +6,13 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 from libs.common.errors import UsualError
-from libs.common.persistence import OutboxMessage
+from libs.common.persistence import Message, OutboxMessage
 
 
 class EventPublisher(Protocol):
     """The way to the topics."""
 
-    async def publish(self, messages: Sequence[OutboxMessage]) -> Sequence[UsualError | None]:
+    async def publish(self, messages: Sequence[Message]) -> Sequence[UsualError | None]:
         """Per message None when the broker acknowledged it, else why not, or why that is unknown; never raises for that."""
         ...
 

@@ -12,6 +12,7 @@ from libs.common.card_numbers import CardNumberGuard
 from libs.common.contracts.values import CountryCode, Currency
 from libs.common.http.connection_guard import ConnectionLimits
 from libs.common.http.rate_limits import Rates
+from libs.common.persistence.messages import MAX_MESSAGE_BYTES
 from libs.common.service import Positive, ServiceSettings
 from services.ingest.domain.admission import Rules
 from services.ingest.domain.clocks import ClockRules
@@ -29,7 +30,8 @@ class Settings(ServiceSettings):
     body_deadline_seconds: Positive = 10.0
     greatest_body_bytes: Annotated[int, Field(ge=1)] = 4_000_000
     greatest_batch: Annotated[int, Field(ge=1)] = 1_000
-    greatest_event_bytes: Annotated[int, Field(ge=1)] = 64 * 1024
+    greatest_event_bytes: Annotated[int, Field(ge=1, le=MAX_MESSAGE_BYTES // 2)] = 64 * 1024
+    """As it comes; with its headers, and texts sealed, it still fits a message."""
     in_flight_bytes: Annotated[int, Field(ge=1)] = 64_000_000
     """Bodies under way in one process; above this a request is sent away with `Retry-After`."""
     key_events_per_second: Annotated[float, Field(ge=0)] = 50_000.0

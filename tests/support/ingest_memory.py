@@ -8,7 +8,7 @@ from enum import Enum, auto
 from libs.common.contracts import TOPICS, decode
 from libs.common.contracts.pos import Sale
 from libs.common.errors import UsualError
-from libs.common.persistence import OutboxMessage
+from libs.common.persistence import Message
 from libs.common.streaming.batch import Record, TopicPartition
 from libs.common.streaming.errors import SendRefused, SendUnknown
 from libs.common.streaming.memory import MemoryBroker
@@ -45,10 +45,10 @@ class UnreliableBroker:
 
     broker: MemoryBroker = field(default_factory=memory_broker)
     answers: deque[Answer] = field(default_factory=deque)
-    _late: list[OutboxMessage] = field(default_factory=list)
+    _late: list[Message] = field(default_factory=list)
 
-    async def publish(self, messages: Sequence[OutboxMessage]) -> Sequence[UsualError | None]:
-        by_key: defaultdict[tuple[str, bytes | None], list[OutboxMessage]] = defaultdict(list)
+    async def publish(self, messages: Sequence[Message]) -> Sequence[UsualError | None]:
+        by_key: defaultdict[tuple[str, bytes | None], list[Message]] = defaultdict(list)
         for message in messages:
             by_key[message.topic, message.key].append(message)
         failures = {key: self._send(sent) for key, sent in by_key.items()}
@@ -64,7 +64,7 @@ class UnreliableBroker:
         self.answers.clear()
         self.write_late()
 
-    def _send(self, messages: Sequence[OutboxMessage]) -> UsualError | None:
+    def _send(self, messages: Sequence[Message]) -> UsualError | None:
         match self.answers.popleft() if self.answers else Answer.ACKNOWLEDGED:
             case Answer.ACKNOWLEDGED:
                 self._write(messages)
@@ -82,7 +82,7 @@ class UnreliableBroker:
                 return SendRefused("not written")
         return None
 
-    def _write(self, messages: Iterable[OutboxMessage]) -> None:
+    def _write(self, messages: Iterable[Message]) -> None:
         for message in messages:
             self.broker.write(message)
 

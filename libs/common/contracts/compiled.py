@@ -51,13 +51,13 @@ class _Terms(NamedTuple):
         return self.spelling is not Spelling.ANY
 
 
-def read_body(model: type[Body], raw: bytes | msgspec.Raw) -> Body:
+def read_body(model: type[Body], raw: bytes | msgspec.Raw, *, clean: bool | None = None) -> Body:
     """The body of an event, checked against its contract; raises pydantic's ValidationError with place and rule.
 
     What comes back has the fields and properties of the contract; it is the contract's own class only where pydantic had
-    to judge.
+    to judge. `clean` is what `is_clean` said of it, or of a document that it is part of; None: not asked yet.
     """
-    for spelling in _AS_CLEAN if is_clean(raw) else _AS_ANY:
+    for spelling in _AS_CLEAN if (is_clean(raw) if clean is None else clean) else _AS_ANY:
         decoder = compiled(model, spelling)
         if decoder is not None:
             try:

@@ -4,7 +4,7 @@ from libs.common.persistence.backoff import Backoff
 from libs.common.persistence.engine import Timeouts, make_engine
 from libs.common.persistence.housekeeping import Housekeeping
 from libs.common.persistence.inbox import mark_seen, prune_inbox
-from libs.common.persistence.messages import OutboxMessage, Sender
+from libs.common.persistence.messages import Message, OutboxMessage, Sender
 from libs.common.persistence.metrics import RelayMetrics
 from libs.common.persistence.migrate import is_current, run_migrations
 from libs.common.persistence.offsets import OffsetKey, OwnershipLost, stored_offsets
@@ -17,6 +17,7 @@ __all__ = [
     "Backoff",
     "Housekeeping",
     "InvalidValue",
+    "Message",
     "OffsetKey",
     "OutboxMessage",
     "OutboxRelay",

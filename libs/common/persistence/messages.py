@@ -16,13 +16,17 @@ _headers_encoder = msgspec.msgpack.Encoder()
 _headers_decoder = msgspec.msgpack.Decoder(list[tuple[str, bytes]])
 
 
-class OutboxMessage(msgspec.Struct, frozen=True, kw_only=True):
-    """One record for a topic. `value` None is a tombstone. Raises TooLarge at once: a stuck outbox would be worse."""
+class Message(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One record for a topic. `value` None is a tombstone."""
 
     topic: str
     key: bytes | None
     headers: Sequence[tuple[str, bytes]]
     value: bytes | None
+
+
+class OutboxMessage(Message, frozen=True, kw_only=True, gc=False):
+    """A record that waits in an outbox. Raises TooLarge at once: a stuck outbox would be worse."""
 
     def __post_init__(self) -> None:
         if self.size_bytes > MAX_MESSAGE_BYTES:
@@ -48,7 +52,7 @@ class OutboxMessage(msgspec.Struct, frozen=True, kw_only=True):
 class Sender(Protocol):
     """Sends and waits for acknowledgements; never raises for a message's own fate."""
 
-    async def send_many(self, messages: Sequence[OutboxMessage]) -> Sequence[UsualError | None]:
+    async def send_many(self, messages: Sequence[Message]) -> Sequence[UsualError | None]:
         """Per message None when the broker acknowledged it, else why not (or why that is unknown).
 
         Keeps the given order per partition: after a failure nothing later is sent to the same partition.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from libs.common.errors import UsualError
-from libs.common.persistence.messages import OutboxMessage
+from libs.common.persistence.messages import Message
 from libs.common.streaming.batch import Record, TopicPartition
 from libs.common.streaming.errors import BrokerUnavailable
 from libs.common.streaming.source import LogRange, PositionLost
@@ -30,7 +30,7 @@ class MemoryBroker:
             for partition in range(count):
                 self.logs[TopicPartition(topic, partition)] = []
 
-    def write(self, message: OutboxMessage) -> TopicPartition:
+    def write(self, message: Message) -> TopicPartition:
         """Append to the key's partition; raises BrokerUnavailable when down."""
         self.check()
         partition = TopicPartition(message.topic, zlib.crc32(message.key or b"") % self.topics[message.topic])
@@ -157,7 +157,7 @@ class MemorySender:
     def __init__(self, broker: MemoryBroker) -> None:
         self._broker = broker
 
-    async def send_many(self, messages: Sequence[OutboxMessage]) -> Sequence[UsualError | None]:
+    async def send_many(self, messages: Sequence[Message]) -> Sequence[UsualError | None]:
         """Write all, or say of all why not."""
         try:
             for message in messages:

@@ -5,8 +5,9 @@ import contextlib
 import logging
 import zlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
@@ -23,11 +24,13 @@ from aiokafka.errors import (
 from aiokafka.partitioner import murmur2
 
 from libs.common.errors import UsualError
-from libs.common.persistence.messages import MAX_MESSAGE_BYTES, OutboxMessage
+from libs.common.persistence.messages import MAX_MESSAGE_BYTES, Message
 from libs.common.streaming.errors import BrokerUnavailable, SendRefused, SendTooLarge, SendUnknown
 from libs.common.streaming.settings import StreamSettings
 
 _log = logging.getLogger(__name__)
+Place = tuple[str, int]
+"""A topic, and one of its partitions."""
 _MAX_BATCH_BYTES = 256 * 1024
 _NOT_WRITTEN = (
     InvalidTopicError,
@@ -49,8 +52,6 @@ class Producer:
         self._settings = settings
         self._producer: Any = None
         self._connecting = asyncio.Lock()
-        self._partitions: dict[str, int] = {}
-        """How many a topic has, as last heard."""
 
     async def start(self) -> None:
         """Connect now instead of at the first send; raises BrokerUnavailable."""
@@ -77,67 +78,57 @@ class Producer:
         except (KafkaError, OSError) as error:
             raise await self._translate(error, producer) from error
 
-    async def partition_of(self, message: OutboxMessage) -> tuple[str, int]:
-        """Topic and partition that a message goes to; raises BrokerUnavailable, or SendRefused for an unknown topic."""
-        count = self._partitions.get(message.topic)
-        if count is None:
-            producer = await self._connected()
-            try:
-                async with asyncio.timeout(self._settings.call_deadline_seconds):
-                    count = len(await producer.partitions_for(message.topic))
-            except (KafkaError, OSError) as error:
-                raise SendRefused(f"topic not found: {type(error).__name__}") from error
-            self._partitions[message.topic] = count
-        return message.topic, _hash(message) % count
+    async def places_of(self, messages: Sequence[Message]) -> Mapping[Place | UsualError, Sequence[int]]:
+        """The messages, by number, by where they go: to the partition that every Kafka client computes.
 
-    async def send_many(self, messages: Sequence[OutboxMessage]) -> Sequence[UsualError | None]:
+        Those that go nowhere are listed by why. Never raises for a message's own fate.
+        """
+        counts = {topic: await self._partitions(topic) for topic in {message.topic for message in messages}}
+        found: dict[Place | UsualError, list[int]] = defaultdict(list)
+        for number, message in enumerate(messages):
+            count = counts[message.topic]
+            found[(message.topic, _hash(message) % count) if isinstance(count, int) else count].append(number)
+        return found
+
+    async def send_many(self, messages: Sequence[Message]) -> Sequence[UsualError | None]:
         """Per message None when acknowledged, else its error; never raises for a message's own fate.
 
-        Partitions go side by side, each in order, one acknowledged batch after the other: after a failure nothing
-        later is sent to that partition.
+        Partitions go side by side, each as `send_to` has it.
         """
-        outcomes: list[UsualError | None] = [SendRefused("not sent: an earlier message was not acknowledged")] * len(
-            messages
-        )
-        try:
-            producer = await self._connected()
-            async with asyncio.timeout(self._settings.call_deadline_seconds):
-                by_partition = await self._by_partition(producer, messages)
-        except BrokerUnavailable as error:
-            return [error] * len(messages)
-        except (KafkaError, OSError) as error:
-            refused = SendRefused(f"topic not found: {type(error).__name__}")
-            return [refused] * len(messages)
-        sending = [self._send_in_order(producer, *place, found, outcomes) for place, found in by_partition.items()]
-        if len(sending) == 1:
-            await sending[0]
-        else:
-            await asyncio.gather(*sending)
+        outcomes: list[UsualError | None] = [None] * len(messages)
+        places = await self.places_of(messages)
+        sending = [self.send_to(place, [messages[number] for number in numbers]) for place, numbers in places.items()]
+        told = [await sending[0]] if len(sending) == 1 else await asyncio.gather(*sending)
+        for numbers, own in zip(places.values(), told, strict=True):
+            for number, outcome in zip(numbers, own, strict=True):
+                outcomes[number] = outcome
         return outcomes
 
-    async def _send_in_order(
-        self,
-        producer: Any,
-        topic: str,
-        partition: int,
-        messages: Sequence[tuple[int, OutboxMessage]],
-        outcomes: list[UsualError | None],
-    ) -> None:
-        done = 0
-        while done < len(messages):
-            batch = producer.create_batch()
-            taken = 0
-            for _, message in messages[done:]:
-                fits = batch.append(timestamp=None, key=message.key, value=message.value, headers=list(message.headers))
-                if fits is None:
+    async def send_to(self, place: Place | UsualError, messages: Sequence[Message]) -> Sequence[UsualError | None]:
+        """As `send_many`, of messages of one place: in order, one acknowledged batch after the other.
+
+        After a failure nothing later is sent.
+        """
+        if isinstance(place, UsualError):
+            return [place] * len(messages)
+        outcomes: list[UsualError | None] = []
+        failure: UsualError | None = None
+        try:
+            producer = await self._connected()
+        except BrokerUnavailable as error:
+            return [error] * len(messages)
+        while failure is None and len(outcomes) < len(messages):
+            batch, before = producer.create_batch(), len(outcomes)
+            for message in islice(messages, before, None):
+                headers = message.headers if isinstance(message.headers, list) else list(message.headers)
+                if batch.append(timestamp=None, key=message.key, value=message.value, headers=headers) is None:
                     break
-                taken += 1
-            outcome = await self._send_batch(producer, batch, topic, partition)
-            for place, _ in messages[done : done + taken]:
-                outcomes[place] = outcome
-            if outcome is not None:
-                return
-            done += taken
+                outcomes.append(None)
+            failure = await self._send_batch(producer, batch, *place)
+            if failure is not None:
+                outcomes[before:] = [failure] * (len(outcomes) - before)
+        not_sent = SendRefused("not sent: an earlier message was not acknowledged")
+        return [*outcomes, *[not_sent] * (len(messages) - len(outcomes))]
 
     async def _send_batch(self, producer: Any, batch: Any, topic: str, partition: int) -> UsualError | None:
         batch.close()
@@ -149,16 +140,16 @@ class Producer:
             return await self._translate(error, producer)
         return None
 
-    async def _by_partition(
-        self, producer: Any, messages: Sequence[OutboxMessage]
-    ) -> dict[tuple[str, int], list[tuple[int, OutboxMessage]]]:
-        """The messages, numbered, by where they go; a key's partition is the one that every Kafka client computes."""
-        for topic in {message.topic for message in messages}:
-            self._partitions[topic] = len(await producer.partitions_for(topic))
-        found: dict[tuple[str, int], list[tuple[int, OutboxMessage]]] = defaultdict(list)
-        for number, message in enumerate(messages):
-            found[message.topic, _hash(message) % self._partitions[message.topic]].append((number, message))
-        return found
+    async def _partitions(self, topic: str) -> int | UsualError:
+        """How many it has, or why it has none."""
+        try:
+            producer = await self._connected()
+            async with asyncio.timeout(self._settings.call_deadline_seconds):
+                return len(await producer.partitions_for(topic))
+        except BrokerUnavailable as error:
+            return error
+        except (KafkaError, OSError) as error:
+            return SendRefused(f"topic not found: {type(error).__name__}")
 
     async def _connected(self) -> Any:
         async with self._connecting:
@@ -220,7 +211,7 @@ class Producer:
             await asyncio.wait_for(asyncio.gather(*reversed(closing), return_exceptions=True), 1.0)
 
 
-def _hash(message: OutboxMessage) -> int:
+def _hash(message: Message) -> int:
     return (zlib.crc32(message.value or b"") if message.key is None else _key_hash(message.key)) & 0x7FFFFFFF
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-import msgspec
 from fastapi import APIRouter, HTTPException, Request, Response, Security
 from fastapi.security import APIKeyHeader
 from pydantic import BaseModel, ConfigDict
@@ -16,9 +15,9 @@ from libs.common.http.problems import STATUS, problem
 from services.ingest.api.body import Limits, read_body
 from services.ingest.domain.admission import PLAY, WRITE
 from services.ingest.domain.binary_mode import is_binary, structured
-from services.ingest.domain.envelope import split_batch
+from services.ingest.domain.documents import Document, open_batch
 from services.ingest.domain.intake import Intake
-from services.ingest.handlers import EventResult, FrontDoor
+from services.ingest.handlers import EventResult, FrontDoor, as_json
 
 API_KEY = Security(APIKeyHeader(name="X-Api-Key", auto_error=False, description="or `Authorization: Bearer`"))
 ONE = "application/cloudevents+json"
@@ -73,7 +72,7 @@ def events_router(door: FrontDoor, credentials: Credentials, intake: Intake, lim
             body = await read_body(request, limits, share)
             shape = _shape(headers, body)
             if shape == "batch":
-                return _batch_answer(await door.accept_events(_split(body, limits), caller))
+                return _batch_answer(await door.accept_events(_split(body, door, limits), caller))
             event = structured(headers, body) if shape == "binary" else body
             return _single_answer((await door.accept_events([event], caller))[0])
 
@@ -100,13 +99,13 @@ def _shape(headers: Headers, body: bytes) -> Literal["one", "binary", "batch"]:
     return "batch" if body.lstrip(b" \t\r\n")[:1] == b"[" else "one"
 
 
-def _split(body: bytes, limits: Limits) -> Sequence[msgspec.Raw]:
-    raws = split_batch(body)
-    if len(raws) > limits.greatest_batch:
+def _split(body: bytes, door: FrontDoor, limits: Limits) -> Sequence[Document]:
+    documents = open_batch(body, door.rules.greatest_event_bytes)
+    if len(documents) > limits.greatest_batch:
         raise TooLarge(f"a batch may have {limits.greatest_batch} events", slug="batch-too-large")
-    if not raws:
+    if not documents:
         raise InvalidInput("a batch needs an event", slug="empty-batch")
-    return raws
+    return documents
 
 
 def _batch_answer(results: Sequence[EventResult]) -> Response:
@@ -121,7 +120,7 @@ def _single_answer(result: EventResult) -> Response:
         return _taken([result])
     if result.kind is Kind.UNAVAILABLE:
         return _try_again([result])
-    context = result.model_dump(include={"id", "source", "pointer", "quarantine_id"}, exclude_none=True)
+    context = as_json(result, "id", "source", "pointer", "quarantine_id")
     return problem(STATUS[result.kind], result.slug or "", result.detail or "", context)
 
 
@@ -132,7 +131,7 @@ def _taken(results: Sequence[EventResult]) -> Response:
 
 def _try_again(results: Sequence[EventResult]) -> Response:
     """Not all is where it belongs. Nothing that was accepted needs to come again, but it may."""
-    listed = [result.model_dump(mode="json", exclude_none=True) for result in results]
+    listed = [as_json(result) for result in results]
     return problem(503, "not-all-acknowledged", "send again what was not accepted", {"results": listed})
 
 

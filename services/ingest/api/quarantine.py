@@ -4,6 +4,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Response
+from fastapi.responses import JSONResponse
 
 from libs.common.http.credentials import Credential, require
 from libs.common.http.problems import STATUS, problem
@@ -21,7 +22,7 @@ from services.ingest.api.quarantine_shapes import (
     ResubmittedEntry,
     Selection,
 )
-from services.ingest.handlers import EventResult, Mender
+from services.ingest.handlers import EventResult, Mender, as_json
 from services.ingest.ports import QuarantineStore
 
 READ = "quarantine:read"
@@ -120,7 +121,6 @@ def quarantine_router(store: QuarantineStore, mender: Mender) -> APIRouter:
 
 def _answer(result: EventResult, *, status: int) -> Response:
     if result.kind is None:
-        content = result.model_dump_json(exclude_none=True)
-        return Response(content, status_code=status, media_type="application/json")
-    context = result.model_dump(include={"id", "source", "pointer"}, exclude_none=True)
+        return JSONResponse(as_json(result), status_code=status)
+    context = as_json(result, "id", "source", "pointer")
     return problem(STATUS[result.kind], result.slug or "", result.detail or "", context)

@@ -23,7 +23,7 @@ from services.ingest.api.events import API_KEY, Problem
 from services.ingest.domain import segment
 from services.ingest.domain.admission import WEB_WRITE, WRITE
 from services.ingest.domain.intake import Intake, Share
-from services.ingest.handlers import EventResult, FrontDoor
+from services.ingest.handlers import EventResult, FrontDoor, as_json
 
 GREATEST_BODY_BYTES = 512_000
 """What Segment's own SDKs keep to; whoever shows no key before the body may not bring more than this either."""
@@ -148,7 +148,7 @@ def _key_in_headers(request: Request) -> str | None:
 
 def _answered(results: Sequence[EventResult]) -> Response:
     """As SDKs understand it: they send again after 503, and give up after any 4xx."""
-    listed = [result.model_dump(mode="json", exclude_none=True) for result in results]
+    listed = [as_json(result) for result in results]
     if any(result.kind is Kind.UNAVAILABLE for result in results):
         return problem(503, "not-all-acknowledged", "send again what was not accepted", {"results": listed})
     for result in results:

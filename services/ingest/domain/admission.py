@@ -15,10 +15,11 @@ from libs.common.contracts.play import PlayTicked
 from libs.common.contracts.registry import describe
 from libs.common.contracts.topics import INGEST_CATALOG, INGEST_CONSENT, INGEST_WEB
 from libs.common.contracts.values import Identifier, IdentifierKind
-from libs.common.errors import Forbidden, InvalidMessage, Kind, TooLarge, UsualError
+from libs.common.errors import Forbidden, InvalidMessage, Kind, UsualError
 from services.ingest.domain.clocks import ClockRules, Told, played
+from services.ingest.domain.documents import Document, open_event, raw_of
 from services.ingest.domain.duplicates import Fingerprint, fingerprint
-from services.ingest.domain.envelope import Envelope, EventName, read_envelope, read_name
+from services.ingest.domain.envelope import Envelope, EventName, read_name
 from services.ingest.domain.junk import junk_in, without
 from services.ingest.domain.personal import check_unsealed
 
@@ -65,7 +66,7 @@ class Rules:
     """What the sender's clock said as it sent the request, where its door asks for that: times are put right by it."""
 
 
-class Accepted(msgspec.Struct, frozen=True):
+class Accepted(msgspec.Struct, frozen=True, gc=False):
     """An event that may be published: where to, and its body without white space."""
 
     event: Event
@@ -73,6 +74,8 @@ class Accepted(msgspec.Struct, frozen=True):
     body: bytes
     fingerprint: Fingerprint
     """Of what was sent, before anything in it is protected."""
+    clean: bool
+    """Whether nothing in it was escaped, and no text holds a control character."""
     removed: tuple[str, ...] = ()
     """Where identifiers stood that stand for nobody, as JSON pointers."""
 
@@ -93,21 +96,25 @@ class Refused:
     """How far ahead of ours the clock was that is refused for it."""
 
 
-def admit(raw: bytes | msgspec.Raw, caller: Caller, rules: Rules, now: datetime) -> Accepted | Refused:
+Verdict = Accepted | Refused
+
+
+def admit(document: Document, caller: Caller, rules: Rules, now: datetime) -> Verdict:
     """Judge one event, never raising for what is wrong with it. `now` is when it was received."""
     try:
-        return _admitted(raw, caller, rules, now)
+        return _admitted(document, caller, rules, now)
     except UsualError as error:
+        raw = raw_of(document)
         if error.kind is Kind.UNACCEPTABLE:
             return _forgotten(error, raw, rules)
         name = EventName() if error.kind is Kind.TOO_LARGE else read_name(raw)
         found = error.context
         pointer, rule, skew = str(found.get("pointer", "")), str(found.get("rule", error.slug)), found.get("skew")
         told = skew if isinstance(skew, timedelta) else None
-        return Refused(name, error.kind, error.slug, error.detail, pointer, bytes(raw), rule, told)
+        return Refused(name, error.kind, error.slug, error.detail, pointer, raw, rule, told)
 
 
-def _forgotten(error: UsualError, raw: bytes | msgspec.Raw, rules: Rules) -> Refused:
+def _forgotten(error: UsualError, raw: bytes, rules: Rules) -> Refused:
     """A refusal that holds nothing of what was sent but the name, and that only where it is clean."""
     name = read_name(raw)
     if rules.cards.is_in(msgspec.json.encode(name)):
@@ -115,12 +122,8 @@ def _forgotten(error: UsualError, raw: bytes | msgspec.Raw, rules: Rules) -> Ref
     return Refused(name, error.kind, error.slug, error.detail, str(error.context["pointer"]), b"", error.slug)
 
 
-def _admitted(raw: bytes | msgspec.Raw, caller: Caller, rules: Rules, now: datetime) -> Accepted:
-    if len(memoryview(raw)) > rules.greatest_event_bytes:
-        raise TooLarge(f"an event may have {rules.greatest_event_bytes} bytes", slug="event-too-large")
-    whole = bytes(raw)
-    rules.cards.check(whole)
-    envelope = read_envelope(whole)
+def _admitted(document: Document, caller: Caller, rules: Rules, now: datetime) -> Accepted:
+    envelope, clean = open_event(document, rules.cards, rules.greatest_event_bytes)
     model = _contract_of(envelope.type)
     topic = TOPIC_OF_TYPE[envelope.type]
     if topic.owner != _OWNER:
@@ -128,7 +131,7 @@ def _admitted(raw: bytes | msgspec.Raw, caller: Caller, rules: Rules, now: datet
     _check_scope(model, topic, caller, rules)
     told = _told(envelope, rules, now)
     sent = bytes(envelope.data)
-    data = _read_body(sent, model)
+    data = _read_body(sent, model, clean=clean)
     check_unsealed(sent, model)
     _check_consent(data, model, caller)
     _check_store(data, model, topic, caller)
@@ -150,7 +153,7 @@ def _admitted(raw: bytes | msgspec.Raw, caller: Caller, rules: Rules, now: datet
         subject=envelope.subject,
         traceparent=envelope.traceparent,
     )
-    return Accepted(event, topic, body, seen, tuple(f"/data/{name}" for name in junk))
+    return Accepted(event, topic, body, seen, clean, tuple(f"/data/{name}" for name in junk) if junk else ())
 
 
 def _compact(body: bytes) -> bytes:
@@ -189,9 +192,9 @@ def _told(envelope: Envelope, rules: Rules, now: datetime) -> Told:
     return rules.clock.believed(envelope.time, heard_at)
 
 
-def _read_body(raw: bytes, model: type[Contract]) -> Contract:
+def _read_body(raw: bytes, model: type[Contract], *, clean: bool) -> Contract:
     try:
-        return read_body(model, raw)
+        return read_body(model, raw, clean=clean)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False, include_context=False)[0]
         pointer = "/".join(["/data", *(str(step) for step in first["loc"])])

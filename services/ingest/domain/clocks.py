@@ -4,6 +4,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from libs.common.errors import InvalidMessage
 
@@ -11,8 +12,7 @@ WRONG = "clock-wrong"
 _CALENDAR = (datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(NamedTuple):
     """When it happened, as far as we believe it; `claimed_at` is what was said where we do not."""
 
     at: datetime
@@ -37,7 +37,7 @@ class ClockRules:
             raise _wrong(heard_at - self.behind, heard_at + self.far_ahead, skew)
         if skew > self.ahead:
             return Told(heard_at, claimed_at=said_at.astimezone(UTC))
-        return Told(said_at.astimezone(UTC))
+        return Told(said_at if said_at.tzinfo is UTC else said_at.astimezone(UTC))
 
     def waited(self, said_at: datetime, sent_at: datetime, heard_at: datetime) -> Told:
         """The time that counts of an event that waited at its sender, by the sender's own clock, from `said_at` to `sent_at`.

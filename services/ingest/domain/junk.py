@@ -6,7 +6,7 @@ person. The list is data and short on purpose: what it holds can never be somebo
 
 import hashlib
 import re
-from functools import cache
+from functools import cache, lru_cache
 
 import msgspec
 
@@ -54,10 +54,15 @@ def is_junk(identifier: Identifier) -> bool:
     >>> is_junk(Identifier(kind=IdentifierKind.LOYALTY_CARD, value="1111"))
     False
     """
-    value = identifier.value.strip().casefold()
+    return _is_junk(identifier.kind, identifier.value)
+
+
+@lru_cache(20_000)
+def _is_junk(kind: IdentifierKind, said: str) -> bool:
+    value = said.strip().casefold()
     if value in _WORDS or _NOTHING.fullmatch(value) or (len(value) >= _LEAST_EQUAL and len(set(value)) == 1):
         return True
-    return identifier.kind == IdentifierKind.EMAIL_HASH and (value in _HASHES or value.partition("@")[0] in _MAIL_NAMES)
+    return kind == IdentifierKind.EMAIL_HASH and (value in _HASHES or value.partition("@")[0] in _MAIL_NAMES)
 
 
 def junk_in(data: Contract, model: type[Contract]) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 What is published of an event's body is otherwise what was sent, byte for byte.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -20,12 +20,13 @@ from libs.common.contracts import (
     partition_key_of,
     personal_fields,
 )
-from libs.common.contracts.compiled import is_clean, read_body
+from libs.common.contracts.compiled import read_body
 from libs.common.contracts.personal import SEALED_PREFIX
 from libs.common.contracts.values import Identifier
 from libs.common.errors import InvalidMessage
 from libs.common.pseudonyms import Pseudonyms
 from services.ingest.domain.field_policy import Action, FieldPolicy
+from services.ingest.domain.splicing import spliced
 
 _EVERY: Final = "*"
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -47,7 +48,7 @@ class Treatment:
     """Texts that may be left out; what is dropped of the others is emptied."""
 
 
-class Draft(msgspec.Struct):
+class Draft(msgspec.Struct, gc=False):
     """An event whose identifiers are pseudonyms; its texts are still as they were sent."""
 
     event: Event
@@ -68,24 +69,28 @@ class Treatments:
         self._home = home
         self._known: dict[tuple[str, str | None], Treatment] = {}
 
-    def draft(self, event: Event, body: bytes, country: str | None) -> Draft:
+    def draft(self, event: Event, body: bytes, country: str | None, *, clean: bool) -> Draft:
         """The event with pseudonyms in the place of its identifiers, and what is still to be done with it.
 
-        `country` is the sender's; None: the deployment's.
+        `country` is the sender's; None: the deployment's. `clean`: the body holds no backslash.
         """
         treatment = self._treatment(event.type, country or self._home)
         if not (treatment.identifiers or treatment.texts):
             return Draft(event, body, treatment, None, None, needs_key=False)
-        renamed = {
-            name: (identifier, self._pseudonyms.value_of(identifier.kind, identifier.value))
-            for name in treatment.identifiers
-            if (identifier := getattr(event.data, name)) is not None
-        }
-        keys = {identifier.key: f"{identifier.kind}:{value}" for identifier, value in renamed.values()}
-        person = next(iter(keys.values()), None)
-        spliced = None if treatment.texts else _spliced(event, body, treatment.identifiers, renamed)
-        if spliced is not None:
-            return Draft(_renamed(event, keys, spliced), spliced, treatment, None, person, needs_key=False)
+        renamed: dict[str, tuple[Identifier, str]] = {}
+        keys: dict[str, str] = {}
+        person = None
+        for name in treatment.identifiers:
+            identifier = getattr(event.data, name)
+            if identifier is not None:
+                pseudonym = self._pseudonyms.value_of(identifier.kind, identifier.value)
+                renamed[name] = identifier, pseudonym
+                keys[identifier.key] = key = f"{identifier.kind}:{pseudonym}"
+                person = person or key
+        plain = clean and not treatment.texts and not isinstance(event.data, Contract)
+        named = spliced(body, treatment.identifiers, renamed) if plain else None
+        if named is not None:
+            return Draft(_renamed(event, keys, named), named, treatment, None, person, needs_key=False)
         members = _members.decode(body)
         for name, (identifier, value) in renamed.items():
             # Nothing else that the object may hold: it would stand beside the pseudonym.
@@ -164,32 +169,6 @@ def _resolved(node: Any, schema: Any) -> Any:
             return _resolved(one, schema)
     reference = node.get("$ref")
     return node if reference is None else schema["$defs"][reference.rpartition("/")[2]]
-
-
-def _spliced(
-    event: Event, body: bytes, names: Sequence[str], renamed: Mapping[str, tuple[Identifier, str]]
-) -> bytes | None:
-    """The body with pseudonyms, nothing of it read again; None where that is not certain to find every identifier.
-
-    It is for a body that its compiled contract read: then it holds no member but the contract's, and where it holds no
-    backslash either, what looks like a member is one. A member may come twice; the last is read, and both must go.
-    """
-    if isinstance(event.data, Contract) or not is_clean(body):
-        return None
-    for name in names:
-        member = f'"{name}":'
-        if body.count(member.encode()) > 1:
-            return None
-        if name not in renamed:
-            continue
-        identifier, value = renamed[name]
-        said = f'{member}{{"kind":"{identifier.kind}","value":"{identifier.value}"}}'.encode()
-        at = body.find(said)
-        if at < 0:
-            return None
-        pseudonym = f'{member}{{"kind":"{identifier.kind}","value":"{value}"}}'.encode()
-        body = b"".join((body[:at], pseudonym, body[at + len(said) :]))
-    return body
 
 
 def _renamed(event: Event, renamed: Mapping[str, str], body: bytes) -> Event:

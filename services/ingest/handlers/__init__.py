@@ -4,7 +4,7 @@ from services.ingest.handlers.accepting import FrontDoor
 from services.ingest.handlers.mending import Mender
 from services.ingest.handlers.protecting import Protection
 from services.ingest.handlers.quarantining import Quarantine
-from services.ingest.handlers.results import EventResult, KeyHolder
+from services.ingest.handlers.results import EventResult, KeyHolder, as_json
 from services.ingest.handlers.sealed_events import SealedEvents
 from services.ingest.handlers.sealing import PersonKeyGone, PersonKeyUnavailable, Sealing
 from services.ingest.handlers.timekeeping import Timekeeping
@@ -23,4 +23,5 @@ __all__ = [
     "Sealing",
     "Timekeeping",
     "Upkeep",
+    "as_json",
 ]

@@ -5,20 +5,20 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-
-import msgspec
+from itertools import chain
 
 from libs.common.clock import Clock
+from libs.common.contracts import Event
 from libs.common.errors import Kind, UsualError
 from libs.common.http.rate_limits import RateLimits
-from libs.common.persistence import OutboxMessage
 from libs.common.streaming.errors import SendUnknown
-from services.ingest.domain.admission import Accepted, Refused, Rules, admit
+from services.ingest.domain.admission import Refused, Rules
+from services.ingest.domain.documents import Document
 from services.ingest.domain.duplicates import Window
-from services.ingest.domain.personal import Draft
-from services.ingest.handlers.protecting import Protection, apart, plain
+from services.ingest.handlers.judging import Fate, Judge
+from services.ingest.handlers.protecting import Protection, Ready, Waiting
 from services.ingest.handlers.quarantining import Keeper
-from services.ingest.handlers.repeats import Repeat, sort_out
+from services.ingest.handlers.repeats import Repeat, Repeats
 from services.ingest.handlers.results import Arrival, EventResult, KeyHolder
 from services.ingest.handlers.timekeeping import Timekeeping
 from services.ingest.metrics import IngestMetrics
@@ -42,7 +42,7 @@ class FrontDoor:
 
     async def accept_events(
         self,
-        raws: Sequence[bytes | msgspec.Raw],
+        documents: Sequence[Document],
         caller: KeyHolder,
         *,
         door: str = "events",
@@ -55,98 +55,92 @@ class FrontDoor:
 
         Raises RateLimited for a key or a store that brings too many: then nothing of them was looked at.
         """
-        self.rates.take(caller, len(raws))
+        self.rates.take(caller, len(documents))
         now = self.clock.now()
-        rules = self.rules if sent_at is None else replace(self.rules, sent_at=sent_at)
-        verdicts = [admit(raw, caller, rules, now) for raw in raws]
-        self.timekeeping.note(verdicts, caller, now)
-        fates = sort_out(verdicts, raws, self.window, self.clock.monotonic_seconds())
-        accepted = [fate for fate in fates if isinstance(fate, Accepted)]
+        judge = Judge(
+            caller=caller,
+            rules=self.rules if sent_at is None else replace(self.rules, sent_at=sent_at),
+            now=now,
+            repeats=Repeats(self.window, self.clock.monotonic_seconds()),
+            protection=self.protection,
+            timekeeping=self.timekeeping,
+        )
+        fates = [judge.fate_of(document, place) for place, document in enumerate(documents)]
+        self.metrics.batch_events.observe(len(documents))
+        ready = [fate for fate in fates if isinstance(fate, Ready)]
+        if len(ready) == len(fates):  # as ever: tasks side by side would cost more than all the checks
+            return await self._publish(ready)
+        waiting = [fate for fate in fates if isinstance(fate, Waiting)]
         refused = [fate for fate in fates if isinstance(fate, Refused)]
-        publishing = self._protect_and_publish(accepted, caller)
-        kept: Sequence[EventResult] = []
-        if refused:
-            keeping = self.quarantine.keep(refused, Arrival(caller, now, door, sent_at))
-            published, kept = await asyncio.gather(publishing, keeping)
-        else:  # as ever: two tasks would cost more than all the checks
-            published = await publishing
-        own = {id(fate): result for fate, result in zip([*accepted, *refused], [*published, *kept], strict=True)}
-        self._count(refused, len(raws), door)
-        return [self._repeated(fate, own) if isinstance(fate, Repeat) else own[id(fate)] for fate in fates]
+        self._count_cards(refused, door)
+        arrival = Arrival(caller, now, door, sent_at)
+        done = await asyncio.gather(
+            self._publish(ready), self._seal_and_publish(waiting), self.quarantine.keep(refused, arrival)
+        )
+        own = dict(zip(map(id, (*ready, *waiting, *refused)), chain.from_iterable(done), strict=True))
+        return [self._repeated(fate, fates, own) if isinstance(fate, Repeat) else own[id(fate)] for fate in fates]
 
-    def _count(self, refused: Sequence[Refused], events: int, door: str) -> None:
-        self.metrics.batch_events.observe(events)
+    def _count_cards(self, refused: Sequence[Refused], door: str) -> None:
         for one in refused:
             if one.kind is Kind.UNACCEPTABLE:
                 self.metrics.card_numbers.labels(door).inc()
 
-    def _repeated(self, repeat: Repeat, own: Mapping[int, EventResult]) -> EventResult:
+    def _repeated(self, repeat: Repeat, fates: Sequence[Fate], own: Mapping[int, EventResult]) -> EventResult:
         """A repeat has the fate of the first: one that the broker had acknowledged, or one of the same request."""
-        first = own[id(repeat.first)] if repeat.first is not None else None
-        event = repeat.event
+        first = own[id(fates[repeat.first])] if repeat.first is not None else None
         if first is not None and first.status != "accepted":
-            self._count_failure(event.type, first)
+            self._count_failure(repeat.type, first)
             return first
-        self.metrics.duplicates.labels(event.type).inc()
-        return EventResult(id=event.id, source=event.source, status="accepted", duplicate=True)
+        self.metrics.duplicates.labels(repeat.type).inc()
+        return EventResult(id=repeat.id, source=repeat.source, status="accepted", duplicate=True)
 
-    async def _protect_and_publish(self, accepted: Sequence[Accepted], caller: KeyHolder) -> Sequence[EventResult]:
-        """What needs no key is on its way at once, and waits for nobody's."""
-        ready, waiting = apart(self.protection.draft(accepted, caller.country))
-        now = self._publish([plain(one, draft) for one, draft in ready])
+    async def _seal_and_publish(self, waiting: Sequence[Waiting]) -> Sequence[EventResult]:
+        """What needs a key keeps nobody else waiting for it."""
         if not waiting:
-            return await now
-        published, sealed = await asyncio.gather(now, self._seal_and_publish(waiting))
-        ones = [one for one, _ in (*ready, *waiting)]
-        own = {id(one): result for one, result in zip(ones, (*published, *sealed), strict=True)}
-        return [own[id(one)] for one in accepted]
-
-    async def _seal_and_publish(self, waiting: Sequence[tuple[Accepted, Draft]]) -> Sequence[EventResult]:
+            return []
         sealed = await self.protection.seal(waiting)
-        published = iter(await self._publish([one for one in sealed if isinstance(one, Accepted)]))
+        published = iter(await self._publish([one for one in sealed if isinstance(one, Ready)]))
         return [
-            next(published) if isinstance(after, Accepted) else self._failed(one, after)
-            for (one, _), after in zip(waiting, sealed, strict=True)
+            next(published) if isinstance(after, Ready) else self._failed(one.accepted.event, after)
+            for one, after in zip(waiting, sealed, strict=True)
         ]
 
-    async def _publish(self, accepted: Sequence[Accepted]) -> Sequence[EventResult]:
-        if not accepted:
+    async def _publish(self, ready: Sequence[Ready]) -> Sequence[EventResult]:
+        if not ready:
             return []
-        messages = [_message(one) for one in accepted]
         started = self.clock.monotonic_seconds()
         failures: Sequence[UsualError | None]
         try:
             async with asyncio.timeout(self.publish_deadline_seconds):
-                failures = await self.publisher.publish(messages)
+                failures = await self.publisher.publish([one.message for one in ready])
         except TimeoutError:
-            failures = [SendUnknown("no acknowledgement in time")] * len(messages)
+            failures = [SendUnknown("no acknowledgement in time")] * len(ready)
         at_seconds = self.clock.monotonic_seconds()
         self.metrics.publish_seconds.observe(at_seconds - started)
-        acknowledged = Counter(one.event.type for one, failed in zip(accepted, failures, strict=True) if failed is None)
+        acknowledged = Counter(one.type for one, failed in zip(ready, failures, strict=True) if failed is None)
         for event_type, count in acknowledged.items():
             self.metrics.accepted.labels(event_type).inc(count)
         return [
             self._acknowledged(one, at_seconds) if failed is None else self._failed(one, failed)
-            for one, failed in zip(accepted, failures, strict=True)
+            for one, failed in zip(ready, failures, strict=True)
         ]
 
-    def _acknowledged(self, one: Accepted, at_seconds: float) -> EventResult:
+    def _acknowledged(self, one: Ready, at_seconds: float) -> EventResult:
         self.window.remember(one.fingerprint, at_seconds)
         if one.removed:
-            self.metrics.junk_removed.labels(one.event.type).inc(len(one.removed))
-        return EventResult(id=one.event.id, source=one.event.source, status="accepted", removed=one.removed or None)
+            self.metrics.junk_removed.labels(one.type).inc(len(one.removed))
+        return EventResult(id=one.id, source=one.source, status="accepted", removed=one.removed or None)
 
-    def _failed(self, one: Accepted, failure: UsualError) -> EventResult:
-        event = one.event
+    def _failed(self, one: Ready | Event, failure: UsualError) -> EventResult:
         result = EventResult(
-            id=event.id,
-            source=event.source,
+            id=one.id,
+            source=one.source,
             status="unknown" if isinstance(failure, SendUnknown) else "refused",
             slug=failure.slug,
             detail=failure.detail,
             kind=failure.kind,
         )
-        self._count_failure(event.type, result)
+        self._count_failure(one.type, result)
         return result
 
     def _count_failure(self, event_type: str, result: EventResult) -> None:
@@ -154,10 +148,3 @@ class FrontDoor:
             self.metrics.unknown.labels(event_type).inc()
         else:
             self.metrics.refused.labels(event_type, result.slug).inc()
-
-
-def _message(one: Accepted) -> OutboxMessage:
-    event = one.event
-    return OutboxMessage(
-        topic=one.topic.name, key=event.partition_key.encode(), headers=event.headers(), value=one.body
-    )

@@ -1,13 +1,36 @@
-"""Takes what is personal out of accepted events, with the keys of the persons where texts must be sealed; called by accepting."""
+"""Takes what is personal out of accepted events, with the keys of the persons where texts must be sealed; called by judging."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from libs.common.errors import UsualError
+from libs.common.persistence import Message
 from libs.common.sealing import PersonKey
 from services.ingest.domain.admission import Accepted
-from services.ingest.domain.personal import Draft, Treatments, finished
+from services.ingest.domain.duplicates import Fingerprint
+from services.ingest.domain.personal import Change, Draft, Treatments, finished
 from services.ingest.handlers.sealing import PersonKeyUnavailable, Sealing
+
+
+class Ready(msgspec.Struct, frozen=True, gc=False):
+    """An event as it is published, and what must be known of it afterwards."""
+
+    id: str
+    source: str
+    type: str
+    fingerprint: Fingerprint
+    message: Message
+    removed: tuple[str, ...]
+    """Where identifiers stood that stand for nobody."""
+
+
+class Waiting(msgspec.Struct, frozen=True, gc=False):
+    """An event that needs its person's key, or that comes after such a one of its own partition key."""
+
+    accepted: Accepted
+    draft: Draft
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,42 +40,31 @@ class Protection:
     treatments: Treatments
     sealing: Sealing
 
-    def draft(self, ones: Sequence[Accepted], country: str | None) -> Sequence[tuple[Accepted, Draft]]:
-        """Each with pseudonyms in the place of its identifiers; what is left to be done needs no key, or is for `seal`."""
-        return [(one, self.treatments.draft(one.event, one.body, country)) for one in ones]
-
-    async def seal(self, drafts: Sequence[tuple[Accepted, Draft]]) -> Sequence[Accepted | UsualError]:
-        """The events as they are published; one whose person's key cannot be had in time fails alone."""
-        keys = await self.sealing.keys_of({draft.person for _, draft in drafts if draft.needs_key and draft.person})
-        return [_sealed(one, draft, keys) for one, draft in drafts]
-
-
-def apart(
-    drafts: Sequence[tuple[Accepted, Draft]],
-) -> tuple[Sequence[tuple[Accepted, Draft]], Sequence[tuple[Accepted, Draft]]]:
-    """What can go at once, and what must wait for a key or behind such an event of its own partition key."""
-    ready, waiting = [], []
-    held: set[str] = set()
-    for one, draft in drafts:
+    def protect(self, accepted: Accepted, country: str | None, held: Container[str]) -> Ready | Waiting:
+        """The event with pseudonyms in the place of its identifiers; it waits when it needs a key or its partition key is held."""
+        draft = self.treatments.draft(accepted.event, accepted.body, country, clean=accepted.clean)
         if draft.needs_key or draft.event.partition_key in held:
-            held.add(draft.event.partition_key)
-            waiting.append((one, draft))
-        else:
-            ready.append((one, draft))
-    return ready, waiting
+            return Waiting(accepted, draft)
+        return _ready(accepted, draft, None)
+
+    async def seal(self, waiting: Sequence[Waiting]) -> Sequence[Ready | UsualError]:
+        """The events as they are published; one whose person's key cannot be had in time fails alone."""
+        drafts = [one.draft for one in waiting]
+        keys = await self.sealing.keys_of({draft.person for draft in drafts if draft.needs_key and draft.person})
+        return [_sealed(one, keys) for one in waiting]
 
 
-def plain(one: Accepted, draft: Draft) -> Accepted:
-    """An event that needs no key, as it is published."""
-    event, body = finished(draft, None)
-    return Accepted(event, one.topic, body, one.fingerprint, one.removed)
-
-
-def _sealed(one: Accepted, draft: Draft, keys: Mapping[str, PersonKey]) -> Accepted | UsualError:
-    if not draft.needs_key:
-        return plain(one, draft)
-    key = keys.get(draft.person or "")
+def _sealed(one: Waiting, keys: Mapping[str, PersonKey]) -> Ready | UsualError:
+    if not one.draft.needs_key:
+        return _ready(one.accepted, one.draft, None)
+    key = keys.get(one.draft.person or "")
     if key is None:
         return PersonKeyUnavailable("the key of this person is out of reach; send the event again")
-    event, body = finished(draft, key.seal_text)
-    return Accepted(event, one.topic, body, one.fingerprint, one.removed)
+    return _ready(one.accepted, one.draft, key.seal_text)
+
+
+def _ready(accepted: Accepted, draft: Draft, seal: Change | None) -> Ready:
+    event, body = finished(draft, seal)
+    key = event.partition_key.encode()
+    message = Message(topic=accepted.topic.name, key=key, headers=event.headers(), value=body)
+    return Ready(event.id, event.source, event.type, accepted.fingerprint, message, accepted.removed)

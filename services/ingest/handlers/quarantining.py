@@ -59,9 +59,9 @@ class Quarantine:
         result = result_of(one)
         if failure is not None:
             self.metrics.refused.labels(label, failure.slug).inc()
-            return result.model_copy(update={"slug": failure.slug, "detail": failure.detail, "kind": failure.kind})
+            return replace(result, slug=failure.slug, detail=failure.detail, kind=failure.kind)
         self.metrics.quarantined.labels(label, one.slug).inc()
-        return result.model_copy(update={"status": "quarantined", "quarantine_id": row.quarantine_id})
+        return replace(result, status="quarantined", quarantine_id=row.quarantine_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,11 @@
-"""Finds among judged events those that need not be sent again, and those that take another's name; called by accepting."""
+"""Finds among admitted events those that need not be sent again, and those that take another's name; called by judging."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import assert_never
 
-import msgspec
-
-from libs.common.contracts import Event
 from libs.common.errors import Kind
 from services.ingest.domain.admission import Accepted, Refused
-from services.ingest.domain.duplicates import Known, Window
+from services.ingest.domain.documents import Document, raw_of
+from services.ingest.domain.duplicates import Fingerprint, Known, Window
 from services.ingest.domain.envelope import EventName
 
 ID_REUSED = "id-reused"
@@ -17,40 +13,36 @@ ID_REUSED = "id-reused"
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """An event that has the fate of another: of `first` in the same request, or of one that the broker acknowledged."""
+    """An event that has the fate of another: of the `first`-th in the same request, or of one that the broker acknowledged."""
 
-    event: Event
-    first: Accepted | None
+    id: str
+    source: str
+    type: str
+    first: int | None
 
 
-def sort_out(
-    verdicts: Sequence[Accepted | Refused], raws: Sequence[bytes | msgspec.Raw], window: Window, at_seconds: float
-) -> Sequence[Accepted | Refused | Repeat]:
-    """The verdicts, each repeat marked as one; the name of another event is no repeat but refused, and kept."""
-    to_send: dict[int, Accepted] = {}
-    sorted_out: list[Accepted | Refused | Repeat] = []
-    for verdict, raw in zip(verdicts, raws, strict=True):
-        if isinstance(verdict, Refused):
-            sorted_out.append(verdict)
-            continue
-        seen = verdict.fingerprint
-        known, first = window.look(seen, at_seconds), None
+class Repeats:
+    """What one request says twice, and what it says again of those before it."""
+
+    __slots__ = ("_at_seconds", "_sent", "_window")
+
+    def __init__(self, window: Window, at_seconds: float) -> None:
+        self._window = window
+        self._at_seconds = at_seconds
+        self._sent: dict[int, tuple[int, Fingerprint]] = {}
+
+    def judge(self, accepted: Accepted, document: Document, place: int) -> Accepted | Refused | Repeat:
+        """The event itself when it is new; the name of another event is no repeat but refused, and kept."""
+        seen, first = accepted.fingerprint, None
+        known = self._window.look(seen, self._at_seconds)
         if known is Known.NEW:
-            first = to_send.setdefault(seen.name, verdict)
-            known = known if first is verdict else first.fingerprint.says(seen)
-        match known:
-            case Known.NEW:
-                sorted_out.append(verdict)
-            case Known.SAME:
-                sorted_out.append(Repeat(verdict.event, first))
-            case Known.OTHER:
-                sorted_out.append(_reused(verdict.event, bytes(raw)))
-            case _:
-                assert_never(known)
-    return sorted_out
-
-
-def _reused(event: Event, raw: bytes) -> Refused:
-    detail = "another event has this source and id; an event is told apart by them"
-    name = EventName(event.id, event.source, event.type)
-    return Refused(name, Kind.INVALID, ID_REUSED, detail, "/id", raw, ID_REUSED)
+            first, of_first = self._sent.setdefault(seen.name, (place, seen))
+            if first == place:
+                return accepted
+            known = of_first.says(seen)
+        event = accepted.event
+        if known is Known.SAME:
+            return Repeat(event.id, event.source, event.type, first)
+        detail = "another event has this source and id; an event is told apart by them"
+        name = EventName(event.id, event.source, event.type)
+        return Refused(name, Kind.INVALID, ID_REUSED, detail, "/id", raw_of(document), ID_REUSED)

@@ -1,6 +1,5 @@
-"""Notes whose clock is wrong and what came late; called by accepting, read by `GET /v1/clocks`."""
+"""Notes whose clock is wrong and what came late; called by judging, read by `GET /v1/clocks`."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -22,14 +21,15 @@ class Timekeeping:
     play_mode: bool = False
     """In a play event time is the clock: nothing is late and no clock is wrong."""
 
-    def note(self, verdicts: Sequence[Accepted | Refused], caller: KeyHolder, now: datetime) -> None:
-        """Count these events; one on time by a right clock costs next to nothing."""
-        for verdict in () if self.play_mode else verdicts:
-            if isinstance(verdict, Accepted):
-                self._note_accepted(verdict, caller, now)
-            elif verdict.skew is not None:
-                terminal = Terminal(caller.store_id, verdict.name.source or "")
-                self._note_wrong("quarantined", terminal, verdict.skew, now)
+    def note(self, verdict: Accepted | Refused, caller: KeyHolder, now: datetime) -> None:
+        """Count this event; one on time by a right clock costs next to nothing."""
+        if self.play_mode:
+            return
+        if isinstance(verdict, Accepted):
+            self._note_accepted(verdict, caller, now)
+        elif verdict.skew is not None:
+            terminal = Terminal(caller.store_id, verdict.name.source or "")
+            self._note_wrong("quarantined", terminal, verdict.skew, now)
 
     def _note_accepted(self, verdict: Accepted, caller: KeyHolder, now: datetime) -> None:
         event = verdict.event

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from libs.common.errors import RetryableError, TooLarge, UsualError
-from libs.common.persistence import OutboxMessage, OutboxRelay, Transaction, append, unsent
+from libs.common.persistence import Message, OutboxMessage, OutboxRelay, Transaction, append, unsent
 from libs.common.persistence.dead_letters import DeadLetter, keep
 from libs.common.persistence.offsets import OffsetKey
 from libs.common.streaming import Batch, SendUnknown
@@ -83,7 +83,7 @@ async def test_a_crash_between_acknowledgement_and_delete_repeats_and_never_lose
     class CrashesOnce(MemorySender):
         crashed = False
 
-        async def send_many(self, messages: Sequence[OutboxMessage]) -> Sequence[UsualError | None]:
+        async def send_many(self, messages: Sequence[Message]) -> Sequence[UsualError | None]:
             outcomes = await super().send_many(messages)
             if not self.crashed:
                 self.crashed = True
@@ -100,7 +100,7 @@ async def test_a_crash_between_acknowledgement_and_delete_repeats_and_never_lose
 
 async def test_a_send_without_acknowledgement_leaves_its_row(ledger: Ledger) -> None:
     class Unsure(MemorySender):
-        async def send_many(self, messages: Sequence[OutboxMessage]) -> Sequence[UsualError | None]:
+        async def send_many(self, messages: Sequence[Message]) -> Sequence[UsualError | None]:
             return [SendUnknown("no acknowledgement") for _ in messages]
 
     assert ledger.memory is not None
@@ -115,7 +115,7 @@ async def test_a_send_without_acknowledgement_leaves_its_row(ledger: Ledger) -> 
 
 async def test_a_bucket_in_trouble_does_not_hold_up_the_others(ledger: Ledger) -> None:
     class RefusesOneKey(MemorySender):
-        async def send_many(self, messages: Sequence[OutboxMessage]) -> Sequence[UsualError | None]:
+        async def send_many(self, messages: Sequence[Message]) -> Sequence[UsualError | None]:
             good = [message for message in messages if message.key != b"bad"]
             await super().send_many(good)
             return [SendUnknown("no") if message.key == b"bad" else None for message in messages]
@@ -158,10 +158,10 @@ async def test_a_dead_letter_leaves_with_its_origin_and_its_bytes(ledger: Ledger
             log_offset=7, key=b"k", headers=[("odd", b"\xff\x00")], value=b"\x00body", reason="broken", detail="a\x00b"
         )
         await keep(tx, OffsetKey("g", "c1", ledger.topic.name, 2), [letter])
-    captured: list[OutboxMessage] = []
+    captured: list[Message] = []
 
     class Keeps:
-        async def send_many(self, messages: Sequence[OutboxMessage]) -> Sequence[UsualError | None]:
+        async def send_many(self, messages: Sequence[Message]) -> Sequence[UsualError | None]:
             captured.extend(messages)
             return [None] * len(messages)
 

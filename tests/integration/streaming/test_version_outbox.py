@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import BigInteger, Column, MetaData, Table, Text, text
 
 from libs.common.errors import RetryableError, UsualError
-from libs.common.persistence import OutboxMessage, VersionedTable, VersionRelay, unpublished_rows
+from libs.common.persistence import Message, OutboxMessage, VersionedTable, VersionRelay, unpublished_rows
 from libs.common.streaming import SendUnknown
 from libs.common.streaming.memory import MemorySender
 from tests.integration.streaming.harness import SCHEMA, Ledger, memory_ledger, open_ledger, running, until
@@ -90,7 +90,7 @@ async def test_two_relays_show_every_final_state_and_versions_rise_per_key(ledge
     class Slow(MemorySender):
         """The wire takes its time, more or less."""
 
-        async def send_many(self, messages: Sequence[OutboxMessage]) -> Sequence[UsualError | None]:
+        async def send_many(self, messages: Sequence[Message]) -> Sequence[UsualError | None]:
             await asyncio.sleep(random.random() * 0.02)  # noqa: TID251  # the way to the broker
             return await super().send_many(messages)
 
@@ -132,7 +132,7 @@ async def test_a_new_log_gets_every_state_again(ledger: Ledger) -> None:
 
 async def test_a_send_without_acknowledgement_leaves_its_row_unpublished(ledger: Ledger) -> None:
     class Unsure(MemorySender):
-        async def send_many(self, messages: Sequence[OutboxMessage]) -> Sequence[UsualError | None]:
+        async def send_many(self, messages: Sequence[Message]) -> Sequence[UsualError | None]:
             return [SendUnknown("no acknowledgement") for _ in messages]
 
     assert ledger.memory is not None
@@ -145,12 +145,12 @@ async def test_a_send_without_acknowledgement_leaves_its_row_unpublished(ledger:
 
 async def test_an_old_state_that_arrives_late_does_not_stay_the_last_one(ledger: Ledger) -> None:
     assert ledger.memory is not None
-    late: list[OutboxMessage] = []
+    late: list[Message] = []
 
     class DeliversLate(MemorySender):
         """Says that it does not know, and delivers after somebody else sent a newer version."""
 
-        async def send_many(self, messages: Sequence[OutboxMessage]) -> Sequence[UsualError | None]:
+        async def send_many(self, messages: Sequence[Message]) -> Sequence[UsualError | None]:
             late.extend(messages)
             return [SendUnknown("no acknowledgement") for _ in messages]
 
@@ -170,7 +170,7 @@ async def test_a_crash_before_the_mark_repeats_and_never_loses(ledger: Ledger) -
     class CrashesOnce(MemorySender):
         crashed = False
 
-        async def send_many(self, messages: Sequence[OutboxMessage]) -> Sequence[UsualError | None]:
+        async def send_many(self, messages: Sequence[Message]) -> Sequence[UsualError | None]:
             outcomes = await super().send_many(messages)
             if not self.crashed:
                 self.crashed = True

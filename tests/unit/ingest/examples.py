@@ -15,7 +15,7 @@ from libs.common.contracts import TOPIC_OF_TYPE, decode
 from libs.common.errors import UsualError
 from libs.common.http.credentials import Credential
 from libs.common.http.rate_limits import RateLimits, Rates
-from libs.common.persistence import OutboxMessage
+from libs.common.persistence import Message
 from libs.common.sealing import KeyEncryptionKey
 from services.ingest.domain.admission import Rules
 from services.ingest.domain.clocks import ClockTally
@@ -107,9 +107,9 @@ class InMemoryPublisher:
     failure: UsualError | None = None
     failing_keys: frozenset[bytes] = frozenset()
     hangs: bool = False
-    published: list[OutboxMessage] = field(default_factory=list)
+    published: list[Message] = field(default_factory=list)
 
-    async def publish(self, messages: Sequence[OutboxMessage]) -> Sequence[UsualError | None]:
+    async def publish(self, messages: Sequence[Message]) -> Sequence[UsualError | None]:
         if self.hangs:
             await asyncio.Event().wait()
         outcomes = [self.failure if not self.failing_keys or m.key in self.failing_keys else None for m in messages]

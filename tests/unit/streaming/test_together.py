@@ -2,14 +2,15 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pytest
 
 from libs.common.errors import UsualError
-from libs.common.persistence import OutboxMessage
+from libs.common.persistence import Message, OutboxMessage
 from libs.common.streaming.errors import SendRefused, SendUnknown
+from libs.common.streaming.producer import Place
 from libs.common.streaming.together import Together
 
 SLOW, QUICK = "slow", "quick"
@@ -24,13 +25,15 @@ class Producer:
     refusing: frozenset[bytes] = frozenset()
     broken: bool = False
 
-    async def partition_of(self, message: OutboxMessage) -> tuple[str, int]:
-        if message.topic not in {SLOW, QUICK}:
-            raise SendRefused("no such topic")
-        return message.topic, 0
+    async def places_of(self, messages: Sequence[Message]) -> Mapping[Place | UsualError, Sequence[int]]:
+        unknown = SendRefused("no such topic")
+        found: dict[Place | UsualError, list[int]] = defaultdict(list)
+        for number, message in enumerate(messages):
+            found[(message.topic, 0) if message.topic in {SLOW, QUICK} else unknown].append(number)
+        return found
 
-    async def send_many(self, messages: Sequence[OutboxMessage]) -> Sequence[UsualError | None]:
-        topic = messages[0].topic
+    async def send_to(self, place: Place, messages: Sequence[Message]) -> Sequence[UsualError | None]:
+        topic, _ = place
         assert {message.topic for message in messages} == {topic}
         self.batches[topic].append([message.value or b"" for message in messages])
         if topic == SLOW:
