@@ -15,6 +15,8 @@ from services.profile.domain.delta import Effects, decode_delta, effects_of, gro
 from services.profile.domain.facet_codec import FORMAT_VERSION, decode, encode
 
 FACETS = "facets"
+DIGEST_FORMAT = 1
+"""Raised whenever the same state would have another digest."""
 _FINGERPRINT_BYTES = 16
 
 
