@@ -1,6 +1,7 @@
 """A profile worker on a real database and broker, and rebuilds beside it: for laws of checkpoints and rebuilds."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -37,6 +38,13 @@ class LiveProfile:
     settings: Settings
     parts: Parts
     database: Database
+    working: "asyncio.Task[None]"
+    stopping: asyncio.Event
+
+    async def stop(self) -> None:
+        """End the worker; its tables and topics stay."""
+        self.stopping.set()
+        await self.working
 
     async def send(self, events: Sequence[Event], *, at_once: int = 50) -> None:
         """Put events on their topics, some at a time."""
@@ -46,12 +54,26 @@ class LiveProfile:
             assert set(await producer.send_many(messages[first : first + at_once])) == {None}
         await producer.stop()
 
+    async def applied(self, records: int) -> None:
+        """Wait until at least so many records are."""
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            while await self.stands_at() < records:
+                await self._look_again()
+
+    async def stands_at(self, schema: str = "profile") -> int:
+        """How many records are applied in a schema, which need not be made yet."""
+        (made,) = await self.rows("SELECT to_regclass('offsets') IS NOT NULL AS made", schema=schema)
+        if not made["made"]:
+            return 0
+        (stands,) = await self.rows("SELECT coalesce(sum(next_offset), 0)::int AS records FROM offsets", schema=schema)
+        return int(stands["records"])
+
     async def at_rest(self) -> None:
         """Wait until everything that is on the topics is applied, folded, published, and of the forgotten nothing is left."""
         async with asyncio.timeout(_PATIENCE_SECONDS), Cluster(self.settings.stream("test")) as cluster:
             names = [topic.name for topic in WORKER_TOPICS]
             while not await self._stands_at(await cluster.end_offsets(names), await cluster.incarnation()):
-                await asyncio.wait({asyncio.ensure_future(asyncio.Event().wait())}, timeout=0.05)
+                await self._look_again()
 
     async def rows(self, sql: str, *arguments: Any, schema: str = "profile") -> list[dict[str, Any]]:
         """As the superuser, in any schema."""
@@ -82,6 +104,10 @@ class LiveProfile:
     async def rebuild(self, name: str, checkpoint: Path | None = None) -> Comparison:
         return await rebuilt(await self.rebuild_settings(name, checkpoint))
 
+    async def _look_again(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.Event().wait(), 0.05)
+
     async def _stands_at(self, ends: Any, incarnation: str) -> bool:
         async with self.parts.transactions.begin() as tx:
             stored = await stored_offsets(tx, WORKER_GROUP, incarnation)
@@ -103,20 +129,20 @@ async def rebuilt(settings: Settings) -> Comparison:
 
 @asynccontextmanager
 async def live_profile(database: Database, broker: Broker) -> AsyncIterator[LiveProfile]:
-    """A worker from here to the end of the block; what it fails of is raised."""
+    """A worker from here to the end of the block, or to `stop`; what it fails of is raised."""
     settings = settings_for(
         database, kafka_bootstrap=broker.bootstrap, kafka_idempotence=broker.idempotence, play_mode=False
     )
     await migrated(settings)
     topics = [replace(topic, partitions=min(topic.partitions, 3)) for topic in TOPICS]
     await ensure_topics(settings.stream("test"), topics)
-    parts, stop = assemble(settings, "api"), asyncio.Event()
-    working = asyncio.create_task(run_until_stopped(worker_of(assemble(settings, "worker")), stop))
+    parts, stopping = assemble(settings, "api"), asyncio.Event()
+    working = asyncio.create_task(run_until_stopped(worker_of(assemble(settings, "worker")), stopping))
+    live = LiveProfile(settings, parts, database, working, stopping)
     try:
-        yield LiveProfile(settings, parts, database)
+        yield live
     finally:
-        stop.set()
-        await working
+        await live.stop()
         await parts.engine.dispose()
 
 

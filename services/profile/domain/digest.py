@@ -12,12 +12,14 @@ from hashlib import blake2b, sha256
 import msgspec
 
 from services.profile.domain.delta import Effects, decode_delta, effects_of, grown, plus
+from services.profile.domain.facet import EMPTY
 from services.profile.domain.facet_codec import FORMAT_VERSION, decode, encode
 
 FACETS = "facets"
 DIGEST_FORMAT = 1
 """Raised whenever the same state would have another digest."""
 _FINGERPRINT_BYTES = 16
+_EMPTY_STATE = encode(EMPTY)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -63,12 +65,20 @@ class DigestOfPieces:
         return StateDigest({part: found.hexdigest() for part, found in self._hashes.items()}, dict(self._pieces))
 
 
-def facet_fingerprint(customer_id: str, state: bytes, effects: Effects, pending: Sequence[bytes]) -> bytes:
-    """Of one facet with all that is committed: its state and the deltas that this lacks count as if they were worked in."""
+def facet_fingerprint(
+    customer_id: str | None, state: bytes, effects: Effects, pending: Sequence[bytes]
+) -> bytes | None:
+    """Of one facet with all that is committed: its state and the deltas that this lacks count as if they were worked in.
+
+    `customer_id` is None for a facet that is a customer alone; one of those that holds nothing has no fingerprint: somebody
+    was named beside it, and whether that counts depends on who was forgotten when.
+    """
     deltas = [decode_delta(delta) for delta in pending]
     if deltas or state[0] != FORMAT_VERSION:
         state = encode(reduce(grown, deltas, decode(state)))
     told = plus(effects, effects_of(*deltas))
+    if customer_id is None and state == _EMPTY_STATE and not told.contacts_count:
+        return None
     counted = (
         customer_id,
         told.receipts_count,

@@ -45,7 +45,8 @@ _PARTS: Mapping[str, str] = {
         "customers",
         "customer_id",
         "convert_from(body, 'UTF8')::jsonb - '{version,accepted_at,value,segments}'::text[]",
-        "body IS NOT NULL",
+        # Of a facet that holds nothing there is a view too: as of the epoch.
+        "body IS NOT NULL AND convert_from(body, 'UTF8')::jsonb ->> 'as_of' NOT LIKE '1970-01-01T00:00:00%'",
     ),
 }
 PARTS = (FACETS, *_PARTS)
@@ -79,5 +80,7 @@ async def _facets(tx: Transaction) -> AsyncIterator[Fingerprint]:
     rows = await tx.connection.stream(_FACETS, execution_options={"yield_per": _AT_ONCE})
     async for row in rows:
         effects = Effects(**{name: getattr(row, name) for name in EFFECTS})
-        content = facet_fingerprint(row.customer_id, row.state, effects, row.pending)
-        yield Fingerprint(FACETS, row.identifier, content, row.customer_id)
+        linked_to = None if row.customer_id == row.own_customer_id else row.customer_id
+        content = facet_fingerprint(linked_to, row.state, effects, row.pending)
+        if content is not None:
+            yield Fingerprint(FACETS, row.identifier, content, row.customer_id)
