@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -83,6 +83,12 @@ class LiveProfile:
             return [dict(row) for row in await connection.fetch(sql, *arguments)]
         finally:
             await connection.close()
+
+    async def published(self) -> Mapping[tuple[str, int], int]:
+        """How much lies on every topic that profile writes."""
+        names = [topic.name for topic in TOPICS if "profile" in topic.writers]
+        async with Cluster(self.settings.stream("test")) as cluster:
+            return await cluster.end_offsets(names)
 
     async def erase(self, customer_id: str) -> None:
         """As the API does it."""

@@ -15,7 +15,7 @@ from services.profile.bootstrap.parts import Parts
 from services.profile.bootstrap.roles import SIDE_BY_SIDE, WORKER_GROUP, WORKER_TOPICS, in_great_batches
 from services.profile.consumer import worker_handler
 from services.profile.handlers.folding import fold_dirty
-from services.profile.handlers.memory import ReturnModel
+from services.profile.handlers.memory import Judge
 from services.profile.store import PostgresProfileStore, RememberedItems
 
 Ends = Mapping[TopicPartition, int]
@@ -37,7 +37,7 @@ class Player:
         self._parts = parts
         self._runtime = in_great_batches(parts.stream_runtime())
         self._handler = worker_handler(partial(PostgresProfileStore, remembered=RememberedItems()), parts.metrics)
-        self._returns = ReturnModel()
+        self._judge = Judge()
 
     async def play(self, ends: Ends) -> None:
         """Apply everything below `ends` that is not applied yet, and fold all of it.
@@ -73,9 +73,7 @@ class Player:
         marks = 0
         while True:
             async with self._parts.transactions.begin() as tx:
-                folded = await fold_dirty(
-                    PostgresProfileStore(tx), self._parts.settings.fold_batch_marks, self._returns
-                )
+                folded = await fold_dirty(PostgresProfileStore(tx), self._parts.settings.fold_batch_marks, self._judge)
             if not folded.marks:
                 break
             marks += folded.marks
