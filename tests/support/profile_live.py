@@ -84,6 +84,14 @@ class LiveProfile:
         finally:
             await connection.close()
 
+    async def run(self, statements: str) -> None:
+        """As the superuser."""
+        connection = await asyncpg.connect(self.database.url().replace("+asyncpg", ""))
+        try:
+            await connection.execute(statements)
+        finally:
+            await connection.close()
+
     async def published(self) -> Mapping[tuple[str, int], int]:
         """How much lies on every topic that profile writes."""
         names = [topic.name for topic in TOPICS if "profile" in topic.writers]

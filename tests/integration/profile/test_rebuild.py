@@ -2,9 +2,10 @@
 
 import asyncio
 import os
+import re
 import signal
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ from tests.support.profile_events import a_catalogue, a_link, a_sale, card, visi
 from tests.support.profile_live import LiveProfile, a_crowd, halves, live_profile, rebuilt
 from tests.support.profile_running import running_profile
 
+PAGE = Path(__file__).parents[3] / "docs/rebuild.md"
 GONE = card(3)
 SEEDS = [int(seed) for seed in os.environ.get("USUAL_REBUILD_SEEDS", "1").split(",")]  # noqa: TID251 - the test run's own
 
@@ -70,7 +72,7 @@ async def test_from_a_checkpoint_and_from_nothing_the_same_profile_comes_out(
         assert await live.published() == published
 
 
-async def test_what_was_altered_by_hand_in_the_live_profile_is_found_and_named(
+async def test_what_was_altered_by_hand_in_the_live_profile_is_found_named_and_mended(
     database: Database, embedded: Broker, tmp_path: Path
 ) -> None:
     async with live_profile(database, embedded) as live:
@@ -85,6 +87,17 @@ async def test_what_was_altered_by_hand_in_the_live_profile_is_found_and_named(
         assert f"facets {key}: differs (customer " in told
         assert f"consents {card(4).key}: in the rebuilt profile only" in told
         assert told.endswith("NOT equal")
+        await live.run(mending("profile_rebuild_judge", [key, card(4).key]))
+        await live.at_rest()
+        comparison = await live.rebuild("again", tmp_path / "checkpoint")
+        assert comparison.equal, verdict(comparison)
+
+
+def mending(schema: str, identifiers: Sequence[str]) -> str:
+    """The statements that the page for operators gives."""
+    (statements,) = re.findall(r"```sql\n(BEGIN;.*?)```", PAGE.read_text(), re.DOTALL)
+    listed = ", ".join(f"'{identifier}'" for identifier in identifiers)
+    return str(statements).replace("profile_rebuild_latest", schema).replace(":identifiers", f"ARRAY[{listed}]")
 
 
 async def test_whoever_was_forgotten_after_the_checkpoint_is_in_no_rebuild(
