@@ -41,7 +41,7 @@ def verdict(comparison: Comparison) -> str:
 
 
 async def played(live: LiveProfile, checkpoint: Path, seed: int) -> None:
-    """A story whose checkpoint is taken while the second half comes in."""
+    """A story whose checkpoint is taken while the second half comes in; then some of the first half comes again."""
     await live.send(a_catalogue())
     await live.at_rest()
     first, second = halves(a_crowd(seed))
@@ -51,6 +51,7 @@ async def played(live: LiveProfile, checkpoint: Path, seed: int) -> None:
     await live.applied(len(a_catalogue()) + len(first) + 20)
     header = await live.checkpoint(checkpoint)
     await sending
+    await live.send(first[:40])
     await live.at_rest()
     assert len(first) < sum(found.next_offset for found in header.offsets) < await live.stands_at()
 
@@ -133,7 +134,7 @@ async def test_whoever_was_forgotten_after_the_checkpoint_is_in_no_rebuild(
             )
 
 
-async def test_an_erasure_that_has_not_left_the_live_database_counts_too(
+async def test_what_lies_beyond_where_the_live_worker_stands_is_left_and_an_erasure_that_has_not_left_it_counts(
     database: Database, embedded: Broker, tmp_path: Path
 ) -> None:
     async with live_profile(database, embedded) as live:
@@ -142,11 +143,17 @@ async def test_an_erasure_that_has_not_left_the_live_database_counts_too(
         await live.erase(own_customer_id(GONE.key))
         async with live.parts.transactions.begin() as tx:
             await sweep(PostgresProfileStore(tx))
+        await live.send([a_sale("later", card(7), day=61), a_sale("later still", GONE, day=61)])
         comparison = await live.rebuild("since", tmp_path / "checkpoint")
         assert await live.rows("SELECT 1 FROM outbox WHERE topic = 'profile.erasures.v1'")
         left = "SELECT 1 FROM facets WHERE identifier = $1"
         assert not await live.rows(left, GONE.key, schema="profile_rebuild_since")
         assert comparison.equal, verdict(comparison)
+        settings = await live.rebuild_settings("since", tmp_path / "checkpoint")
+        comparison = await rebuilt(settings.model_copy(update={"rebuild_until": "end"}))
+        assert comparison.counts["facets"] == 1, verdict(comparison)
+        assert card(7).key in verdict(comparison)
+        assert GONE.key not in verdict(comparison)
 
 
 async def test_a_rebuild_that_is_killed_midway_goes_on_and_comes_to_the_same_end(
