@@ -10,4 +10,5 @@ Consumes: `ingest.pos.v1`, `ingest.web.v1`, `ingest.feedback.v1`, `ingest.consen
 `ingest.web.v1`, `ingest.play.v1` (learner, group `profile-learner`).
 Publishes: `profile.snapshots.v1`, `profile.identity.v1`, `profile.segments.v1`, `profile.erasures.v1` (worker), `profile.models.v1`
 (learner).
+Jobs: `checkpoint` writes a file of everything as of one moment, `rebuild` makes it anew in a schema beside and compares.
 """

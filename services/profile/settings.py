@@ -1,7 +1,7 @@
 """What a deployment may set for this service; filled from the environment by `__main__` alone."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -37,5 +37,13 @@ class Settings(ServiceSettings):
     """This service's own API key, with the scope `privacy:read`."""
     export_seconds: Positive = 60.0
     """An export that is not whole by then is refused."""
+    checkpoint_file: Path | None = None
+    """What the role `checkpoint` writes; one that is there is replaced once the new one is whole."""
+    rebuild_name: Annotated[str, Field(pattern=r"^[a-z0-9_]{1,40}$")] = "latest"
+    """The role `rebuild` works in the schema `profile_rebuild_<name>`."""
+    rebuild_from: Path | None = None
+    """The checkpoint that it starts from; without one it reads the topics from their beginning."""
+    rebuild_until: Literal["live", "end"] = "live"
+    """How far it reads: to where the live worker stood when it looked, or to the end of the topics."""
     inbox_kept_days: Annotated[int, Field(ge=1)] = 35
     """How long event ids are remembered: longer than any topic can bring a repeat (28 days)."""

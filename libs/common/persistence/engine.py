@@ -32,6 +32,11 @@ class Timeouts:
         """For schema changes: never wait long for a lock that traffic needs."""
         return cls(statement_ms=600_000, lock_ms=3_000, idle_in_transaction_ms=60_000)
 
+    @classmethod
+    def whole_tables(cls) -> Self:
+        """For jobs that read or write whole tables: a statement takes as long as the table is great."""
+        return cls(statement_ms=0, lock_ms=5_000, idle_in_transaction_ms=600_000)
+
 
 def make_engine(
     url: str, *, schema: str, application_name: str, timeouts: Timeouts | None = None, pool_size: int = 5

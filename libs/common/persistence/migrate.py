@@ -1,7 +1,7 @@
 """Plain numbered SQL, forward only; run by each service's `migrate` role and checked by its readiness."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
@@ -45,12 +45,15 @@ def migrations_of(package: str) -> Sequence[Migration]:
     return [shared, *sorted(own, key=lambda migration: migration.name)]
 
 
-async def run_migrations(engine: AsyncEngine, package: str, schema: str) -> Sequence[str]:
+async def run_migrations(
+    engine: AsyncEngine, package: str, schema: str, *, only: Collection[str] | None = None
+) -> Sequence[str]:
     """Apply what is missing, each file in one transaction, and return its names; safe when several run at once.
 
-    Raises MigrationConflict when an applied file was edited. Wants an engine with `Timeouts.migrate()`.
+    With `only` the others wait: a schema is brought to where another one was. Raises MigrationConflict when an applied
+    file was edited. Wants an engine with `Timeouts.migrate()`.
     """
-    expected = migrations_of(package)
+    expected = [one for one in migrations_of(package) if only is None or one.name in only]
     done: list[str] = []
     async with engine.begin() as connection:
         await _enter(connection, schema)

@@ -56,6 +56,7 @@ class Transactions:
         self.engine = engine
         self.schema = schema
         self._autocommitting = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._snapshotting = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[Transaction]:
@@ -65,8 +66,22 @@ class Transactions:
         except that a connection lost during the commit leaves it unknown. So what is tried again must be safe to
         repeat (an offset's compare-and-set, an inbox, a unique key). Raises InvalidValue for a value that no column takes.
         """
+        async with self._begun(self.engine) as transaction:
+            yield transaction
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Transaction]:
+        """A transaction that only reads, everything as of one moment, however long it takes. Raises like `begin`.
+
+        The server cannot clean up behind it until it ends.
+        """
+        async with self._begun(self._snapshotting) as transaction:
+            yield transaction
+
+    @asynccontextmanager
+    async def _begun(self, engine: AsyncEngine) -> AsyncIterator[Transaction]:
         try:
-            async with self.engine.begin() as connection:
+            async with engine.begin() as connection:
                 transaction = Transaction(connection, self.schema)
                 yield transaction
         except _DATABASE_ERRORS as error:

@@ -33,7 +33,7 @@ class Forewarned:
         attempt = 0
         while not self._stopping.is_set():
             try:
-                await self._forewarn()
+                await forewarn(self._parts, self._settings, self._stopping)
             except RetryableError as error:
                 attempt += 1
                 _log.warning("erasures are not read yet", slug=error.slug, detail=error.detail)
@@ -48,18 +48,21 @@ class Forewarned:
         self._stopping.set()
         self.consumer.stop()
 
-    async def _forewarn(self) -> None:
-        asked: list[Event] = []
-        async with TopicReader(self._settings, [PROFILE_ERASURES.name]) as reader:
-            while not await reader.at_end():
-                asked += [decode(record.headers, record.value) for record in await reader.read()]
-                if self._stopping.is_set():
-                    return
-        for first in range(0, len(asked), _TOGETHER):
-            await self._note(asked[first : first + _TOGETHER])
 
-    async def _note(self, asked: Sequence[Event]) -> None:
-        async with self._parts.transactions.begin() as tx:
-            missing = await catch_up(PostgresProfileStore(tx), asked, self._parts.clock)
-        if missing:
-            _log.info("people who were forgotten elsewhere are forgotten here", erasures=missing)
+async def forewarn(parts: Parts, settings: StreamSettings, stopping: asyncio.Event) -> None:
+    """Note every erasure that the topic holds now, unless it is stopped before. Raises RetryableError."""
+    asked: list[Event] = []
+    async with TopicReader(settings, [PROFILE_ERASURES.name]) as reader:
+        while not await reader.at_end():
+            asked += [decode(record.headers, record.value) for record in await reader.read()]
+            if stopping.is_set():
+                return
+    for first in range(0, len(asked), _TOGETHER):
+        await _note(parts, asked[first : first + _TOGETHER])
+
+
+async def _note(parts: Parts, asked: Sequence[Event]) -> None:
+    async with parts.transactions.begin() as tx:
+        missing = await catch_up(PostgresProfileStore(tx), asked, parts.clock)
+    if missing:
+        _log.info("people who were forgotten elsewhere are forgotten here", erasures=missing)

@@ -74,7 +74,7 @@ class Outlet:
 
 def worker_of(parts: Parts) -> Worker:
     """Consumes contacts, folds dirty customers, publishes snapshots, identity changes and who moved between segments."""
-    settings, runtime = parts.settings, _in_great_batches(parts.stream_runtime())
+    settings, runtime = parts.settings, in_great_batches(parts.stream_runtime())
     pool = FoldPool(settings.fold_processes) if settings.fold_processes else None
     outlet = Outlet(runtime.settings, pool)
     relays = parts.relay_runtime(outlet.producer)
@@ -120,7 +120,7 @@ def worker_of(parts: Parts) -> Worker:
 
 def learner_of(parts: Parts) -> Worker:
     """Puts baskets in line, learns from them when event time says so, and publishes models."""
-    settings, runtime = parts.settings, _in_great_batches(parts.stream_runtime())
+    settings, runtime = parts.settings, in_great_batches(parts.stream_runtime())
     outlet = Outlet(runtime.settings)
     relays = parts.relay_runtime(outlet.producer)
     learning = NeedsLearning(
@@ -151,7 +151,7 @@ def learner_of(parts: Parts) -> Worker:
     )
 
 
-def _in_great_batches(runtime: StreamRuntime) -> StreamRuntime:
+def in_great_batches(runtime: StreamRuntime) -> StreamRuntime:
     """The same, with sales read as far as a profile reads them, and with batches as great as a fetch."""
     settings = runtime.settings.model_copy(
         update={"batch_max_records": BATCH_RECORDS, "fetch_partition_bytes": FETCH_BYTES}

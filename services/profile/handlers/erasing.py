@@ -85,18 +85,16 @@ class Erasing:
 async def catch_up(store: ProfileStore, asked: Sequence[Event], clock: Clock) -> int:
     """Erase again what the topic asks for and these tables do not know: they are new, or of an older backup."""
     requests = [event.data for event in asked if isinstance(event.data, ErasureRequested)]
+    return await erase_unknown(store, [_asked_for(request, clock) for request in requests])
+
+
+async def erase_unknown(store: ProfileStore, asked: Sequence[tuple[Person, Erasure]]) -> int:
+    """Erase again those that are not noted here; returns how many."""
     await store.privacy.exclude()
-    known = await store.privacy.known([request.erasure_id for request in requests])
-    missing = [request for request in requests if request.erasure_id not in known]
-    for request in missing:
-        identifiers = {identifier.key: own_customer_id(identifier.key) for identifier in request.identifiers}
-        erasure = Erasure(
-            erasure_id=request.erasure_id,
-            customer_id=request.customer_id,
-            erased_at=request.erased_at,
-            requested_at=clock.now(),
-        )
-        await _forget(store, Person(customer_id=request.customer_id, identifiers=identifiers), erasure)
+    known = await store.privacy.known([erasure.erasure_id for _, erasure in asked])
+    missing = [(person, erasure) for person, erasure in asked if erasure.erasure_id not in known]
+    for person, erasure in missing:
+        await _forget(store, person, erasure)
     return len(missing)
 
 
@@ -139,6 +137,17 @@ async def sweep(store: ProfileStore) -> int:
     removed = {**swept.receipt.removed, "learner_entries": await unlearn(store, swept.identifiers)}
     await store.privacy.answered([replace(swept.receipt, removed=removed)])
     return 1
+
+
+def _asked_for(request: ErasureRequested, clock: Clock) -> tuple[Person, Erasure]:
+    identifiers = {identifier.key: own_customer_id(identifier.key) for identifier in request.identifiers}
+    erasure = Erasure(
+        erasure_id=request.erasure_id,
+        customer_id=request.customer_id,
+        erased_at=request.erased_at,
+        requested_at=clock.now(),
+    )
+    return Person(customer_id=request.customer_id, identifiers=identifiers), erasure
 
 
 def _request(person: Person, erasure: Erasure) -> OutboxMessage:

@@ -19,7 +19,7 @@ _KEEP_CONSENTS = text("""
     WHERE (consents.occurred_at, consents.event_id) < (excluded.occurred_at, excluded.event_id)
 """)
 # Links are rare, and two around the same person would lock its facets crosswise: so one at a time.
-_ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtext('profile.identity'), 0)")
+_ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtext(current_schema() || '.identity'), 0)")
 _KEEP_LINKS = text("""
     INSERT INTO links (first_customer_id, second_customer_id, linked, occurred_at, event_id)
     SELECT * FROM unnest(CAST(:firsts AS text[]), CAST(:seconds AS text[]), CAST(:linked AS boolean[]),

@@ -39,7 +39,7 @@ _FACETS_LAG = text("""
           AND facets.next_offset < ours.next_offset
     )
 """)
-_ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtext('profile.learner'), 0)")
+_ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtext(current_schema() || '.learner'), 0)")
 _STATE = text("""
     SELECT number, trained_until, baskets_count, state FROM learner_states
     WHERE learner = :learner AND number > :above_number

@@ -12,8 +12,8 @@ from services.profile.ports.privacy import ConsentWord, Erasure, OpenErasures, P
 from services.profile.store.facets import DELTAS_A_BLOCK
 from services.profile.store.forgetting import erase_by_key, sweep
 
-_SHARE = text("SELECT pg_advisory_xact_lock_shared(hashtext('profile.suppressions'), 0)")
-_EXCLUDE = text("SELECT pg_advisory_xact_lock(hashtext('profile.suppressions'), 0)")
+_SHARE = text("SELECT pg_advisory_xact_lock_shared(hashtext(current_schema() || '.suppressions'), 0)")
+_EXCLUDE = text("SELECT pg_advisory_xact_lock(hashtext(current_schema() || '.suppressions'), 0)")
 # A batch under way may take longer than a request usually waits for a lock.
 _PATIENCE = (text("SET LOCAL lock_timeout = '8s'"), text("SET LOCAL statement_timeout = '20s'"))
 _SWEEP_PATIENCE = text("SET LOCAL statement_timeout = '10min'")

@@ -11,8 +11,8 @@ from services.profile.domain.segments import Segment, SegmentDocument
 from services.profile.ports.segments import MemberRow, MovedRow, Sample, SegmentRow, SweepRow
 
 # Whoever folds shares it, whoever saves has it alone: so no view is made by old rules once newer ones are in force.
-_SHARE = text("SELECT pg_advisory_xact_lock_shared(hashtext('profile.segments'), 0)")
-_LOCK = text("SELECT pg_advisory_xact_lock(hashtext('profile.segments'), 0)")
+_SHARE = text("SELECT pg_advisory_xact_lock_shared(hashtext(current_schema() || '.segments'), 0)")
+_LOCK = text("SELECT pg_advisory_xact_lock(hashtext(current_schema() || '.segments'), 0)")
 _NUMBER = text("SELECT coalesce(max(number), 0) FROM segments")
 _ALL = text("SELECT segment_id, version, document, saved_at, saved_by FROM segments ORDER BY segment_id")
 _VERSION = text("""
