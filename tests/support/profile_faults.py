@@ -8,8 +8,8 @@ from typing import Literal
 FIRST, SECOND, GUEST, LEARNER = "worker-1", "worker-2", "guest", "learner"
 Fault = Literal["kill", "pause", "guest comes", "guest goes"]
 SESSION_SECONDS = 3.0
-SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 4.5, 10.0
-"""Longer than a session: the group goes on without it. The longest ones also outlast what the database grants a silent transaction."""
+SHORTEST_PAUSE_SECONDS = 3.6
+"""Longer than a session: the group goes on without it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,27 +45,35 @@ class Schedule:
 UNDISTURBED = Schedule(0, (), {})
 
 
-def schedule(seed: int, *, kills: int, pauses: int, visits: int, chapters: int) -> Schedule:
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """How many of each kind, and how long the longest pause may be."""
+
+    kills: int
+    pauses: int
+    visits: int
+    longest_pause_seconds: float
+
+
+def schedule(seed: int, faults: Faults, *, chapters: int) -> Schedule:
     """The schedule of a seed; of the kills some strike the learner while it learns."""
     random = Random(seed)
-    amid_count = min(chapters, max(1, kills // 10))
+    amid_count = min(chapters, max(1, faults.kills // 10))
     amid = {
         number: Strike("kill", LEARNER, random.uniform(0.0, 1.5), random.uniform(0.0, 1.0))
         for number in sorted(random.sample(range(chapters), amid_count))
     }
-    faults = ["kill"] * (kills - amid_count) + ["pause"] * pauses + ["visit"] * 2 * visits
-    random.shuffle(faults)
+    kinds = ["kill"] * (faults.kills - amid_count) + ["pause"] * faults.pauses + ["visit"] * 2 * faults.visits
+    random.shuffle(kinds)
     strikes, guest_is_here = [], False
-    for fault in faults:
-        after = random.uniform(0.0, 1.2)
-        if fault == "visit":
+    for kind in kinds:
+        after, victim = random.uniform(0.0, 1.2), random.choices((FIRST, SECOND, LEARNER), (2, 2, 1))[0]
+        if kind == "visit":
             strikes.append(Strike("guest goes" if guest_is_here else "guest comes", GUEST, after))
             guest_is_here = not guest_is_here
-        elif fault == "kill":
-            victim = random.choices((FIRST, SECOND, LEARNER), (2, 2, 1))[0]
+        elif kind == "kill":
             strikes.append(Strike("kill", victim, after, random.uniform(0.0, 1.5)))
         else:
-            victim = random.choices((FIRST, SECOND, LEARNER), (2, 2, 1))[0]
-            lasts = random.uniform(SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
+            lasts = random.uniform(SHORTEST_PAUSE_SECONDS, faults.longest_pause_seconds)
             strikes.append(Strike("pause", victim, after, lasts))
     return Schedule(seed, strikes, amid)

@@ -101,7 +101,13 @@ def story(*, weeks: int | None, chapter_days: int) -> Story:
         )
         for number, events in sorted(by_chapter.items())
     ]
-    return Story(chapters, list(year.catalogue()), year.baskets, frozenset(told))
+    return Story(chapters, _catalogue(year), year.baskets, frozenset(told))
+
+
+def _catalogue(year: Year) -> Sequence[OutboxMessage]:
+    """All that is sold, and the stores."""
+    sold = {f"item:{line.product_id}".encode() for basket in year.dataset.baskets() for line in basket.lines}
+    return [message for message in year.catalogue() if message.key in sold or not message.key.startswith(b"item:")]
 
 
 def _everything(year: Year, told: set[str]) -> Iterator[Heard]:
