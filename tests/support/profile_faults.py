@@ -55,13 +55,13 @@ class Faults:
     longest_pause_seconds: float
 
 
-def schedule(seed: int, faults: Faults, *, chapters: int) -> Schedule:
+def schedule(seed: int, faults: Faults, *, learned_chapters: int) -> Schedule:
     """The schedule of a seed; of the kills some strike the learner while it learns."""
     random = Random(seed)
-    amid_count = min(chapters, max(1, faults.kills // 10))
+    amid_count = min(learned_chapters, max(1, faults.kills // 10))
     amid = {
         number: Strike("kill", LEARNER, random.uniform(0.0, 1.5), random.uniform(0.0, 1.0))
-        for number in sorted(random.sample(range(chapters), amid_count))
+        for number in sorted(random.sample(range(1, learned_chapters + 1), amid_count))
     }
     kinds = ["kill"] * (faults.kills - amid_count) + ["pause"] * faults.pauses + ["visit"] * 2 * faults.visits
     random.shuffle(kinds)

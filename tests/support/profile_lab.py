@@ -115,7 +115,9 @@ class ProfileLab:
 
     def generations(self) -> Mapping[str, int]:
         """Each group's last generation, as the broker's log tells it."""
-        return {group: int(number) for group, number in _STABLE.findall((self.folder / "kafka/kafka-1.log").read_text())}
+        return {
+            group: int(number) for group, number in _STABLE.findall((self.folder / "kafka/kafka-1.log").read_text())
+        }
 
     def _spawn(self, name: str) -> None:
         role = "learner" if name == LEARNER else "worker"

@@ -17,7 +17,7 @@ from tests.support.profile_year import Chapter, Story
 AT_REST_WITHIN_SECONDS = 900.0
 _AT_ONCE = 2_000
 _DEAD = "SELECT count(*) FROM profile.dead_letters"
-Step = Sequence[OutboxMessage] | Strike | tuple[int, Chapter]
+Step = Sequence[OutboxMessage] | Strike | tuple[int, Chapter | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +57,11 @@ async def tell(folder: Path, story: Story, schedule: Schedule) -> End:
 
 
 def steps(story: Story, schedule: Schedule) -> Iterator[Step]:
-    """The story's messages with the strikes spread evenly between them, and each chapter's end."""
+    """The story's messages with the strikes spread evenly between them; each chapter's end, and what is learned then."""
     every = story.events / (len(schedule.strikes) + 1)
     due = list(enumerate(schedule.strikes, 1))
     before = 0
-    for number, chapter in enumerate(story.chapters):
+    for number, chapter in enumerate(story.chapters, 1):
         messages = [heard.message for heard in chapter.events]
         laid = 0
         while due and due[0][0] * every <= before + len(messages):
@@ -71,7 +71,7 @@ def steps(story: Story, schedule: Schedule) -> Iterator[Step]:
             yield strike
             laid = until
         yield messages[laid:]
-        yield number, chapter
+        yield number, chapter if number <= story.learned_chapters else None
         before += len(messages)
 
 
@@ -85,6 +85,8 @@ class _Telling:
         match step:
             case Strike():
                 await self.lab.strike(step)
+            case (int(), None):
+                await self.rest()
             case (int() as number, Chapter() as chapter):
                 await self._end(chapter, schedule.amid_learning.get(number))
             case messages:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from random import Random
@@ -14,8 +14,8 @@ from libs.common.contracts.envelope import parse_moment
 from libs.common.contracts.feedback import Scale, SurveyAnswered
 from libs.common.contracts.play import PlayTicked
 from libs.common.contracts.pos import Return, Void
-from libs.common.contracts.values import Identifier, ReceiptLine
 from libs.common.contracts.topics import INGEST_CONSENT
+from libs.common.contracts.values import Identifier, ReceiptLine
 from libs.common.contracts.web import Ordered, ProductViewed
 from libs.common.persistence import OutboxMessage
 from libs.laptop.dataset import Basket
@@ -52,9 +52,13 @@ class Chapter:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """A part of the year; `told_once` are the ids of all that facets are told, `baskets` counts sales."""
+    """A part of the year; `told_once` are the ids of all that facets are told, `baskets` counts sales.
+
+    After the first chapters nobody hears how far event time is: baskets wait in line to be learned.
+    """
 
     chapters: Sequence[Chapter]
+    learned_chapters: int
     catalogue: Sequence[OutboxMessage]
     baskets: int
     told_once: frozenset[str]
@@ -81,11 +85,11 @@ class Story:
             Chapter([heard for _, heard in sorted(some, key=lambda one: (one[0], one[1].event_id))], end)
             for some, end in zip(coming, ends, strict=True)
         ]
-        return Story(upset, self.catalogue, self.baskets, self.told_once)
+        return replace(self, chapters=upset)
 
 
-def story(*, weeks: int | None, chapter_days: int) -> Story:
-    """The first weeks, or the whole year, in the order of time; the chapters of `chapter_days` each end at midnight."""
+def story(*, weeks: int, chapter_days: int, learned_chapters: int) -> Story:
+    """The first weeks (53 are the whole year) in the order of time; chapters of `chapter_days` each end at midnight."""
     year = Year.of(weeks)
     told: set[str] = set()
     by_chapter: dict[int, list[Heard]] = defaultdict(list)
@@ -101,13 +105,21 @@ def story(*, weeks: int | None, chapter_days: int) -> Story:
         )
         for number, events in sorted(by_chapter.items())
     ]
-    return Story(chapters, _catalogue(year), year.baskets, frozenset(told))
+    return Story(
+        chapters=chapters,
+        learned_chapters=min(learned_chapters, len(chapters)),
+        catalogue=_catalogue(year),
+        baskets=year.baskets,
+        told_once=frozenset(told),
+    )
 
 
 def _catalogue(year: Year) -> Sequence[OutboxMessage]:
     """All that is sold, and the stores."""
     sold = {f"item:{line.product_id}".encode() for basket in year.dataset.baskets() for line in basket.lines}
-    return [message for message in year.catalogue() if message.key in sold or not message.key.startswith(b"item:")]
+    return [
+        message for message in year.catalogue() if message.key in sold or not (message.key or b"").startswith(b"item:")
+    ]
 
 
 def _everything(year: Year, told: set[str]) -> Iterator[Heard]:
