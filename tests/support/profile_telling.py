@@ -9,6 +9,7 @@ from pathlib import Path
 from libs.common.persistence import OutboxMessage
 from libs.common.streaming import Producer
 from libs.laptop.drain import Observer
+from services.profile.bootstrap.roles import WORKER_GROUP
 from tests.support.profile_digest import contacts_of, digests_of
 from tests.support.profile_faults import Schedule, Strike
 from tests.support.profile_lab import ProfileLab, running_profile_lab
@@ -27,6 +28,8 @@ class End:
     digests: Mapping[str, str]
     told: Counter[str]
     dead_letters: int
+    dealt_out: int
+    """How often the workers' partitions were dealt out."""
     seconds: float
     summary: str
 
@@ -51,6 +54,7 @@ async def tell(folder: Path, story: Story, schedule: Schedule) -> End:
             digests=await digests_of(observer.connection),
             told=await contacts_of(observer.connection),
             dead_letters=await observer.connection.fetchval(_DEAD),
+            dealt_out=lab.generations()[WORKER_GROUP],
             seconds=seconds,
             summary=f"{lab.caught_with_a_batch} pauses with a batch open, {lab.told()}",
         )

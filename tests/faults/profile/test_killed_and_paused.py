@@ -69,6 +69,7 @@ def test_whoever_dies_or_comes_back_the_end_is_that_of_the_undisturbed_telling(
     )
     with capsys.disabled():
         request.config.get_terminal_writer().line(f"\n{told}")
+    assert end.dealt_out >= orderly.end.dealt_out + EXTENT.faults.visits, f"too quiet to prove anything: {told}"
     assert end.dead_letters == 0
     assert [name for name, times in end.told.items() if times > 1] == []
     assert set(end.told) == orderly.story.told_once
