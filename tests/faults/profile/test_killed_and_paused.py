@@ -17,10 +17,10 @@ from tests.support.profile_faults import UNDISTURBED, Faults, schedule
 from tests.support.profile_telling import End, tell
 from tests.support.profile_year import Story, story
 
-pytestmark = [pytest.mark.faults, pytest.mark.kafka]
-
 SEEDS = [int(seed) for seed in os.environ.get("USUAL_FAULT_SEEDS", "11").split(",")]  # noqa: TID251 - the test run's own
 WEEKS = int(os.environ.get("USUAL_FAULT_WEEKS", "0"))  # noqa: TID251 - the test run's own
+
+pytestmark = [pytest.mark.faults, pytest.mark.kafka, pytest.mark.timeout(3_600 if WEEKS else 300)]
 
 
 @dataclass(frozen=True, slots=True)
