@@ -20,7 +20,7 @@ from tests.support.profile_year import Story, story
 SEEDS = [int(seed) for seed in os.environ.get("USUAL_FAULT_SEEDS", "11").split(",")]  # noqa: TID251 - the test run's own
 WEEKS = int(os.environ.get("USUAL_FAULT_WEEKS", "0"))  # noqa: TID251 - the test run's own
 
-pytestmark = [pytest.mark.faults, pytest.mark.kafka, pytest.mark.timeout(3_600 if WEEKS else 300)]
+pytestmark = [pytest.mark.faults, pytest.mark.kafka, pytest.mark.timeout(3_600 if WEEKS else 600)]
 
 
 @dataclass(frozen=True, slots=True)
