@@ -1,7 +1,8 @@
 """One digest a part of all that profile holds at rest: what must not depend on who died when, and how often it was folded.
 
 Left out: numbers of deltas, marks and blocks, versions and what of them is published, owners of offsets, times of the server,
-tombstones and customers that stand for themselves again (whether a row of them exists tells how often was folded).
+tombstones and customers that stand for themselves again (whether a row of them exists tells how often was folded), and for the same
+reason when somebody entered a segment.
 """
 
 import hashlib
@@ -21,7 +22,7 @@ Line = tuple[object, ...]
 
 
 async def digests_of(connection: asyncpg.Connection) -> Mapping[str, str]:
-    """By part: facets, views, what was told, identity, consents, receipts, the inbox and what was learned; all of it as `all`."""
+    """By part: facets, views, what was told, identity, consents, segments, receipts, the inbox, what was learned; all as `all`."""
     found = {part: _digest(map(lines, await connection.fetch(sql))) for part, (sql, lines) in _PARTS.items()}
     deltas = {row["delta_id"]: row for row in await connection.fetch("SELECT * FROM profile.facet_deltas")}
     told = {delta_id: decode_delta(row["body"]) for delta_id, row in deltas.items()}
@@ -87,6 +88,8 @@ _PARTS: Mapping[str, tuple[str, Callable[[asyncpg.Record], Line]]] = {
     ),
     "consents": ("SELECT * FROM profile.consents", _as_it_is),
     "consent words": ("SELECT * FROM profile.consent_words", _as_it_is),
+    "members": ("SELECT customer_id, segment_id FROM profile.segment_members", _as_it_is),
+    "sizes": ("SELECT segment_id, members_count FROM profile.segment_sizes WHERE members_count > 0", _as_it_is),
     "parked": ("SELECT event_id, receipt_id, body FROM profile.parked", _as_it_is),
     "inbox": ("SELECT event_key FROM profile.inbox", _as_it_is),
     "in line": ("SELECT occurred_at, event_id, identifier, purchase FROM profile.learning_queue", _as_it_is),
