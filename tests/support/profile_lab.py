@@ -16,7 +16,8 @@ import psutil
 from libs.common.contracts import TOPICS
 from libs.common.persistence import Timeouts, make_engine, run_migrations
 from libs.common.streaming import StreamSettings, ensure_topics
-from libs.laptop.child import Child, free_port, spawn
+from libs.laptop.child import Child, Ready, free_port, spawn
+from libs.laptop.children import answers
 from libs.laptop.embedded_postgres import EmbeddedPostgres
 from libs.laptop.launch import Keys, Service, Surroundings
 from tests.support.brokers import real_kafka
@@ -27,7 +28,8 @@ PARTITIONS = 4
 FOLD_PROCESSES = {FIRST: 1}
 """The first worker folds in a process beside it, the others by themselves."""
 HOLDS_WITHIN_SECONDS = 3.0
-LEAVES_WITHIN_SECONDS = 25.0
+READY_WITHIN_SECONDS = 60.0
+LEAVES_WITHIN_SECONDS = 40.0
 # A backend that moved an offset and has not committed: its batch is open.
 _HOLDS = """
     SELECT EXISTS (
@@ -50,6 +52,7 @@ class ProfileLab:
         """Pauses that left a batch's transaction open."""
         self._keys = Keys(folder)
         self._children: dict[str, Child] = {}
+        self._ready: dict[str, Ready] = {}
         self._pauses: dict[str, asyncio.Task[None]] = {}
 
     @property
@@ -124,7 +127,9 @@ class ProfileLab:
         surroundings = Surroundings(
             bootstrap=self.kafka.bootstrap, idempotence=self.kafka.idempotence, keys=self._keys, play=True
         )
-        environment = surroundings.environment(self.postgres.url("profile"), free_port()) | {
+        port = free_port()
+        self._ready[name] = answers(f"http://127.0.0.1:{port}/readyz")
+        environment = surroundings.environment(self.postgres.url("profile"), port) | {
             "USUAL_KAFKA_SESSION_SECONDS": str(SESSION_SECONDS),
             "USUAL_FOLD_PROCESSES": str(FOLD_PROCESSES.get(name, 0)),
         }
@@ -133,6 +138,9 @@ class ProfileLab:
 
     async def _leave(self, name: str) -> None:
         child = self._children[name]
+        await child.wait_ready(
+            self._ready[name], within_seconds=READY_WITHIN_SECONDS
+        )  # before that it takes no signals
         await child.stop(grace_seconds=LEAVES_WITHIN_SECONDS)
         if child.process.returncode != 0:
             raise child.failed(f"was asked to end and ended with exit code {child.process.returncode}")
