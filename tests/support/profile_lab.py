@@ -83,9 +83,11 @@ class ProfileLab:
         await asyncio.gather(self.kafka.stop(), self.postgres.stop())
 
     async def strike(self, strike: Strike) -> None:
-        """Wait, then do it. A pause ends by itself while the play goes on; whoever is paused is not struck before that."""
-        await wait(strike.after_seconds)
+        """Wait, then do it: to nobody who is paused or not up yet. A pause ends by itself while the play goes on."""
         await self._back(strike.victim)
+        if strike.fault != "guest comes":
+            await self._up(strike.victim)
+        await wait(strike.after_seconds)
         self.check()
         match strike.fault:
             case "kill":
@@ -167,6 +169,9 @@ class ProfileLab:
                 process.send_signal(signal.SIGCONT)
 
         self._pauses[name] = asyncio.create_task(go_on())
+
+    async def _up(self, name: str) -> None:
+        await self._children[name].wait_ready(self._ready[name], within_seconds=READY_WITHIN_SECONDS)
 
     async def _back(self, name: str) -> None:
         pause = self._pauses.pop(name, None)
