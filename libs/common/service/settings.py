@@ -22,6 +22,8 @@ class ServiceSettings(BaseSettings):
     """`postgresql+asyncpg://usual_<service>:...@host/usual`."""
     kafka_bootstrap: str
     kafka_idempotence: bool = True
+    kafka_session_seconds: Positive = 10.0
+    """Without a sign of life for so long a worker's partitions go to others; the broker sets the bounds (Kafka: 6 s at least)."""
     partitions_cap: Annotated[int, Field(ge=1)] = 1_000
     """Topics get the smaller of this and what the contracts declare."""
     topic_replication: Annotated[int, Field(ge=1)] = 1
@@ -62,5 +64,7 @@ class ServiceSettings(BaseSettings):
             bootstrap=self.kafka_bootstrap,
             client_id=f"usual-{client_id}",
             idempotence=self.kafka_idempotence,
+            session_timeout_seconds=self.kafka_session_seconds,
+            heartbeat_seconds=0.3 * self.kafka_session_seconds,
             call_deadline_seconds=call_deadline_seconds,
         )

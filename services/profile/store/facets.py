@@ -18,6 +18,7 @@ _MAKE = text("""
     SELECT identifier, own_id, own_id, :empty
     FROM unnest(CAST(:identifiers AS text[]), CAST(:own_ids AS text[])) AS new (identifier, own_id)
     WHERE NOT EXISTS (SELECT FROM facets AS known WHERE known.identifier = new.identifier)
+    ORDER BY identifier  -- a small batch is joined by its hash, which keeps no order
     ON CONFLICT DO NOTHING
 """)
 _RESERVE = text("SELECT nextval('facet_delta_blocks')")

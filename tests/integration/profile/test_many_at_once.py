@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from random import Random
 
 import pytest
@@ -116,3 +117,20 @@ async def test_two_links_at_once_make_one_person(database: Database) -> None:
             await asyncio.wait({second}, timeout=0.3)
         await second
         assert {row["customer_id"] for row in await profile.facets()} == {own_customer_id(a.key)}
+
+
+async def test_a_writer_makes_its_facets_in_the_order_of_their_names(database: Database) -> None:
+    """Else two batches that meet the same people would wait for each other, and one would have to give way."""
+    ids = {f"loyalty_card:{number:04}": f"own-{number:04}" for number in range(40)}
+    first, *later = ids
+    async with running_profile(database) as profile, AsyncExitStack() as open_ones:
+        txs = [await open_ones.enter_async_context(profile.parts.transactions.begin()) for _ in range(3)]
+        await PostgresProfileStore(txs[0]).facets.make({first: ids[first]})
+        waiting = asyncio.create_task(PostgresProfileStore(txs[1]).facets.make(ids))
+        await asyncio.wait({waiting}, timeout=0.5)
+        async with asyncio.timeout(2.0):
+            await PostgresProfileStore(txs[2]).facets.make({name: ids[name] for name in later})
+        assert not waiting.done()
+        for tx in (txs[0], txs[2]):
+            await tx.connection.commit()
+        await waiting
