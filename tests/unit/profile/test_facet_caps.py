@@ -1,7 +1,10 @@
 """At its caps a facet is still exact but for tallies of what was cut and came back; how far those may be off, in any order."""
 
+from bisect import bisect
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import accumulate
 from random import Random
 from typing import Any
 
@@ -9,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from libs.ranking.state import DAY_SECONDS
 from services.profile.domain import facet as facet_module
 from services.profile.domain.contact import AnyPurchase, Contact
 from services.profile.domain.facet import EMPTY, Facet, ItemTally, WebTally, fold, merge
@@ -153,3 +157,28 @@ def test_an_item_that_was_cut_and_comes_back_starts_its_tally_anew_unless_it_cam
         assert orderly.items["tea"] == late.items["tea"]
         assert orderly.weeks == late.weeks
         assert orderly.visits == late.visits
+
+
+def test_a_customer_of_ten_years_misses_old_baskets_of_returning_items_and_nothing_of_the_last_two_years() -> None:
+    """Three trips a week of fourteen draws from 40 000 items by Zipf's law (exponent 0.8): 1 665 items in the first year."""
+    random = Random(1)
+    weights = list(accumulate((place + 1) ** -0.8 for place in range(40_000)))
+    history = [
+        bought(f"e{trip}", trip * 7 / 3, *{f"i{bisect(weights, random.random() * weights[-1])}" for _ in range(14)})
+        for trip in range(10 * 156)
+    ]
+    cut = decode(grown_bytes(encode(EMPTY), *(history[start : start + 10] for start in range(0, len(history), 10))))
+    floor = min((tally.last_at_seconds, item) for item, tally in cut.items.items())
+    whole = Counter(line.item_id for purchase in history for line in purchase.lines)
+    recent = Counter(
+        line.item_id
+        for purchase in history
+        for line in purchase.lines
+        if (purchase.occurred_at_seconds, line.item_id) >= floor
+    )
+    assert (len(whole), len(cut.items)) == (10_688, facet_module.ITEMS_KEPT)
+    assert (cut.last_at_seconds - floor[0]) // DAY_SECONDS == 1_024
+    assert all(recent[item] <= tally.baskets <= whole[item] for item, tally in cut.items.items())
+    missing = {item: whole[item] - tally.baskets for item, tally in cut.items.items()}
+    assert sum(short > 0 for short in missing.values()) == 1_193
+    assert round(sum(missing.values()) / sum(whole[item] for item in cut.items), 3) == 0.155
