@@ -67,6 +67,7 @@ def _purchase(numbers: Numbers, event_id: str, at: int) -> Purchase:
         store_id=("s1", "s2", "web")[numbers.below(3)],
         utc_offset_minutes=(0, 60, -300)[numbers.below(3)],
         channel=("till", "web")[numbers.below(2)],
+        coupon_cents=(0, 0, 75)[numbers.below(3)],
         lines=tuple(_line(numbers) for _ in range(1 + numbers.below(3))),
     )
 

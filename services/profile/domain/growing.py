@@ -130,6 +130,9 @@ class GrowingFacet:
         bought, channel = self._bought, f"channel:{purchase.channel}"
         bought["visits"] = bought.get("visits", 0) + 1
         bought[channel] = bought.get(channel, 0) + 1
+        if purchase.coupon_cents:
+            bought["coupon_receipts"] = bought.get("coupon_receipts", 0) + 1
+            bought["coupon_cents"] = bought.get("coupon_cents", 0) + purchase.coupon_cents
         rows = self.rows
         rows.first = min(rows.first, key[0])
         rows.last = max(rows.last, key[0])
