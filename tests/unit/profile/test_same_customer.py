@@ -15,15 +15,19 @@ from services.profile.domain.delta import Delta, effects_of
 from services.profile.domain.facet import EMPTY, fold
 from services.profile.domain.facet_codec import digest, encode, facet_of_rows, read_rows
 from services.profile.domain.facet_of import apply_all
-from services.profile.domain.identity import LinkFact, customer_id_of, latest, link_of
+from services.profile.domain.identity import LinkFact, customer_id_of, link_of
+from services.profile.domain.identity_rules import persons
 from services.profile.domain.return_chance import ReturnChance
-from services.profile.handlers.snapshots import FacetInView, view_of
+from services.profile.domain.segments import RulesInForce
+from services.profile.handlers.snapshots import FacetInView, Judgement, view_of
 from services.profile.ports import ConsentRow
 from tests.support.compact_contacts import histories
+from tests.support.segments import shipped_segments
 from tests.unit.profile.laws import grown_bytes, parted, shuffled
 
 CARD, VISITOR = "loyalty_card:1", "web_visitor:1"
 LINK = link_of(CARD, VISITOR)
+JUDGEMENT = Judgement(ReturnChance(), RulesInForce(1, shipped_segments()))
 LAST_SECOND = 4_000_000_000
 seeds = st.integers(0, 2**32 - 1)
 
@@ -76,16 +80,16 @@ def told_once(arrivals: Iterable[Heard]) -> list[Heard]:
 def views(arrivals: Sequence[Heard], random: Random) -> dict[str, dict[str, Any]]:
     """What is shown of each customer, and the digest of what is known, after folders came by at any time."""
     heard = told_once(arrivals)
-    links = latest(one.said for one in heard if isinstance(one.said, LinkFact))
-    known = sorted({one.who for one in heard} | {end for link in links for end in (link.first, link.second)})
-    together = any(fact.linked for fact in links.values())
-    persons = [known] if together else [[who] for who in known]
-    return {customer_id_of(person): _shown(person, heard, random) for person in persons}
+    facts = [one.said for one in heard if isinstance(one.said, LinkFact)]
+    ends = {end for fact in facts for end in (fact.link.first, fact.link.second)}
+    kinds = {who: who.partition(":")[0] for who in ends | {one.who for one in heard}}
+    found = [sorted(person) for person in persons(kinds, facts)]
+    return {customer_id_of(person): _shown(person, heard, random) for person in found}
 
 
 def _shown(person: Sequence[str], heard: Sequence[Heard], random: Random) -> dict[str, Any]:
     parts = [_part(who, [one.said for one in heard if one.who == who], random) for who in person]
-    message = view_of(customer_id_of(person), 1, parts, ReturnChance()).message
+    message = view_of(customer_id_of(person), 1, parts, JUDGEMENT).message
     assert message is not None
     assert message.value is not None
     body = msgspec.json.decode(message.value)
