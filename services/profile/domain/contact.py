@@ -29,7 +29,10 @@ class PurchaseLine(Struct, frozen=True, array_like=True, gc=False):
 
 
 class Purchase(Struct, frozen=True, array_like=True, gc=False, tag="p"):
-    """A receipt that was paid; `utc_offset_minutes` is the store's zone at that time, so that the local hour can be derived."""
+    """A receipt that was paid; `utc_offset_minutes` is the store's zone at that time, so that the local hour can be derived.
+
+    `coupon_cents` is what coupons took off or paid, whoever gave them out.
+    """
 
     event_id: str
     receipt_id: str
@@ -38,6 +41,7 @@ class Purchase(Struct, frozen=True, array_like=True, gc=False, tag="p"):
     lines: tuple[PurchaseLine, ...]
     channel: str = "till"
     utc_offset_minutes: int = 0
+    coupon_cents: int = 0
 
 
 class PackedPurchase(Struct, frozen=True, array_like=True, gc=False, tag="b"):
@@ -56,6 +60,7 @@ class PackedPurchase(Struct, frozen=True, array_like=True, gc=False, tag="b"):
     rankable: tuple[bool, ...]
     channel: str = "till"
     utc_offset_minutes: int = 0
+    coupon_cents: int = 0
 
     @property
     def lines(self) -> tuple[PurchaseLine, ...]:
@@ -86,6 +91,7 @@ def packed(purchase: AnyPurchase) -> PackedPurchase:
         rankable=tuple([line.rankable for line in lines]),
         channel=purchase.channel,
         utc_offset_minutes=purchase.utc_offset_minutes,
+        coupon_cents=purchase.coupon_cents,
     )
 
 

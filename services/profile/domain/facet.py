@@ -3,10 +3,15 @@
 Laws (stated as tests): `merge` is associative and commutative, `EMPTY` is its identity, and `apply(f, c) == merge(f, of(c))`; so
 contacts may arrive in any order and facets be folded in any grouping, with the same bytes (facet_codec.py) at the end.
 
-Bounds. Every section keeps the greatest keys of a static order: the latest visits, weeks and category periods, the first names of
+Bounds. Most sections keep the greatest keys of a static order: the latest visits, weeks and category periods, the first names of
 counters and questions. A key once dropped can never come back among the kept ones, so these bounds are exact. Items (bought, or seen on
-the web) and matters keep the most recently met ones; an item that was dropped and comes back starts its tallies anew: they may then be
-too low by what was dropped, never too high. Repeats of an event are dropped before they get here (the inbox); a visit is kept once all the same.
+the web) and matters keep the most recently met ones, and there the laws hold in part (stated as tests, docs/profile-state.md):
+* exact in any order and grouping: which are kept, when each was met last, its label, whether a matter is open;
+* exact too: all that was bought or seen since the floor, the last time of the least recently met item that is kept;
+* what is older than the floor may be missing in the tallies of an item that was cut and came back, by the order in which cuts
+  and events came: too low by what was cut, never too high. So is what was brought back, of whatever age.
+`merge` stays commutative at the caps; associative it is then up to that. Repeats of an event are dropped before they get here (the
+inbox); a visit is kept once all the same.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -16,7 +21,7 @@ from typing import NamedTuple, TypeVar
 
 VISITS_KEPT = 400
 ITEMS_KEPT = 4_000
-WEEKS_KEPT = 106
+WEEKS_KEPT = 159
 PERIODS_KEPT = 4_000
 WEB_ITEMS_KEPT = 400
 NAMES_KEPT = 64

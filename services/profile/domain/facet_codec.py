@@ -23,9 +23,9 @@ from services.profile.domain.facet import (
     WebTally,
     WeekTally,
 )
+from services.profile.domain.facet_formats import EARLIER, sections_now
 
 FORMAT_VERSION = 2
-_WITHOUT_MATTERS = 1
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder()
@@ -54,11 +54,11 @@ class Rows:
 
 
 def read_rows(content: bytes) -> Rows:
-    """The rows in these bytes, of this format or the one before; raises InvalidInput for another."""
-    if not content or content[0] not in {_WITHOUT_MATTERS, FORMAT_VERSION}:
+    """The rows in these bytes, of this format or an earlier one; raises InvalidInput for another."""
+    if not content or content[0] not in {FORMAT_VERSION, *EARLIER}:
         raise InvalidInput("a facet of a format that this version does not read", slug="unknown-facet-format")
-    body = _decoder.decode(memoryview(content)[1:])
-    return Rows(*body, *([[]] if content[0] == _WITHOUT_MATTERS else []))
+    sections = _decoder.decode(memoryview(content)[1:])
+    return Rows(*(sections if content[0] == FORMAT_VERSION else sections_now(content[0], sections)))
 
 
 def write_rows(rows: Rows) -> bytes:
@@ -105,7 +105,7 @@ def encode(facet: Facet) -> bytes:
 
 
 def decode(content: bytes) -> Facet:
-    """The facet whose `encode` gave these bytes, in this format or the one before; raises InvalidInput for another."""
+    """The facet whose `encode` gave these bytes, in this format or an earlier one; raises InvalidInput for another."""
     return facet_of_rows(read_rows(content))
 
 

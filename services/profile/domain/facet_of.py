@@ -118,6 +118,9 @@ def _of_purchase(purchase: AnyPurchase) -> Facet:
         periods[period] = PeriodTally(lines + 1, spent + line.amount_cents)
         amount += line.amount_cents
         discount += line.discount_cents
+    counts = {"visits": 1, f"channel:{purchase.channel}": 1}
+    if purchase.coupon_cents:
+        counts |= {"coupon_receipts": 1, "coupon_cents": purchase.coupon_cents}
     rankable = rankable_items(purchase)
     visit = Visit(purchase.store_id, purchase.utc_offset_minutes, amount, rankable)
     return Facet(
@@ -125,7 +128,7 @@ def _of_purchase(purchase: AnyPurchase) -> Facet:
         items=items,
         weeks={week: WeekTally(1, len(purchase.lines), amount, discount, 0)},
         periods=periods,
-        counts={"visits": 1, f"channel:{purchase.channel}": 1},
+        counts=counts,
         first_at_seconds=at,
         last_at_seconds=at,
     )

@@ -1,7 +1,9 @@
 """A stored facet that grows in place: what folders use, because they see a facet's bytes, many contacts, and its bytes again.
 
 The law that holds it (stated as a test): `encode(f)`, grown by contacts, is `encode(apply_all(f, contacts))`, byte for byte, below the
-cap of items; at it nothing is cut before all is worked in, so tallies are never lower than the rules'. Purchases, which are nearly all there is, are worked in line by line on the decoded rows; every other contact goes the way that the law names.
+cap of items. At it nothing is cut before all contacts of a round are worked in: one of the groupings that domain/facet.py speaks of,
+with what it says of tallies. Purchases, which are nearly all there is, are worked in line by line on the decoded rows; every other
+contact goes the way that the law names.
 """
 
 from collections.abc import Iterable, Sequence
@@ -128,6 +130,9 @@ class GrowingFacet:
         bought, channel = self._bought, f"channel:{purchase.channel}"
         bought["visits"] = bought.get("visits", 0) + 1
         bought[channel] = bought.get(channel, 0) + 1
+        if purchase.coupon_cents:
+            bought["coupon_receipts"] = bought.get("coupon_receipts", 0) + 1
+            bought["coupon_cents"] = bought.get("coupon_cents", 0) + purchase.coupon_cents
         rows = self.rows
         rows.first = min(rows.first, key[0])
         rows.last = max(rows.last, key[0])

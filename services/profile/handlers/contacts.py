@@ -22,7 +22,7 @@ from libs.common.contracts.offers import VoucherIssued as VoucherIssuedEvent
 from libs.common.contracts.offers import VoucherRedeemed as VoucherRedeemedEvent
 from libs.common.contracts.pos import Sale
 from libs.common.contracts.registry import TYPES
-from libs.common.contracts.values import DiscountKind, ReceiptLine
+from libs.common.contracts.values import DiscountKind, Funder, ReceiptLine
 from libs.common.contracts.web import (
     AddedToCart,
     CheckoutStarted,
@@ -56,7 +56,7 @@ UNLISTED = ItemRow(
     item_id="", category="", item_type="", rankable=True, occurred_at=datetime.fromtimestamp(0, UTC), event_id=""
 )
 SALE, ORDERED = TYPES[Sale], TYPES[Ordered]
-DISCOUNT = DiscountKind.DISCOUNT
+DISCOUNT, RETAILER = DiscountKind.DISCOUNT, Funder.RETAILER
 _WEB_ACTIONS: Mapping[type[WebContact], WebAction] = {
     PageViewed: "page",
     Searched: "search",
@@ -113,6 +113,7 @@ def purchase_of(event: Event, known: MasterData) -> PackedPurchase:
         tuple([item.rankable for item in found]),
         "till" if in_store else "web",
         _offset_minutes_then(store.time_zone, at_seconds // QUARTER_SECONDS) if store else 0,
+        sum([_by_coupons(line.discounts) for line in sale.lines if line.discounts]),
     )
 
 
@@ -122,6 +123,13 @@ def _taken_off(discounts: Iterable[Any]) -> int:
         if given.kind is DISCOUNT:
             off += given.amount_cents
     return off
+
+
+def _by_coupons(discounts: Iterable[Any]) -> int:
+    """What a voucher caused or somebody else pays for, whether it lowered the price or paid a part of it."""
+    return sum(
+        [given.amount_cents for given in discounts if given.voucher_id is not None or given.funder is not RETAILER]
+    )
 
 
 def contact_of(event: Event) -> tuple[str, Contact] | None:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from libs.common.contracts.values import DiscountKind, IdentifierKind
+from libs.common.contracts.values import DiscountKind, Funder, IdentifierKind
 
 Key = Annotated[str, Meta(min_length=1, max_length=128)]
 Cents = Annotated[int, Meta(ge=-(10**12), le=10**12)]
@@ -25,6 +25,8 @@ class DiscountRead(Struct, frozen=True, gc=False):
 
     amount_cents: Annotated[int, Meta(ge=0, le=10**12)]
     kind: DiscountKind = DiscountKind.DISCOUNT
+    funder: Funder = Funder.RETAILER
+    voucher_id: Key | None = None
 
 
 class LineRead(Struct, frozen=True, gc=False):

@@ -5,7 +5,7 @@ from random import Random
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.profile.domain import facet as facet_module
@@ -26,7 +26,6 @@ def grow(content: bytes, contacts: Sequence[Contact]) -> bytes:
     return write_rows(growing.settle())
 
 
-@settings(max_examples=1_000)
 @given(histories, histories)
 def test_growing_in_place_gives_the_bytes_of_the_rules(before: list[Contact], told: list[Contact]) -> None:
     facet = apply_all(EMPTY, before)
@@ -37,16 +36,6 @@ def test_growing_in_place_gives_the_bytes_of_the_rules(before: list[Contact], to
 def test_growing_twice_is_growing_once(one: list[Contact], other: list[Contact]) -> None:
     empty = encode(EMPTY)
     assert grow(grow(empty, one), other) == grow(grow(empty, other), one) == grow(empty, one + other)
-
-
-@given(st.lists(purchases, max_size=12), st.integers(0, 12), st.randoms(use_true_random=False))
-def test_at_the_caps_of_visits_weeks_and_periods_too(history: list[Purchase], split: int, random: Random) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("VISITS_KEPT", "WEEKS_KEPT", "PERIODS_KEPT"):
-            patch.setattr(facet_module, name, 2)
-        expected = encode(apply_all(EMPTY, history))
-        random.shuffle(history)
-        assert grow(grow(encode(EMPTY), history[:split]), history[split:]) == expected
 
 
 @given(st.lists(purchases, max_size=6), purchases)

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from libs.common.contracts import decode, decode_with
 from libs.common.contracts.pos import Sale
 from libs.common.errors import InvalidMessage
+from services.profile.domain.facet_of import of
 from services.profile.handlers.contacts import MasterData, purchase_of
 from services.profile.handlers.sales import milli_of, read_sale
 from tests.support.profile_events import a_sale, card
@@ -42,6 +43,7 @@ WRONG = {
     "no number of items": with_line(quantity="one"),
     "an amount in text": with_line(amount_cents="150c"),
     "a discount below nothing": with_line(discounts=[{"amount_cents": -1}]),
+    "a discount that nobody known pays for": with_line(discounts=[{"amount_cents": 1, "funder": "the moon"}]),
 }
 
 
@@ -56,7 +58,7 @@ def test_what_the_contract_refuses_is_never_plain(why: str) -> None:
 
 @given(quantities, st.integers(-(10**9), 10**9), st.booleans())
 def test_what_is_plain_is_the_same_purchase(quantity: Decimal, cents: int, discounted: bool) -> None:  # noqa: FBT001 - drawn
-    discounts = [{"amount_cents": 7}, {"amount_cents": 9, "kind": "tender"}] if discounted else []
+    discounts = [{"amount_cents": 7}, {"amount_cents": 9, "kind": "tender", "voucher_id": "v"}] if discounted else []
     body = with_line(quantity=format(quantity, "f"), amount_cents=cents, discounts=discounts)
     body["total_cents"] = sum(line["amount_cents"] for line in body["lines"])
     headers, content = a_sale("r1", card(1)).headers(), msgspec.json.encode(body)
@@ -65,6 +67,22 @@ def test_what_is_plain_is_the_same_purchase(quantity: Decimal, cents: int, disco
     assert not isinstance(short.data, Sale)
     assert purchase_of(short, known) == purchase_of(whole, known)
     assert milli_of(format(quantity, "f")) == milli_of(quantity)
+
+
+def test_a_coupon_is_what_a_voucher_caused_or_somebody_else_pays_for() -> None:
+    discounts = [
+        {"amount_cents": 1},
+        {"amount_cents": 2, "voucher_id": "v"},
+        {"amount_cents": 4, "funder": "maker"},
+        {"amount_cents": 8, "funder": "partner", "kind": "tender"},
+    ]
+    headers, content = a_sale("r1", card(1)).headers(), msgspec.json.encode(with_line(discounts=discounts))
+    for event in (decode_with({Sale: read_sale})(headers, content), decode(headers, content)):
+        purchase = purchase_of(event, MasterData({}, {}))
+        assert purchase.coupon_cents == 14
+        assert purchase.discounts_cents == (7, 0)
+        assert {"coupon_receipts": 1, "coupon_cents": 14}.items() <= of(purchase).counts.items()
+    assert "coupon_receipts" not in of(purchase_of(a_sale("r2"), MasterData({}, {}))).counts
 
 
 def test_a_sale_of_a_training_is_left_to_the_contract() -> None:
