@@ -9,20 +9,18 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 
 from libs.common.errors import RetryableError
-from libs.common.persistence import offsets
 from libs.common.persistence.dead_letters import TooManyDeadLetters
-from libs.common.persistence.offsets import OffsetKey, OwnershipLost
+from libs.common.persistence.offsets import OwnershipLost
 from libs.common.streaming.applying import Applier
 from libs.common.streaming.batch import BatchHandler, OwnershipListener, Record, TopicPartition
-from libs.common.streaming.errors import BrokerUnavailable, LogRangeMissing
+from libs.common.streaming.claiming import Claims
 from libs.common.streaming.kafka_source import KafkaSource
 from libs.common.streaming.ownership import Owned, Ownership
 from libs.common.streaming.runtime import StreamRuntime, Subscription
-from libs.common.streaming.source import LogRange, PositionLost, RecordSource
+from libs.common.streaming.source import PositionLost, RecordSource
 from libs.common.streaming.watchdog import Watchdog
 
 _log = logging.getLogger(__name__)
-_LOOKS_BEFORE_MISSING = 3
 
 
 class Consumer:
@@ -48,9 +46,9 @@ class Consumer:
         )
         self._ownership = Ownership(on_lost=on_ownership_lost or _nothing_held)
         self._applier = Applier(runtime, subscription, handler)
+        self._claims = Claims(runtime, subscription.group)
         self._watchdog = Watchdog(self._source, runtime, subscription.group)
         self._incarnation: str | None = None
-        self._out_of_range: dict[TopicPartition, int] = {}
         self._stopping = asyncio.Event()
         self._started = False
 
@@ -182,37 +180,13 @@ class Consumer:
         epoch = self._ownership.epoch
         await self._follow_log()
         ranges = await self._source.log_ranges(new)
-        stored = await self._stored(ranges)
+        stored = await self._claims.take(str(self._incarnation), ranges)
         if epoch != self._ownership.epoch:
             return
         for partition, (key, next_offset) in stored.items():
-            self._check_range(partition, next_offset, ranges[partition])
+            self._claims.check_range(partition, next_offset, ranges[partition])
             if self._source.seek(partition, next_offset):
                 self._ownership.owned[partition] = Owned(key, next_offset)
-
-    async def _stored(self, ranges: Mapping[TopicPartition, LogRange]) -> dict[TopicPartition, tuple[OffsetKey, int]]:
-        stored = {}
-        group, incarnation = self._subscription.group, str(self._incarnation)
-        async with self._runtime.transactions.begin() as tx:
-            for partition in sorted(ranges, key=lambda found: (found.topic, found.partition)):
-                key = OffsetKey(group, incarnation, partition.topic, partition.partition)
-                log_start = ranges[partition].start
-                stored[partition] = (
-                    key,
-                    await offsets.claim(tx, key, log_start=log_start, owner=self._runtime.owner),
-                )
-        return stored
-
-    def _check_range(self, partition: TopicPartition, next_offset: int, log: LogRange) -> None:
-        """Raise LogRangeMissing for an offset outside the log, after a few looks: a new leader may lag for a moment."""
-        if log.start <= next_offset <= log.end:
-            self._out_of_range.pop(partition, None)
-            return
-        looks = self._out_of_range[partition] = self._out_of_range.get(partition, 0) + 1
-        problem = f"{partition.topic}[{partition.partition}]: stored {next_offset}, log {log.start}..{log.end}"
-        if looks < _LOOKS_BEFORE_MISSING:
-            raise BrokerUnavailable(f"offset outside the log, looking again: {problem}", slug="log-range-doubtful")
-        raise LogRangeMissing(problem)
 
     async def _apply(self, partition: TopicPartition, owned: Owned, records: Sequence[Record]) -> None:
         """Give one batch its effect. The error's type decides what becomes of it; anything unknown goes up."""
