@@ -7,23 +7,27 @@ from benchmarks import contracts, delivery
 from benchmarks.ingest import comparing
 from benchmarks.ingest.contenders import Karapace
 from benchmarks.profile import comparing as year
+from benchmarks.profile.size import comparing as size
 from benchmarks.report import show
 
 BENCHMARKS = {
     "contracts": ("Reading an event (20 lines; CPU time)", contracts.measure),
     "delivery": ("Exactly once in effect (one process, embedded broker, PostgreSQL)", delivery.run),
 }
-INGEST, PROFILE = "ingest", "profile"
+INGEST, PROFILE, SIZE = "ingest", "profile", "profile-size"
 
 
 def main() -> None:
     """Run the benchmarks that the command line names, or all."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
-    parser.add_argument("names", nargs="*", choices=[[], *BENCHMARKS, INGEST, PROFILE], default=[])
+    parser.add_argument("names", nargs="*", choices=[[], *BENCHMARKS, INGEST, PROFILE, SIZE], default=[])
     parser.add_argument("--rounds", type=int, help="of load, for ingest (else 5), or of the year, for profile (else 3)")
     parser.add_argument("--seconds", type=int, default=3, help="whole seconds of each load, for ingest")
     parser.add_argument("--weeks", type=int, help="only the first weeks of the year, for profile")
     parser.add_argument("--fold-processes", type=int, default=1, help="that fold beside the worker, for profile")
+    parser.add_argument(
+        "--customers", type=int, nargs="+", default=[100_000, 300_000, 1_000_000], help="for profile-size, ascending"
+    )
     arguments = parser.parse_args()
     for name in arguments.names or [*BENCHMARKS, INGEST, PROFILE]:
         if name == INGEST:
@@ -37,6 +41,8 @@ def main() -> None:
                 peer_python=peer,
             )
             year.compare(plan)
+        elif name == SIZE:
+            size.compare(arguments.customers)
         else:
             title, measure = BENCHMARKS[name]
             show(title, measure())

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
 import asyncpg
 import psutil
@@ -52,10 +53,12 @@ class Servers:
 
 
 @asynccontextmanager
-async def serving(folder: Path, fold_processes: int) -> AsyncIterator[Servers]:
-    """Started, with every topic and the tables of this service."""
+async def serving(
+    folder: Path, fold_processes: int, changed: Mapping[str, str] = MappingProxyType({})
+) -> AsyncIterator[Servers]:
+    """Started, with every topic and the tables of this service; `changed` are settings of PostgreSQL."""
     broker = EmbeddedBroker(folder / "broker")
-    postgres = EmbeddedPostgres(folder / "postgres", settings=_SETTINGS)
+    postgres = EmbeddedPostgres(folder / "postgres", settings={**_SETTINGS, **changed})
     settings = StreamSettings(bootstrap=await broker.start(), idempotence=broker.idempotence)
     try:
         await postgres.start()

@@ -160,6 +160,11 @@ async def _save(store: ProfileStore, memory: Memory, step: Step) -> None:
         await store.learning.publish(_row_of(model, population, memory.trained_until))
 
 
+def packed_returns(returns: ReturnChance) -> bytes:
+    """As `read_returns` reads it."""
+    return _packed(returns.to_json())
+
+
 def _packed(value: object) -> bytes:
     return compress(msgspec.json.encode(value), 1)
 

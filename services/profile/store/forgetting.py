@@ -38,7 +38,7 @@ _BY_SCAN: Mapping[str, TextClause] = {
 }
 
 
-_DELTAS_AND_RECEIPTS = text(f"""
+DELTAS_AND_RECEIPTS = text(f"""
     WITH deltas AS (
         DELETE FROM facet_deltas WHERE identifier {_OF_IDENTIFIERS} AND delta_id < :deltas_below RETURNING delta_id
     ), receipts AS (
@@ -69,7 +69,7 @@ async def sweep(
     """Delete what tables without such a key hold from before the erasure; returns how many rows of each kind."""
     names = {"identifiers": list(identifiers), "erased_at": erased_at}
     of_deltas = {"identifiers": list(identifiers), "deltas_below": deltas_below}
-    told = (await connection.execute(_DELTAS_AND_RECEIPTS, of_deltas)).one()
+    told = (await connection.execute(DELTAS_AND_RECEIPTS, of_deltas)).one()
     return dict(told._mapping) | {  # noqa: SLF001  # a Row's public mapping
         kind: (
             await connection.execute(

@@ -1,0 +1,44 @@
+"""How the sweep of an erasure finds a customer's deltas and receipts: its time and its plan; what it deletes is rolled back."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import text
+
+from benchmarks.profile.running import Servers
+from libs.common.persistence import Timeouts, make_engine
+from services.profile.store.forgetting import DELTAS_AND_RECEIPTS, sweep
+
+ALL_DELTAS = 1 << 62
+_AT = datetime(2030, 1, 1, tzinfo=UTC)
+_WAYS = ("Scan",)
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """The time of the sweep, what it would have deleted, and the ways into the tables that its plan takes."""
+
+    took_ms: float
+    deleted: int
+    plan: Sequence[str]
+
+
+async def scanned(servers: Servers, identifiers: Sequence[str]) -> Scanned:
+    """Sweep these identifiers as an erasure does, and take it back."""
+    engine = make_engine(
+        servers.postgres.url("profile"), schema="profile", application_name="bench", timeouts=Timeouts.migrate()
+    )
+    of_deltas = {"identifiers": list(identifiers), "deltas_below": ALL_DELTAS}
+    try:
+        async with engine.connect() as connection:
+            explained = await connection.execute(text(f"EXPLAIN {DELTAS_AND_RECEIPTS.text}"), of_deltas)
+            plan = [str(line).strip() for line in explained.scalars() if any(way in str(line) for way in _WAYS)]
+            began = time.perf_counter()
+            deleted = await sweep(connection, identifiers, _AT, ALL_DELTAS)
+            took_ms = 1_000 * (time.perf_counter() - began)
+            await connection.rollback()
+    finally:
+        await engine.dispose()
+    return Scanned(took_ms, sum(deleted.values()), plan)
