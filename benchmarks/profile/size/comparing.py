@@ -98,6 +98,7 @@ def _show(found: Sequence[Size]) -> None:
     _row("worker, MB", [f"{size.worked.worker_mb:,.0f}" for size in found])
     _row("learner, MB", [f"{size.worked.learner_mb:,.0f}" for size in found])
     _row("an erasure's sweep, ms", [f"{size.erasing.took_ms:,.0f}" for size in found])
+    _row("its deltas without their index, ms", [f"{size.erasing.scanning_ms:,.0f}" for size in found])
     for plan in found[-1].erasing.plan:
         print(f"    {plan}")
     each = [size.bytes_a_customer for size in found]

@@ -1,5 +1,6 @@
 """A profile database filled by COPY with synthetic customers, as the worker and the folder would have left it at rest."""
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime
@@ -18,6 +19,9 @@ from services.profile.store.facets import DELTAS_A_BLOCK
 from services.profile.store.receipts import receipt_key
 
 AT_ONCE = 2_000
+DELTAS_A_CUSTOMER = 1_000
+"""More than a history has."""
+_FROM_HERE_ON = "SELECT setval('profile.facet_delta_blocks', $1)"
 REPEATS_KNOWN = 4
 """Events a customer in the inbox's days, each known once to the worker and once to the learner."""
 _AT = datetime(2018, 1, 1, tzinfo=UTC)
@@ -76,14 +80,23 @@ async def fill(
     progress: Progress,
 ) -> None:
     """Add these customers."""
+    copied: asyncio.Task[None] | None = None
     for first in range(numbers.start, numbers.stop, AT_ONCE):
         some = range(first, min(first + AT_ONCE, numbers.stop))
-        rows = rows_of(made, pseudonyms, some, await _next_delta(connection))
-        for table, records in rows.items():
-            await connection.copy_records_to_table(
-                table, schema_name="profile", columns=COLUMNS[table], records=records
-            )
-        progress("customers", some.stop, numbers.stop)
+        # A block of deltas' ids for each batch, by number: those of the database go on from a later one.
+        rows = await asyncio.to_thread(rows_of, made, pseudonyms, some, first * DELTAS_A_CUSTOMER)
+        if copied is not None:
+            await copied
+        copied = asyncio.create_task(_copy(connection, rows))
+        progress("customers", first, numbers.stop)
+    if copied is not None:
+        await copied
+    await connection.execute(_FROM_HERE_ON, numbers.stop * DELTAS_A_CUSTOMER // DELTAS_A_BLOCK + 1)
+
+
+async def _copy(connection: asyncpg.Connection, rows: Rows) -> None:
+    for table, records in rows.items():
+        await connection.copy_records_to_table(table, schema_name="profile", columns=COLUMNS[table], records=records)
 
 
 def rows_of(made: Sequence[History], pseudonyms: Pseudonyms, numbers: Iterable[int], first_delta: int) -> Rows:
@@ -145,7 +158,3 @@ def _add_words(rows: Rows, history: History, names: Named, number: int) -> None:
         first, second = sorted(names.own_ids)
         rows["links"].append((first, second, True, _AT, f"link-{number}"))
         rows["identity_changes"].append((second, first, 1, 1, _AT, _AT))
-
-
-async def _next_delta(connection: asyncpg.Connection) -> int:
-    return int(await connection.fetchval("SELECT nextval('profile.facet_delta_blocks')")) * DELTAS_A_BLOCK
