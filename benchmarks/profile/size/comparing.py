@@ -23,7 +23,14 @@ from libs.laptop.launch import Keys
 HISTORIES, SEED = 4_000, 20
 ASKED = 2_000
 BAR_MS, TOLERANCE = 5.0, 0.10
-_FILLING = {"fsync": "off", "max_wal_size": "2GB", "checkpoint_timeout": "15min", "maintenance_work_mem": "256MB"}
+_FILLING = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "autovacuum": "off",
+    "max_wal_size": "2GB",
+    "checkpoint_timeout": "15min",
+    "maintenance_work_mem": "256MB",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from benchmarks.profile.running import Servers
 from libs.common.persistence import Timeouts, make_engine
@@ -13,7 +14,6 @@ from services.profile.store.forgetting import DELTAS, sweep
 
 ALL_DELTAS = 1 << 62
 _AT = datetime(2030, 1, 1, tzinfo=UTC)
-_WAYS = ("Scan",)
 _FIND = text("SELECT count(*) FROM facet_deltas WHERE identifier = ANY(CAST(:identifiers AS text[]))")
 
 
@@ -32,11 +32,9 @@ async def scanned(servers: Servers, identifiers: Sequence[str]) -> Scanned:
     engine = make_engine(
         servers.postgres.url("profile"), schema="profile", application_name="bench", timeouts=Timeouts.migrate()
     )
-    of_deltas = {"identifiers": list(identifiers), "deltas_below": ALL_DELTAS}
     try:
         async with engine.connect() as connection:
-            explained = await connection.execute(text(f"EXPLAIN {DELTAS.text}"), of_deltas)
-            plan = [str(line).strip() for line in explained.scalars() if any(way in str(line) for way in _WAYS)]
+            plan = await plans(connection, identifiers)
             began = time.perf_counter()
             deleted = await sweep(connection, identifiers, _AT, ALL_DELTAS)
             took_ms = 1_000 * (time.perf_counter() - began)
@@ -50,3 +48,10 @@ async def scanned(servers: Servers, identifiers: Sequence[str]) -> Scanned:
     finally:
         await engine.dispose()
     return Scanned(took_ms, scanning_ms, sum(deleted.values()), plan)
+
+
+async def plans(connection: AsyncConnection, identifiers: Sequence[str]) -> Sequence[str]:
+    """The lines of the plan that say how the sweep gets at deltas."""
+    asked = {"identifiers": list(identifiers), "deltas_below": ALL_DELTAS}
+    explained = await connection.execute(text(f"EXPLAIN {DELTAS.text}"), asked)
+    return [str(line).strip() for line in explained.scalars() if "Scan" in str(line)]
