@@ -152,6 +152,19 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
         },
     },
     "usual.profile.identity.v1": {"customer_id": CUSTOMER_ID, "version": 2, "now_customer_id": "another"},
+    "usual.profile.segment_entered.v1": {
+        "customer_id": CUSTOMER_ID,
+        "version": 3,
+        "segment_id": "regular",
+        "segment_version": 1,
+    },
+    "usual.profile.segment_left.v1": {
+        "customer_id": CUSTOMER_ID,
+        "version": 4,
+        "segment_id": "new",
+        "segment_version": 1,
+        "reason": "rule",
+    },
     "usual.profile.model.v1": {
         "model_name": "needs",
         "number": 1,

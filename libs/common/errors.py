@@ -12,6 +12,7 @@ class Kind(StrEnum):
     FORBIDDEN = "forbidden"
     NOT_FOUND = "not_found"
     CONFLICT = "conflict"  # the state says no: 409, or an outcome that is recorded
+    OUTDATED = "outdated"  # the caller has not seen the newest version of what it wants to change
     TOO_LARGE = "too_large"
     UNACCEPTABLE = "unacceptable"  # what we must never hold: 422 like invalid, but kept nowhere and never logged
     TOO_MANY = "too_many"
@@ -76,6 +77,13 @@ class Conflict(UsualError):
 
     kind = Kind.CONFLICT
     slug = "conflict"
+
+
+class Outdated(UsualError):
+    """Somebody changed it since the caller read it, or the caller does not say what it has read."""
+
+    kind = Kind.OUTDATED
+    slug = "outdated"
 
 
 class TooLarge(UsualError):

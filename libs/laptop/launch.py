@@ -20,7 +20,8 @@ SCOPES: Mapping[str, frozenset[str]] = {
     "office": frozenset(
         {
             *("events:write", "campaigns:write", "customers:read", "inventory:read"),
-            *("quarantine:read", "quarantine:write", "clocks:read", "privacy:read", "privacy:write"),
+            *("segments:read", "segments:write", "quarantine:read", "quarantine:write", "clocks:read"),
+            *("privacy:read", "privacy:write"),
         }
     ),
     "profile": frozenset({"privacy:read"}),

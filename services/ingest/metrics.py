@@ -29,6 +29,9 @@ class IngestMetrics:
         self.card_numbers = counter(
             "card_numbers_refused_total", "Refused for a payment card number; nothing of it was kept.", "door"
         )
+        self.junk_removed = counter(
+            "junk_identifiers_removed_total", "Identifiers that stand for nobody, taken out of accepted events.", "type"
+        )
         self.clocks_wrong = counter(
             "clocks_wrong_total",
             "Events whose time was too far off: corrected (they count as on receipt) or quarantined.",

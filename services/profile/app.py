@@ -7,12 +7,16 @@ from fastapi import FastAPI
 
 from libs.common.http.service_app import create_service_app
 from services.profile.api.customers import customers_router
+from services.profile.api.looks import looks_router
 from services.profile.api.privacy import erasures_router, exports_router
+from services.profile.api.segments import segments_router
 from services.profile.bootstrap import Parts, assemble
 from services.profile.bootstrap.export import sources_of
 from services.profile.handlers.asking import Asking
 from services.profile.handlers.erasing import Erasing
 from services.profile.handlers.exporting import Exporting
+from services.profile.handlers.looking import Looking
+from services.profile.handlers.segmenting import Segmenting
 from services.profile.settings import Settings
 from services.profile.store import PostgresProfileStore
 
@@ -33,9 +37,11 @@ def create_app(parts: Parts) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.credentials = parts.credentials()
+    looking = Looking(parts.transactions, PostgresProfileStore, clock=parts.clock)
     asking = Asking(
         parts.transactions,
         PostgresProfileStore,
+        looking,
         metrics=parts.metrics,
         clock=None if parts.settings.play_mode else parts.clock,
     )
@@ -44,13 +50,16 @@ def create_app(parts: Parts) -> FastAPI:
         parts.transactions,
         PostgresProfileStore,
         sources_of(parts.settings),
-        parts.clock,
+        looking,
+        clock=parts.clock,
         deadline_seconds=parts.settings.export_seconds,
     )
     pseudonyms = parts.settings.pseudonyms()
-    app.include_router(customers_router(asking, pseudonyms))
+    app.include_router(customers_router(looking, asking, pseudonyms))
     app.include_router(erasures_router(erasing, pseudonyms))
     app.include_router(exports_router(exporting))
+    app.include_router(looks_router(looking))
+    app.include_router(segments_router(Segmenting(parts.transactions, PostgresProfileStore, clock=parts.clock)))
     return app
 
 

@@ -22,6 +22,17 @@ class ProfileMetrics:
             buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5),
             registry=registry,
         )
+        self.segment_moves = Counter(
+            "profile_segment_moves_total",
+            "Customers who came into or left a segment.",
+            ["segment", "moved"],
+            registry=registry,
+        )
+        self.segment_sweep = Gauge(
+            "profile_segment_sweep_customers",
+            "Customers to be looked at yet after the newest change of a segment's rule.",
+            registry=registry,
+        )
         self.dirty = Gauge("profile_dirty_marks", "Changes of facets that no view shows yet.", registry=registry)
         self.dirty_oldest_seconds = Gauge(
             "profile_dirty_oldest_age_seconds", "Age of the oldest such change.", registry=registry

@@ -20,6 +20,8 @@ class Settings(ServiceSettings):
     """Processes that fold beside the worker, where there are cores to spare; with none the worker folds by itself."""
     receipts_kept_days: Annotated[int, Field(ge=1)] = 400
     """How long a return or a void finds its receipt."""
+    segment_batch_customers: Annotated[int, Field(ge=1, le=5_000)] = 200
+    """How many customers are looked at in one round after a change of a segment's rule."""
     learning_interval_seconds: Positive = 12 * 3_600.0
     """Models are made when event time completes a whole interval."""
     learning_grace_seconds: Positive = 60.0

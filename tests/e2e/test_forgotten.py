@@ -25,8 +25,9 @@ pytestmark = pytest.mark.e2e
 MAY_HOLD_PSEUDONYMS = {"profile.suppressions"}
 MAY_HOLD_CUSTOMER_IDS = {
     *("profile.suppressions", "profile.erasures", "profile.customers", "profile.identity_changes"),
-    *("offers.suppressions",),
+    *("offers.suppressions", "profile.audit"),
 }
+"""Looks are kept for ever, under the customer's id alone (docs/adr/0032)."""
 
 
 @asynccontextmanager

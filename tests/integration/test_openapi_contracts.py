@@ -29,6 +29,8 @@ import services.profile.bootstrap
 from docs.described import SERVICES
 from libs.common.http.credentials import new_key, write_credentials
 from libs.common.service import migrate_service
+from services.profile.handlers.erasing import Erasing
+from services.profile.store import PostgresProfileStore
 from tests.integration.ingest import running as ingest_running
 from tests.integration.inventory.test_reviews import a_fortnight
 from tests.support import inventory_running, offers_facts, offers_running, profile_events, profile_running
@@ -41,7 +43,8 @@ SCOPES = frozenset(
     {
         *("events:write", "web:write", "play", "quarantine:read", "quarantine:write", "clocks:read"),
         *("voucher:request", "voucher:redeem", "campaigns:write"),
-        *("customers:read", "privacy:read", "privacy:write", "inventory:read", "inventory:ack"),
+        *("customers:read", "views:read", "segments:read", "segments:write", "privacy:read", "privacy:write"),
+        *("inventory:read", "inventory:ack"),
     }
 )
 Operation = APIOperation[Any, Any, Any, Any]
@@ -65,6 +68,7 @@ NEVER_GRANTED = frozenset(
         "patch /v1/quarantine/{quarantine_id}",
         "post /v1/quarantine/{quarantine_id}/resubmit",
         "get /v1/customers",
+        "get /v1/customers/{customer_id}/export",
         "post /v1/redemptions/{redemption_id}/rollback",
         "put /v1/campaigns/{campaign_id}",
         "post /v1/acknowledgements",
@@ -94,9 +98,14 @@ async def _profile(database: Database, _broker: Broker, folder: Path, known: Kno
     async with profile_running.running_profile(database) as profile:
         await profile.take([*profile_events.a_catalogue(), *profile_events.a_history(SEED)])
         await profile.fold_all()
-        customer_id = min(await profile.snapshots())
-    for path in ("/v1/customers/{customer_id}", "/v1/customers/{customer_id}/next-basket"):
-        known[path] = {"path_parameters": {"customer_id": customer_id}}
+        customer_id, *_, leaving, gone = sorted(await profile.snapshots())
+        parts = profile.parts
+        erased = await Erasing(parts.transactions, PostgresProfileStore, parts.clock, play_mode=True).erase(gone)
+    known["/v1/customers/{customer_id}/erasure"] = {"path_parameters": {"customer_id": leaving}}
+    known["/v1/erasures/{erasure_id}"] = {"path_parameters": {"erasure_id": erased.erasure_id}}
+    for path in ("", "/next-basket", "/health"):
+        known[f"/v1/customers/{{customer_id}}{path}"] = {"path_parameters": {"customer_id": customer_id}}
+    known["/v1/segments/{segment_id}"] = {"path_parameters": {"segment_id": "new"}}
     settings = profile_running.settings_for(database, credentials_file=folder / "credentials.json")
     return services.profile.app.create_app(services.profile.bootstrap.assemble(settings, "api"))
 

@@ -19,7 +19,8 @@ from services.profile.bootstrap.parts import SERVICE
 from services.profile.bootstrap.roles import LEARNED_TOPICS
 from services.profile.consumer import learner_handler, worker_handler
 from services.profile.handlers.folding import Folded, fold_dirty
-from services.profile.handlers.memory import NeedsLearning, ReturnModel
+from services.profile.handlers.memory import Judge, NeedsLearning
+from services.profile.handlers.reevaluating import reevaluate
 from services.profile.settings import Settings
 from services.profile.store import PostgresProfileStore
 from tests.support.postgres import Database
@@ -33,7 +34,7 @@ class RunningProfile:
     """Applies events, folds and learns on demand; what it holds is read from its tables."""
 
     parts: Parts
-    returns: ReturnModel
+    judge: Judge
     learning: NeedsLearning
 
     async def take(self, events: Iterable[Event]) -> None:
@@ -56,11 +57,19 @@ class RunningProfile:
 
     async def fold_once(self, limit: int = 200) -> Folded:
         async with self.parts.transactions.begin() as tx:
-            return await fold_dirty(PostgresProfileStore(tx), limit, self.returns)
+            return await fold_dirty(PostgresProfileStore(tx), limit, self.judge)
 
     async def fold_all(self) -> None:
         while (await self.fold_once()).marks:
             pass
+
+    async def reevaluate_all(self, limit: int = 3) -> None:
+        """Until everybody has been looked at under the rules in force, and folded where that changed something."""
+        finished = False
+        while not finished:
+            async with self.parts.transactions.begin() as tx:
+                finished = (await reevaluate(PostgresProfileStore(tx), limit, self.judge)).finished
+        await self.fold_all()
 
     async def rows(self, sql: str, **parameters: Any) -> list[dict[str, Any]]:
         async with self.parts.transactions.begin() as tx:
@@ -89,7 +98,7 @@ class RunningProfile:
 
     def restarted_learner(self) -> "RunningProfile":
         """The same service with a learner process that remembers nothing."""
-        return RunningProfile(self.parts, ReturnModel(), a_learning(self.parts))
+        return RunningProfile(self.parts, Judge(), a_learning(self.parts))
 
     async def _apply(self, handler: BatchHandler, topic: str, events: Sequence[Event], *, scope: str) -> None:
         async with self.parts.transactions.begin() as tx:
@@ -148,6 +157,6 @@ async def running_profile(database: Database, **changes: Any) -> AsyncIterator[R
     await migrated(settings)
     parts = assemble(settings, "worker")
     try:
-        yield RunningProfile(parts, ReturnModel(), a_learning(parts))
+        yield RunningProfile(parts, Judge(), a_learning(parts))
     finally:
         await parts.engine.dispose()

@@ -19,7 +19,8 @@ from services.profile.domain.facet import EMPTY
 from services.profile.domain.facet_codec import encode, read_rows, write_rows
 from services.profile.domain.growing import GrowingFacet
 from services.profile.domain.return_chance import ReturnChance
-from services.profile.handlers.snapshots import FacetInView, view_of
+from services.profile.domain.segments import RulesInForce
+from services.profile.handlers.snapshots import FacetInView, Judgement, view_of
 from services.profile.ports import ConsentRow
 
 WEEK_SECONDS = 7 * 86_400
@@ -30,6 +31,8 @@ CARD_MARK, GUEST_MARK = "loyalty_card:" + "#" * 27, "web_visitor:" + "%" * 27
 CUSTOMER_MARK = "@" * 36
 RECEIPT_MARK = "&" * 10
 _EMPTY_STATE = encode(EMPTY)
+UNTAUGHT = Judgement(ReturnChance(), RulesInForce(-1, ()))
+"""No model was learned and nobody has made a segment."""
 _WORDS = (("marketing", "email"), ("profiling", "any"), ("vouchers", "till"))
 
 
@@ -92,7 +95,7 @@ def history_of(purchases: Sequence[PackedPurchase], chance: Random) -> History:
         FacetInView(identifier=name, rows=read_rows(made.state), effects=made.effects, consents=said)
         for name, made, said in named
     ]
-    message = view_of(CUSTOMER_MARK, 1, parts, ReturnChance()).message
+    message = view_of(CUSTOMER_MARK, 1, parts, UNTAUGHT).message
     if message is None or message.value is None:
         raise ValueError("a view of a facet is no tombstone")
     return History(facets, encode_headers(message.headers), message.value, consents, len(purchases))

@@ -1,4 +1,4 @@
-"""What profile tells the others: snapshots, identity changes, models."""
+"""What profile tells the others: snapshots, identity changes, segment movements, models."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
@@ -62,6 +62,34 @@ class IdentityChanged(Contract):
     def partition_key(self) -> str:
         """The id that changed."""
         return self.customer_id
+
+
+class _SegmentMoved(Contract):
+    customer_id: Key
+    version: Annotated[int, Field(ge=1)]
+    """Of the customer's view: what a customer goes through comes in the order of these."""
+    segment_id: Key
+    segment_version: Annotated[int, Field(ge=1)]
+    """Of the segment's document, whose rule decided it."""
+
+    @property
+    def partition_key(self) -> str:
+        """The customer."""
+        return self.customer_id
+
+
+class SegmentEntered(_SegmentMoved):
+    """`usual.profile.segment_entered.v1`: a customer is in a segment from this view on."""
+
+
+class SegmentLeft(_SegmentMoved):
+    """`usual.profile.segment_left.v1`: a customer is not in a segment any more.
+
+    `reason`: the rule does not hold any more; or the segment was archived; or the customer objects to profiling; or the id
+    is superseded (part of another person's, or erased), which says nothing of what the person does.
+    """
+
+    reason: Literal["rule", "archived", "objection", "superseded"] = "rule"
 
 
 class ModelPublished(Contract):

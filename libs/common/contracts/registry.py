@@ -61,6 +61,8 @@ CONTRACTS: Mapping[str, type[Contract]] = {
     "usual.play.tick.v1": play.PlayTicked,
     "usual.profile.snapshot.v1": profile.ProfileSnapshot,
     "usual.profile.identity.v1": profile.IdentityChanged,
+    "usual.profile.segment_entered.v1": profile.SegmentEntered,
+    "usual.profile.segment_left.v1": profile.SegmentLeft,
     "usual.profile.model.v1": profile.ModelPublished,
     "usual.privacy.erasure_requested.v1": privacy.ErasureRequested,
     "usual.privacy.erased.v1": privacy.Erased,

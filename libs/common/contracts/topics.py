@@ -131,6 +131,12 @@ PROFILE_IDENTITY = _topic(
     compacted=True,
     retention=None,
 )
+PROFILE_SEGMENTS = _topic(
+    "profile.segments.v1",
+    "customer id",
+    ("usual.profile.segment_entered.v1", "usual.profile.segment_left.v1"),
+    "Who came into a segment and who left it, a customer's movements in order.",
+)
 PROFILE_MODELS = _topic(
     "profile.models.v1",
     "model name",
@@ -216,6 +222,7 @@ TOPICS: tuple[Topic, ...] = (
     INGEST_PLAY,
     PROFILE_SNAPSHOTS,
     PROFILE_IDENTITY,
+    PROFILE_SEGMENTS,
     PROFILE_MODELS,
     PROFILE_ERASURES,
     PROFILE_ERASED,

@@ -18,6 +18,7 @@ _MEANINGS: Mapping[int, str] = {
     403: "A key without the scope, or of another store.",
     404: "There is no such thing, or not for this key.",
     409: "The present state does not allow it.",
+    412: "Not the newest version was read.",
     422: "The request does not fit its schema, or not what is there.",
     429: "Too much in a short time; come again after `Retry-After`.",
     503: "Not now; the same request may come again after `Retry-After`.",
@@ -61,9 +62,14 @@ METRICS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """FastAPI's `responses` for problems that do not follow from the form of a route."""
-    return {status: {"description": _MEANINGS[status], "model": Problem} for status in statuses}
+def problems(*statuses: int, **meanings: str) -> dict[int | str, dict[str, Any]]:
+    """FastAPI's `responses` for problems that do not follow from the form of a route.
+
+    `meanings` (`s404="..."`) say more exactly what some of them mean there.
+    """
+    return {
+        status: {"description": meanings.get(f"s{status}", _MEANINGS[status]), "model": Problem} for status in statuses
+    }
 
 
 def complete_openapi(app: FastAPI) -> None:

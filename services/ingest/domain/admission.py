@@ -19,6 +19,7 @@ from libs.common.errors import Forbidden, InvalidMessage, Kind, TooLarge, UsualE
 from services.ingest.domain.clocks import ClockRules, Told, played
 from services.ingest.domain.duplicates import Fingerprint, fingerprint
 from services.ingest.domain.envelope import Envelope, EventName, read_envelope, read_name
+from services.ingest.domain.junk import junk_in, without
 from services.ingest.domain.personal import check_unsealed
 
 WRITE = "events:write"
@@ -72,6 +73,8 @@ class Accepted(msgspec.Struct, frozen=True):
     body: bytes
     fingerprint: Fingerprint
     """Of what was sent, before anything in it is protected."""
+    removed: tuple[str, ...] = ()
+    """Where identifiers stood that stand for nobody, as JSON pointers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +132,12 @@ def _admitted(raw: bytes | msgspec.Raw, caller: Caller, rules: Rules, now: datet
     check_unsealed(sent, model)
     _check_consent(data, model, caller)
     _check_store(data, model, topic, caller)
+    body = _compact(sent)
+    seen = fingerprint(envelope.source, envelope.id, envelope.type, envelope.time, body)
+    junk = junk_in(data, model)
+    if junk:
+        body = without(body, junk)
+        data = read_body(model, msgspec.Raw(body))
     event = Event(
         id=envelope.id,
         source=envelope.source,
@@ -141,9 +150,7 @@ def _admitted(raw: bytes | msgspec.Raw, caller: Caller, rules: Rules, now: datet
         subject=envelope.subject,
         traceparent=envelope.traceparent,
     )
-    body = _compact(sent)
-    seen = fingerprint(envelope.source, envelope.id, envelope.type, envelope.time, body)
-    return Accepted(event, topic, body, seen)
+    return Accepted(event, topic, body, seen, tuple(f"/data/{name}" for name in junk))
 
 
 def _compact(body: bytes) -> bytes:

@@ -132,7 +132,9 @@ class FrontDoor:
 
     def _acknowledged(self, one: Accepted, at_seconds: float) -> EventResult:
         self.window.remember(one.fingerprint, at_seconds)
-        return EventResult(id=one.event.id, source=one.event.source, status="accepted")
+        if one.removed:
+            self.metrics.junk_removed.labels(one.event.type).inc(len(one.removed))
+        return EventResult(id=one.event.id, source=one.event.source, status="accepted", removed=one.removed or None)
 
     def _failed(self, one: Accepted, failure: UsualError) -> EventResult:
         event = one.event

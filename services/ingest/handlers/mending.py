@@ -140,7 +140,8 @@ class Mender:
         verdict = admit(raw, _sender(kept), rules, self.clock.now())
         if isinstance(verdict, Refused):
             return result_of(verdict)
-        return EventResult(id=verdict.event.id, source=verdict.event.source, status="accepted")
+        removed = verdict.removed or None
+        return EventResult(id=verdict.event.id, source=verdict.event.source, status="accepted", removed=removed)
 
     async def _decide(self, kept: QuarantinedEvent, caller: KeyHolder, state: State, outcome: str) -> bool:
         return await self.store.decide(

@@ -45,7 +45,7 @@ def apart(
 def plain(one: Accepted, draft: Draft) -> Accepted:
     """An event that needs no key, as it is published."""
     event, body = finished(draft, None)
-    return Accepted(event, one.topic, body, one.fingerprint)
+    return Accepted(event, one.topic, body, one.fingerprint, one.removed)
 
 
 def _sealed(one: Accepted, draft: Draft, keys: Mapping[str, PersonKey]) -> Accepted | UsualError:
@@ -55,4 +55,4 @@ def _sealed(one: Accepted, draft: Draft, keys: Mapping[str, PersonKey]) -> Accep
     if key is None:
         return PersonKeyUnavailable("the key of this person is out of reach; send the event again")
     event, body = finished(draft, key.seal_text)
-    return Accepted(event, one.topic, body, one.fingerprint)
+    return Accepted(event, one.topic, body, one.fingerprint, one.removed)

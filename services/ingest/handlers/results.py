@@ -57,5 +57,7 @@ class EventResult(BaseModel):
     slug: str | None = None
     detail: str | None = None
     pointer: str | None = None
+    removed: tuple[str, ...] | None = None
+    """Accepted without these: identifiers that stand for nobody, as JSON pointers."""
     kind: Kind | None = Field(default=None, exclude=True)
     """What went wrong, None when nothing did; UNAVAILABLE: the same event may be sent again."""

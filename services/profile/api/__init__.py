@@ -1,1 +1,1 @@
-"""HTTP to handlers and back: customers (customers.py) and their rights (privacy.py); no rules, no SQL."""
+"""HTTP to handlers and back: one file for each thing that is asked for; no rules, no SQL."""

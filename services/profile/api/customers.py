@@ -1,61 +1,68 @@
-"""Customers and their next baskets."""
+"""The routes of customers: pages, health, search, next baskets; every one is masked by role and kept as a look."""
 
 from datetime import UTC
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Path, Query
 from pydantic import AwareDatetime
 
 from libs.common.contracts.values import Key
-from libs.common.http.credentials import require
+from libs.common.http.openapi import problems
 from libs.common.pseudonyms import Pseudonyms
 from libs.ranking.state import MomentKind
-from services.profile.api.problems import API_KEY, problem
+from services.profile.api.viewer import Asked
+from services.profile.domain.segment_rules import SegmentId
 from services.profile.handlers.asking import Asking
-from services.profile.handlers.shapes import CustomerView, NextBasket
+from services.profile.handlers.intake import own_customer_id
+from services.profile.handlers.looking import Looking
+from services.profile.handlers.shapes import CustomerHealth, CustomerPage, CustomerView, NextBasket
 from services.profile.handlers.views import Question
 
-SCOPE = "customers:read"
 CustomerIdInPath = Annotated[
     str, Path(max_length=128, description="A customer id; an old one finds the present customer.")
 ]
+_RESPONSES = problems(403, 404, s403="The key has no role that sees this.", s404="No such customer.")
+_OBJECTED = problems(409, s409="The customer objects to profiling.")
 
 
-_RESPONSES: dict[int | str, dict[str, Any]] = {
-    401: problem("No valid API key."),
-    403: problem(f"The key lacks the scope `{SCOPE}`."),
-    404: problem("No such customer."),
-    409: problem("The customer objects to profiling."),
-    422: problem("The request does not fit its schema."),
-    503: problem("The database is away or slow; try again."),
-}
-
-
-def customers_router(asking: Asking, pseudonyms: Pseudonyms) -> APIRouter:
-    """Reading customers; every route wants the scope `customers:read`."""
-    router = APIRouter(
-        prefix="/v1/customers",
-        tags=["customers"],
-        dependencies=[API_KEY, Depends(require(SCOPE))],
-        responses=_RESPONSES,
-    )
+def customers_router(looking: Looking, asking: Asking, pseudonyms: Pseudonyms) -> APIRouter:
+    """Reading customers; every route wants a scope `customers:<role>`, and shows what the role sees."""
+    router = APIRouter(prefix="/v1/customers", tags=["customers"], responses=_RESPONSES)
 
     @router.get("", summary="The customer with an identifier")
     async def customer_with_identifier(
+        viewer: Asked,
         identifier: Annotated[
             Key, Query(description="`kind:value`, for example `loyalty_card:7`", examples=["loyalty_card:7"])
         ],
     ) -> CustomerView:
         """The same view as by id. Behind this door the identifier is a pseudonym."""
-        return await asking.customer_with(pseudonyms.key_of(identifier))
+        return await looking.customer(own_customer_id(pseudonyms.key_of(identifier)), viewer)
+
+    @router.get("/search", summary="Customers by segment, or by the beginning of their id")
+    async def search(
+        viewer: Asked,
+        prefix: Annotated[str, Query(pattern="^[0-9a-f-]{0,36}$", description="How the id begins.")] = "",
+        segment_id: Annotated[SegmentId | None, Query(description="A segment that they are in.")] = None,
+        after: Annotated[Key | None, Query(description="`next` of the page before.")] = None,
+        limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    ) -> CustomerPage:
+        """A page of customers in the order of their ids."""
+        return await looking.search(viewer, prefix=prefix, segment_id=segment_id, after=after or "", limit=limit)
 
     @router.get("/{customer_id}", summary="What is known of a customer")
-    async def customer(customer_id: CustomerIdInPath) -> CustomerView:
-        """Folded from the customer's facets as they are now: fresher than any snapshot."""
-        return await asking.customer(customer_id)
+    async def customer(viewer: Asked, customer_id: CustomerIdInPath) -> CustomerView:
+        """Folded from the customer's facets as they are now, except for segments and value, which are the newest view's."""
+        return await looking.customer(customer_id, viewer)
 
-    @router.get("/{customer_id}/next-basket", summary="What the customer will want next")
+    @router.get("/{customer_id}/health", summary="How fresh and complete that is")
+    async def health(viewer: Asked, customer_id: CustomerIdInPath) -> CustomerHealth:
+        """How far the newest view is behind, and what is missing in it."""
+        return await looking.health(customer_id, viewer)
+
+    @router.get("/{customer_id}/next-basket", summary="What the customer will want next", responses=_OBJECTED)
     async def next_basket(
+        viewer: Asked,
         customer_id: CustomerIdInPath,
         k: Annotated[int, Query(ge=1, le=100, description="How many items.")] = 20,
         at: Annotated[
@@ -69,8 +76,7 @@ def customers_router(asking: Asking, pseudonyms: Pseudonyms) -> APIRouter:
     ) -> NextBasket:
         """Ranked by the newest published model on the customer's newest view; the same inputs give the same answer."""
         utc = at.astimezone(UTC) if at else None
-        return await asking.next_basket(
-            Question(customer_id=customer_id, k=k, at=utc, store_id=store_id, moment=moment)
-        )
+        question = Question(customer_id=customer_id, k=k, at=utc, store_id=store_id, moment=moment)
+        return await asking.next_basket(question, viewer)
 
     return router

@@ -7,33 +7,26 @@ from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, ConfigDict
 
 from libs.common.contracts.values import Identifier
-from libs.common.http.credentials import require
+from libs.common.http.credentials import Credential, require
+from libs.common.http.openapi import problems
 from libs.common.pseudonyms import Pseudonyms
 from services.profile.api.customers import CustomerIdInPath
-from services.profile.api.problems import API_KEY, problem
+from services.profile.api.viewer import RequestId
+from services.profile.domain.roles import Role
 from services.profile.handlers.erasing import Erasing
 from services.profile.handlers.export_page import page_of
 from services.profile.handlers.export_shapes import Export
 from services.profile.handlers.exporting import Exporting
+from services.profile.handlers.looking import Viewer
 from services.profile.handlers.privacy_shapes import ErasureView
 
 READ, WRITE = "privacy:read", "privacy:write"
-_AGAIN = problem("The database is away or slow; ask again.")
-_RESPONSES: dict[int | str, dict[str, Any]] = {
-    401: problem("No valid API key."),
-    403: problem(f"The key lacks the scope `{WRITE}`."),
-    404: problem("No such customer, or no such erasure."),
-    422: problem("The request does not fit its schema."),
-    503: _AGAIN,
-}
-
+_ERASURES = problems(404, s404="No such customer, or no such erasure.")
 _EXPORT: dict[int | str, dict[str, Any]] = {
     200: {"description": "All of it.", "content": {"text/html": {"schema": {"type": "string"}}}},
-    401: problem("No valid API key."),
-    403: problem(f"The key lacks the scope `{READ}`."),
-    404: problem("No such customer."),
-    503: problem("A part is out of reach, or the whole takes too long; nothing is shown."),
+    **problems(503, s503="A part is out of reach, or the whole takes too long; nothing is shown."),
 }
+Reader = Annotated[Credential, Depends(require(READ))]
 
 
 class ErasureRequest(BaseModel):
@@ -46,9 +39,7 @@ class ErasureRequest(BaseModel):
 
 def erasures_router(erasing: Erasing, pseudonyms: Pseudonyms) -> APIRouter:
     """Erasures; every route wants the scope `privacy:write`."""
-    router = APIRouter(
-        prefix="/v1", tags=["privacy"], dependencies=[API_KEY, Depends(require(WRITE))], responses=_RESPONSES
-    )
+    router = APIRouter(prefix="/v1", tags=["privacy"], dependencies=[Depends(require(WRITE))], responses=_ERASURES)
 
     @router.post("/customers/{customer_id}/erasure", summary="Forget a customer", status_code=status.HTTP_202_ACCEPTED)
     async def erase(customer_id: CustomerIdInPath, response: Response) -> ErasureView:
@@ -72,18 +63,19 @@ def erasures_router(erasing: Erasing, pseudonyms: Pseudonyms) -> APIRouter:
 
 def exports_router(exporting: Exporting) -> APIRouter:
     """The export; it wants the scope `privacy:read`."""
-    router = APIRouter(
-        prefix="/v1/customers", tags=["privacy"], dependencies=[API_KEY, Depends(require(READ))], responses=_EXPORT
-    )
+    router = APIRouter(prefix="/v1/customers", tags=["privacy"], responses=_EXPORT)
 
     @router.get("/{customer_id}/export", summary="All that is held of a customer", response_model=Export)
-    async def export(customer_id: CustomerIdInPath, request: Request) -> Response:
+    async def export(
+        caller: Reader, request_id: RequestId, customer_id: CustomerIdInPath, request: Request
+    ) -> Response:
         """Profile, facets, consents with their history, events as far back as topics hold them, decisions with reasons, vouchers.
 
-        As JSON, or as a page with `Accept: text/html`. Whole or not at all: 503 while any part is out of reach.
+        As JSON, or as a page with `Accept: text/html`. Whole or not at all: 503 while any part is out of reach. Kept as a look.
         """
-        whole = await exporting.export(customer_id)
-        kept_nowhere = {"cache-control": "no-store"}
+        viewer = Viewer(key_id=caller.key_id, roles=frozenset({Role.PRIVACY}), request_id=request_id)
+        whole = await exporting.export(customer_id, viewer)
+        kept_nowhere = {"cache-control": "no-store", "x-request-id": request_id}
         if "text/html" in request.headers.get("accept", ""):
             return HTMLResponse(page_of(whole), headers=kept_nowhere)
         return Response(whole.model_dump_json(), media_type="application/json", headers=kept_nowhere)

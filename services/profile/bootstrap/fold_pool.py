@@ -12,9 +12,9 @@ from multiprocessing import connection, get_context, parent_process
 from threading import Thread
 
 from libs.common.errors import RetryableError
-from services.profile.handlers.folding import Customer, Outcome
-from services.profile.handlers.memory import NewestReturns, ReturnModel
-from services.profile.ports import LearnerState, ProfileStore
+from services.profile.handlers.folding import Customer, Grounds, Outcome
+from services.profile.handlers.memory import Judge, NewestGrounds
+from services.profile.ports import ProfileStore
 
 _OBJECTS_BETWEEN_COLLECTIONS = 1_000_000
 """More than a round unpacks: what it unpacks holds no cycles, and is gone when its bytes are made."""
@@ -25,15 +25,18 @@ class FoldPool:
 
     def __init__(self, processes: int) -> None:
         self._processes = processes
-        self._newest = NewestReturns()
+        self._newest = NewestGrounds()
         self._pool = self._started()
 
-    async def fold(self, store: ProfileStore, customers: Sequence[Customer]) -> Sequence[Outcome]:
+    async def grounds(self, store: ProfileStore) -> Grounds:
+        """As Folding promises."""
+        return await self._newest.stored(store)
+
+    async def fold(self, grounds: Grounds, customers: Sequence[Customer]) -> Sequence[Outcome]:
         """As Folding promises; raises RetryableError when a process was lost."""
-        stored = await self._newest.stored(store)
         try:
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._pool, _fold, stored, customers)
+            return await loop.run_in_executor(self._pool, _fold, grounds, customers)
         except BrokenProcessPool as error:
             self._pool.shutdown(wait=False)
             self._pool = self._started()
@@ -47,7 +50,7 @@ class FoldPool:
         # Spawned: a fork would inherit connections and an event loop that are not its own.
         pool = ProcessPoolExecutor(self._processes, mp_context=get_context("spawn"), initializer=_begin)
         for _ in range(self._processes):
-            pool.submit(_fold, None, ())  # ready before there is anything to fold
+            pool.submit(_fold, Grounds(), ())  # ready before there is anything to fold
         return pool
 
 
@@ -67,10 +70,10 @@ def _end_with_parent() -> None:
 
 
 @cache
-def _model() -> ReturnModel:
+def _judge() -> Judge:
     """One a process: what it has unpacked."""
-    return ReturnModel()
+    return Judge()
 
 
-def _fold(stored: LearnerState | None, customers: Sequence[Customer]) -> Sequence[Outcome]:
-    return _model().fold_with(stored, customers)
+def _fold(grounds: Grounds, customers: Sequence[Customer]) -> Sequence[Outcome]:
+    return _judge().fold_here(grounds, customers)

@@ -24,9 +24,16 @@ from services.profile.bootstrap.fold_pool import FoldPool
 from services.profile.bootstrap.forewarned import Forewarned
 from services.profile.bootstrap.parts import Parts
 from services.profile.bootstrap.relays import identity_changes, models, snapshots
-from services.profile.bootstrap.rounds import fold_round, measure_round, prune_round, sweep_round, timed_learning
+from services.profile.bootstrap.rounds import (
+    fold_round,
+    measure_round,
+    prune_round,
+    reevaluate_round,
+    sweep_round,
+    timed_learning,
+)
 from services.profile.consumer import learner_handler, worker_handler
-from services.profile.handlers.memory import NeedsLearning, ReturnModel
+from services.profile.handlers.memory import Judge, NeedsLearning
 from services.profile.handlers.sales import read_sale
 from services.profile.store import PostgresProfileStore, RememberedItems
 
@@ -66,7 +73,7 @@ class Outlet:
 
 
 def worker_of(parts: Parts) -> Worker:
-    """Consumes contacts, folds dirty customers, publishes snapshots and identity changes."""
+    """Consumes contacts, folds dirty customers, publishes snapshots, identity changes and who moved between segments."""
     settings, runtime = parts.settings, _in_great_batches(parts.stream_runtime())
     pool = FoldPool(settings.fold_processes) if settings.fold_processes else None
     outlet = Outlet(runtime.settings, pool)
@@ -78,8 +85,7 @@ def worker_of(parts: Parts) -> Worker:
     )
     # While one round is folded apart, the next one is being read and the one before is being stored.
     rounds = [
-        fold_round(parts, pool or ReturnModel(), lambda: consumer.behind_seconds)
-        for _ in range(settings.fold_processes + 1)
+        fold_round(parts, pool or Judge(), lambda: consumer.behind_seconds) for _ in range(settings.fold_processes + 1)
     ]
     folders = [
         RelayLoop(fold, name="folder", backoff=parts.backoff, idle_seconds=settings.fold_interval_seconds)
@@ -95,6 +101,7 @@ def worker_of(parts: Parts) -> Worker:
             Forewarned(parts, consumer, runtime.settings),
             RelayLoop(sweep_round(parts), name="sweeper", backoff=parts.backoff, idle_seconds=_SWEEP_SECONDS),
             *folders,
+            RelayLoop(reevaluate_round(parts), name="reevaluate", backoff=parts.backoff, idle_seconds=_MEASURE_SECONDS),
             RelayLoop(measure_round(parts), name="measure", backoff=parts.backoff, idle_seconds=_MEASURE_SECONDS),
             RelayLoop(prune_round(parts), name="receipts", backoff=parts.backoff, idle_seconds=_PRUNE_SECONDS),
             Housekeeping(

@@ -7,11 +7,13 @@ from libs.common.contracts.topics import SUPPRESSION_RETENTION
 from services.profile.bootstrap.parts import Parts
 from services.profile.handlers.erasing import ANSWERING, sweep
 from services.profile.handlers.folding import Folding, fold_dirty
-from services.profile.handlers.memory import NeedsLearning
+from services.profile.handlers.memory import Judge, NeedsLearning
+from services.profile.handlers.reevaluating import reevaluate
 from services.profile.store import PostgresProfileStore
 from services.profile.store.backlog import backlog
 
 BEHIND_SECONDS = 2.0
+_MARKS_AHEAD = 4
 Round = Callable[[], Awaitable[int]]
 
 
@@ -38,9 +40,27 @@ def fold_round(parts: Parts, folding: Folding, behind_seconds: Callable[[], floa
         if folded.marks:
             metrics.fold_seconds.observe(took)
             metrics.folded.inc(folded.customers)
+        for row in folded.moved:
+            metrics.segment_moves.labels(row.segment_id, "entered" if row.entered else "left").inc()
         return folded.marks if folded.marks >= limit else 0
 
     return fold
+
+
+def reevaluate_round(parts: Parts) -> Round:
+    """Looks at one batch of customers after a change of rules; rests where folders are behind, or when nothing is left."""
+    limit, metrics = parts.settings.segment_batch_customers, parts.metrics
+    judge = Judge()
+
+    async def look() -> int:
+        async with parts.transactions.begin() as tx:
+            if (await backlog(tx)).dirty_marks > _MARKS_AHEAD * limit:
+                return 0
+            sweep = await reevaluate(PostgresProfileStore(tx), limit, judge)
+        metrics.segment_sweep.set(0 if sweep.finished else max(sweep.customers_total - sweep.customers_done, 0))
+        return 0 if sweep.finished else limit
+
+    return look
 
 
 def measure_round(parts: Parts) -> Round:

@@ -116,7 +116,7 @@ def facet_of_rows(rows: Rows) -> Facet:
         visits=dict(_visit(row, rows.items) for row in rows.visits),
         items={item: item_tally(row, rows.words) for item, row in zip(rows.items, rows.tallies, strict=True) if row},
         weeks=_weeks(rows),
-        periods={PeriodKey(row[0], rows.words[row[1]]): PeriodTally(*row[2:]) for row in rows.periods},
+        periods=periods_of(rows),
         web_items=small.web_items,
         answers=small.answers,
         matters=small.matters,
@@ -148,6 +148,11 @@ def small_rows(rows: Rows, facet: Facet) -> None:
 def about_time(rows: Rows) -> Facet:
     """The facet without visits, items, categories and the web: all that value, segments and complaints look at."""
     return replace(small_facet(rows), weeks=_weeks(rows), web_items={})
+
+
+def periods_of(rows: Rows) -> dict[PeriodKey, PeriodTally]:
+    """What was paid in categories, four weeks by four weeks."""
+    return {PeriodKey(row[0], rows.words[row[1]]): PeriodTally(*row[2:]) for row in rows.periods}
 
 
 def _weeks(rows: Rows) -> dict[int, WeekTally]:

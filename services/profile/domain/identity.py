@@ -1,7 +1,6 @@
-"""The graph of identifiers: link facts in, components out; who a customer is follows from the set of facts, never from their order."""
+"""Facts about who is whom, and the id of a person; identity_rules.py makes persons of them, whatever order facts come in."""
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 
@@ -43,67 +42,6 @@ def latest(facts: Iterable[LinkFact]) -> dict[Link, LinkFact]:
     return kept
 
 
-def links(facts: Iterable[LinkFact]) -> frozenset[Link]:
-    """The links that stand after all these facts."""
-    return frozenset(link for link, fact in latest(facts).items() if fact.linked)
-
-
-def component(identifier: str, standing: Collection[Link]) -> frozenset[str]:
-    """All identifiers of the same person as `identifier`, itself included."""
-    return _reachable(identifier, _neighbours(standing))
-
-
-def components(identifiers: Iterable[str], standing: Collection[Link]) -> frozenset[frozenset[str]]:
-    """The persons behind these identifiers."""
-    neighbours = _neighbours(standing)
-    found: set[frozenset[str]] = set()
-    seen: set[str] = set()
-    for identifier in identifiers:
-        if identifier not in seen:
-            person = _reachable(identifier, neighbours)
-            seen |= person
-            found.add(person)
-    return frozenset(found)
-
-
 def customer_id_of(person: Collection[str]) -> str:
     """The canonical customer id: the smallest identifier of the component, so that everyone computes the same one."""
     return min(person)
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """An identifier whose customer id changed: its snapshot moves, an old id that nobody has any more gets a tombstone."""
-
-    identifier: str
-    old_customer_id: str
-    new_customer_id: str
-
-
-def moves(person_before: Collection[str], standing: Collection[Link]) -> list[Move]:
-    """Who changes customer id when the links around these identifiers become `standing`; ordered by identifier."""
-    old_id = customer_id_of(person_before)
-    changed = (
-        Move(identifier, old_id, customer_id_of(component(identifier, standing)))
-        for identifier in sorted(person_before)
-    )
-    return [move for move in changed if move.old_customer_id != move.new_customer_id]
-
-
-def _neighbours(standing: Collection[Link]) -> Mapping[str, list[str]]:
-    neighbours: defaultdict[str, list[str]] = defaultdict(list)
-    for link in standing:
-        neighbours[link.first].append(link.second)
-        neighbours[link.second].append(link.first)
-    return neighbours
-
-
-def _reachable(identifier: str, neighbours: Mapping[str, list[str]]) -> frozenset[str]:
-    seen = {identifier}
-    frontier = [identifier]
-    while frontier:
-        for other in neighbours.get(frontier.pop(), ()):
-            if other not in seen:
-                seen.add(other)
-                frontier.append(other)
-    return frozenset(seen)

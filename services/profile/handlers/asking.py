@@ -1,4 +1,4 @@
-"""What the API asks for: each answer from one transaction; published models are kept in memory until a newer one is there."""
+"""What the API asks models for: each answer from one transaction; published models are kept in memory until a newer one is there."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,10 +10,11 @@ from libs.common.persistence import Transaction, Transactions
 from libs.ranking.ranker import LearnedRanker
 from libs.ranking.state import MomentKind
 from services.profile.domain.needs import MODEL_NAMES
-from services.profile.handlers.intake import own_customer_id
+from services.profile.domain.roles import Sight
 from services.profile.handlers.learning import read_model_body
-from services.profile.handlers.shapes import CustomerView, NextBasket
-from services.profile.handlers.views import NO_MODEL, Question, RankingModel, customer_view, next_basket
+from services.profile.handlers.looking import Looking, Viewer
+from services.profile.handlers.shapes import NextBasket
+from services.profile.handlers.views import NO_MODEL, Question, RankingModel, next_basket
 from services.profile.metrics import ProfileMetrics
 from services.profile.ports import ProfileStore
 
@@ -25,33 +26,28 @@ class Asking:
         self,
         transactions: Transactions,
         store_of: Callable[[Transaction], ProfileStore],
+        looking: Looking,
         *,
         metrics: ProfileMetrics,
         clock: Clock | None,
     ) -> None:
         self._transactions = transactions
         self._store_of = store_of
+        self._looking = looking
         self._metrics = metrics
         self._clock = clock
         self._models: dict[MomentKind, RankingModel] = {}
 
-    async def customer(self, customer_id: str) -> CustomerView:
-        """The customer that this id stands for now; raises NotFound."""
-        async with self._transactions.begin() as tx:
-            return await customer_view(self._store_of(tx), customer_id)
-
-    async def customer_with(self, identifier: str) -> CustomerView:
-        """The customer with this identifier (`kind:pseudonym`); raises NotFound."""
-        return await self.customer(own_customer_id(identifier))
-
-    async def next_basket(self, question: Question) -> NextBasket:
-        """What the customer will want next; raises NotFound."""
+    async def next_basket(self, question: Question, viewer: Viewer) -> NextBasket:
+        """What the customer will want next; raises NotFound, Forbidden."""
+        viewer.check(Sight.NEXT_BASKET)
         if question.at is None and self._clock is not None:
             question = replace(question, at=self._clock.now())
         async with self._transactions.begin() as tx:
             store = self._store_of(tx)
             model = await self._model(store, question.moment)
             answer = await next_basket(store, question, model)
+            await self._looking.note(store, viewer, "next_basket", answer.customer_id)
         self._metrics.next_baskets.labels("learned" if model.number else "prior").inc()
         return answer
 

@@ -10,10 +10,13 @@ from libs.common.contracts.topics import PROFILE_ERASURES
 from libs.common.errors import NotFound
 from libs.common.ids import random_id
 from libs.common.persistence import OutboxMessage, Transaction, Transactions
+from services.profile.domain.segments import versions_in_force
 from services.profile.handlers.intake import own_customer_id
 from services.profile.handlers.learning import unlearn
+from services.profile.handlers.memberships import settle_memberships
+from services.profile.handlers.persons import find_persons
 from services.profile.handlers.privacy_shapes import ErasureState, ErasureView, RemovedView
-from services.profile.handlers.snapshots import SOURCE, identifier_of
+from services.profile.handlers.snapshots import SOURCE, identifier_of, tombstone
 from services.profile.ports import ProfileStore
 from services.profile.ports.privacy import Erasure, Person, ServiceReceipt
 
@@ -74,7 +77,7 @@ class Erasing:
         erasure = Erasure(
             erasure_id=random_id(), customer_id=person.customer_id, erased_at=newest_at or now, requested_at=now
         )
-        await store.privacy.erase(person, erasure)
+        await _forget(store, person, erasure)
         await store.privacy.tell(_request(person, erasure))
         return _view(erasure, ())
 
@@ -93,8 +96,23 @@ async def catch_up(store: ProfileStore, asked: Sequence[Event], clock: Clock) ->
             erased_at=request.erased_at,
             requested_at=clock.now(),
         )
-        await store.privacy.erase(Person(customer_id=request.customer_id, identifiers=identifiers), erasure)
+        await _forget(store, Person(customer_id=request.customer_id, identifiers=identifiers), erasure)
     return len(missing)
+
+
+async def _forget(store: ProfileStore, person: Person, erasure: Erasure) -> None:
+    """Erase, find anew who is whom among those that the person was linked with, and leave all segments.
+
+    Locks are taken in the order in which a folder takes them: the sizes of segments last.
+    """
+    around = await store.identity.links_of(person.customer_ids)
+    versions = await store.privacy.erase(person, erasure)
+    linked = {end for fact in around.facts for end in (fact.link.first, fact.link.second)} - set(person.customer_ids)
+    if linked:
+        await find_persons(store, linked, occurred_at=erasure.erased_at, accepted_at=None)
+    gone = [tombstone(name, version) for name, version in sorted(versions.items())]
+    in_force = versions_in_force([row.segment for row in await store.segments.all()])
+    await settle_memberships(store, gone, in_force)
 
 
 async def take_answers(store: ProfileStore, events: Sequence[Event]) -> None:

@@ -12,6 +12,7 @@ from libs.common.contracts import Event, identifier_fields, is_sealed
 from libs.common.errors import NotFound, RetryableError
 from libs.common.persistence import Transaction, Transactions
 from services.profile.handlers.export_shapes import ConsentRecord, EventRecord, Export, FacetRecord, HeldTopic, plain
+from services.profile.handlers.looking import Looking, Viewer
 from services.profile.handlers.snapshots import identifier_of
 from services.profile.handlers.suppressing import effective
 from services.profile.handlers.views import customer_view
@@ -36,21 +37,29 @@ class Exporting:
         transactions: Transactions,
         store_of: Callable[[Transaction], ProfileStore],
         sources: Sources,
-        clock: Clock,
+        looking: Looking,
         *,
+        clock: Clock,
         deadline_seconds: float,
     ) -> None:
         self._transactions = transactions
         self._store_of = store_of
         self._sources = sources
+        self._looking = looking
         self._clock = clock
         self._deadline_seconds = deadline_seconds
 
-    async def export(self, customer_id: str) -> Export:
-        """All that is held of the customer that this id stands for; raises NotFound, RetryableError when any part is away."""
+    async def export(self, customer_id: str, viewer: Viewer) -> Export:
+        """All that is held of the customer that this id stands for; raises NotFound, RetryableError when any part is away.
+
+        It is kept as a look, before it is shown.
+        """
         try:
             async with asyncio.timeout(self._deadline_seconds):
-                return await self._whole(customer_id)
+                whole = await self._whole(customer_id)
+                async with self._transactions.begin() as tx:
+                    await self._looking.note(self._store_of(tx), viewer, "export", whole.customer_id)
+                return whole
         except TimeoutError as error:
             raise RetryableError("not all could be gathered in time", slug="export-not-in-time") from error
 

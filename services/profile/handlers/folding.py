@@ -2,25 +2,27 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from services.profile.domain.delta import decode_delta, effects_of, plus
 from services.profile.domain.facet_codec import read_rows, write_rows
 from services.profile.domain.growing import GrowingFacet
-from services.profile.domain.return_chance import ReturnChance
-from services.profile.handlers.snapshots import FacetInView, tombstone, view_of
-from services.profile.ports import ConsentRow, CustomerRow, FoldedFacet, GrownFacet, Mark, ProfileStore
+from services.profile.handlers.memberships import settle_memberships
+from services.profile.handlers.snapshots import FacetInView, Judgement, tombstone, view_of
+from services.profile.ports import ConsentRow, CustomerRow, FoldedFacet, GrownFacet, LearnerState, Mark, ProfileStore
+from services.profile.ports.segments import MovedRow
 
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """What one round did; `accepted` are the acceptance times of the views that it made."""
+    """What one round did: `accepted` are the acceptance times of the views that it made, `moved` who changed segments."""
 
     marks: int
     customers: int
     accepted: tuple[datetime, ...] = ()
+    moved: Sequence[MovedRow] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +43,25 @@ class Outcome:
     view: CustomerRow | None
 
 
+@dataclass(frozen=True, slots=True)
+class Grounds:
+    """What customers are judged by, in bytes: the return model, the rules with their number, the versions of those in force."""
+
+    returns: LearnerState | None = None
+    number: int = -1
+    segments: bytes = b"[]"
+    versions: Mapping[str, int] = field(default_factory=dict)
+
+
 class Folding(Protocol):
     """Who does the work: this process, or others beside it."""
 
-    async def fold(self, store: ProfileStore, customers: Sequence[Customer]) -> Sequence[Outcome]:
-        """`fold_customers` with the newest return model."""
+    async def grounds(self, store: ProfileStore) -> Grounds:
+        """The newest ones; until the commit nobody saves other rules."""
+        ...
+
+    async def fold(self, grounds: Grounds, customers: Sequence[Customer]) -> Sequence[Outcome]:
+        """`fold_customers` on these grounds."""
         ...
 
 
@@ -58,6 +74,7 @@ async def fold_dirty(store: ProfileStore, limit: int, folding: Folding) -> Folde
     dirty = await store.customers.dirty(limit)
     if not dirty:
         return Folded(0, 0)
+    grounds = await folding.grounds(store)
     members = await store.customers.members(dirty)
     current = set(members.values())
     versions = await store.customers.lock_versions(current, members.keys() - current)
@@ -65,20 +82,21 @@ async def fold_dirty(store: ProfileStore, limit: int, folding: Folding) -> Folde
     # Of these alone: an id that came or went meanwhile keeps its marks, for a round that has locked all that it is about.
     marks = await store.customers.take_marks({facet.own_customer_id for facet in locked} & members.keys())
     consents = await store.customers.consents([facet.identifier for facet in locked])
-    outcomes = await folding.fold(store, _customers(versions, locked, marks, consents))
+    outcomes = await folding.fold(grounds, _customers(versions, locked, marks, consents))
     await store.customers.save_facets([facet for outcome in outcomes for facet in outcome.facets])
     views = [outcome.view for outcome in outcomes if outcome.view is not None]
     alive = {facet.customer_id for facet in locked}
     gone = sorted({mark.own_customer_id for mark in marks if mark.shown} - alive)
     views += [tombstone(name, versions[name] + 1) for name in gone if versions.get(name)]
     await store.customers.save(views)
+    moved = await settle_memberships(store, views, grounds.versions)
     accepted = tuple(view.accepted_at for view in views if view.accepted_at is not None)
-    return Folded(len(marks), len(views), accepted)
+    return Folded(len(marks), len(views), accepted, moved)
 
 
-def fold_customers(customers: Sequence[Customer], returns: ReturnChance) -> list[Outcome]:
-    """Work the deltas in, and make the views. Pure: the same bytes and model give the same outcome anywhere."""
-    return [_outcome(customer, returns) for customer in customers]
+def fold_customers(customers: Sequence[Customer], judgement: Judgement) -> list[Outcome]:
+    """Work the deltas in, and make the views. Pure: the same bytes, model and rules give the same outcome anywhere."""
+    return [_outcome(customer, judgement) for customer in customers]
 
 
 def _customers(
@@ -106,7 +124,7 @@ def _customers(
     ]
 
 
-def _outcome(customer: Customer, returns: ReturnChance) -> Outcome:
+def _outcome(customer: Customer, judgement: Judgement) -> Outcome:
     stored: list[GrownFacet] = []
     parts = []
     for facet, deltas, consents in customer.facets:
@@ -123,5 +141,5 @@ def _outcome(customer: Customer, returns: ReturnChance) -> Outcome:
         else:
             continue
         parts.append(FacetInView(identifier=facet.identifier, rows=rows, effects=effects, consents=consents))
-    view = view_of(customer.customer_id, customer.version, parts, returns) if customer.shown else None
+    view = view_of(customer.customer_id, customer.version, parts, judgement) if customer.shown else None
     return Outcome(stored, view)

@@ -8,9 +8,10 @@ from libs.common.contracts.consent import ConsentChanged, IdentityLinked
 from libs.common.contracts.identity import Described
 from libs.common.contracts.values import Identifier
 from services.profile.domain.delta import Delta, later
-from services.profile.domain.identity import Link, components, customer_id_of, link_of
+from services.profile.domain.identity import Link, link_of
 from services.profile.handlers.intake import own_customer_id
-from services.profile.ports import ConsentRow, LinkRow, ProfileStore, Reassigned
+from services.profile.handlers.persons import find_persons
+from services.profile.ports import ConsentRow, LinkRow, ProfileStore
 from services.profile.ports.privacy import ConsentWord
 
 
@@ -82,23 +83,9 @@ async def _take_links(store: ProfileStore, events: Sequence[Event]) -> None:
         met += [(pair.first, event.received_at), (pair.second, event.received_at)]
     await store.identity.change_links(rows.values())
     await _meet(store, met)
-    members = await store.identity.persons_around({end for link in rows for end in (link.first, link.second)})
-    standing = await store.identity.standing_links(members)
-    now = {member: customer_id_of(person) for person in components(members, standing) for member in person}
     newest = events[-1]
-    await store.identity.reassign(
-        [
-            Reassigned(
-                own_customer_id=member,
-                customer_id=now[member],
-                occurred_at=newest.occurred_at,
-                accepted_at=newest.received_at,
-            )
-            for member in sorted(members)
-            if now[member] != members[member]
-        ]
-    )
-    await store.facets.mark_dirty(members)
+    ends = {end for link in rows for end in (link.first, link.second)}
+    await find_persons(store, ends, occurred_at=newest.occurred_at, accepted_at=newest.received_at)
 
 
 async def _meet(store: ProfileStore, met: Iterable[tuple[Identifier, datetime | None]]) -> None:

@@ -1,16 +1,23 @@
-"""What processes keep in memory across transactions: the learner its models, the folder the newest return model."""
+"""What processes keep in memory across transactions: the learner its models, the folder the newest return model and rules."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
+
+from pydantic import TypeAdapter
 
 from libs.common.clock import Clock
 from libs.common.persistence import Transaction
 from services.profile.domain.return_chance import ReturnChance
-from services.profile.handlers.folding import Customer, Outcome, fold_customers
+from services.profile.domain.segments import RulesInForce, Segment, versions_in_force
+from services.profile.handlers.folding import Customer, Grounds, Outcome, fold_customers
 from services.profile.handlers.learning import RETURN_WEIGHTS, Memory, Step, learn, learn_until, read_returns
+from services.profile.handlers.snapshots import Judgement
 from services.profile.metrics import ProfileMetrics
-from services.profile.ports import LearnerState, ProfileStore
+from services.profile.ports import ProfileStore
+
+SEGMENTS = TypeAdapter(list[Segment])
 
 
 class NeedsLearning:
@@ -44,33 +51,59 @@ class NeedsLearning:
             self._metrics.learn_seconds.observe(elapsed_seconds)
 
 
-class NewestReturns:
-    """The newest return model as it is stored: read again when the learner has stored another."""
+class NewestGrounds:
+    """What customers are judged by, as it is stored: read again when the learner has stored a model, or somebody a segment."""
 
     def __init__(self) -> None:
-        self._stored: LearnerState | None = None
+        self._known = Grounds()
 
-    async def stored(self, store: ProfileStore) -> LearnerState | None:
-        """The model to predict with; None while none is stored."""
-        known = self._stored.number if self._stored is not None else -1
-        self._stored = await store.learning.state(RETURN_WEIGHTS, above_number=known) or self._stored
-        return self._stored
+    async def stored(self, store: ProfileStore) -> Grounds:
+        """The newest ones; until the commit nobody saves other rules."""
+        known = self._known
+        above = known.returns.number if known.returns is not None else -1
+        returns = await store.learning.state(RETURN_WEIGHTS, above_number=above)
+        if returns is not None:
+            known = replace(known, returns=returns)
+        number = await store.segments.number()
+        if number != known.number:
+            segments = [row.segment for row in await store.segments.all()]
+            known = replace(
+                known, number=number, segments=SEGMENTS.dump_json(segments), versions=versions_in_force(segments)
+            )
+        self._known = known
+        return known
 
 
-class ReturnModel:
-    """The newest return model, unpacked once. Folds in this process."""
+class Judge:
+    """The newest grounds, unpacked once. Judges and folds in this process."""
 
     def __init__(self) -> None:
-        self._newest = NewestReturns()
-        self._unpacked: LearnerState | None = None
-        self._returns = ReturnChance()
+        self._newest = NewestGrounds()
+        self._unpacked = Grounds()
+        self._judgement = Judgement(ReturnChance(), RulesInForce(-1, ()))
 
-    async def fold(self, store: ProfileStore, customers: Sequence[Customer]) -> Sequence[Outcome]:
+    async def grounds(self, store: ProfileStore) -> Grounds:
         """As Folding promises."""
-        return self.fold_with(await self._newest.stored(store), customers)
+        return await self._newest.stored(store)
 
-    def fold_with(self, stored: LearnerState | None, customers: Sequence[Customer]) -> Sequence[Outcome]:
-        """Fold with this model; an untrained one where there is none."""
-        if stored is not None and stored != self._unpacked:
-            self._unpacked, self._returns = stored, read_returns(stored)
-        return fold_customers(customers, self._returns)
+    async def newest(self, store: ProfileStore) -> Judgement:
+        """As Judging promises."""
+        return self._judgement_on(await self._newest.stored(store))
+
+    async def fold(self, grounds: Grounds, customers: Sequence[Customer]) -> Sequence[Outcome]:
+        """As Folding promises."""
+        return self.fold_here(grounds, customers)
+
+    def fold_here(self, grounds: Grounds, customers: Sequence[Customer]) -> Sequence[Outcome]:
+        """Fold on these grounds; by an untrained model where there is none."""
+        return fold_customers(customers, self._judgement_on(grounds))
+
+    def _judgement_on(self, grounds: Grounds) -> Judgement:
+        known = self._unpacked
+        if grounds.returns is not None and grounds.returns != known.returns:
+            self._judgement = replace(self._judgement, returns=read_returns(grounds.returns))
+        if grounds.number != known.number:
+            rules = RulesInForce(grounds.number, SEGMENTS.validate_json(grounds.segments))
+            self._judgement = replace(self._judgement, rules=rules)
+        self._unpacked = grounds
+        return self._judgement

@@ -1,11 +1,10 @@
-"""A customer as the other services see it: made of its facets, its consents and the newest return model. Pure."""
+"""A customer as the other services see it: made of its facets, its consents, the newest return model and the rules in force. Pure."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from libs.common.contracts import new_event
-from libs.common.contracts.consent import Purpose
 from libs.common.contracts.profile import ConsentInForce, ProfileSnapshot
 from libs.common.contracts.topics import PROFILE_SNAPSHOTS
 from libs.common.contracts.values import Identifier, IdentifierKind
@@ -13,14 +12,23 @@ from libs.common.persistence import OutboxMessage
 from libs.ranking.state import CustomerRankingState
 from services.profile.domain.delta import Effects
 from services.profile.domain.facet import Facet, fold, has_open_complaint
-from services.profile.domain.facet_codec import Rows, about_time, facet_of_rows
+from services.profile.domain.facet_codec import Rows, about_time, facet_of_rows, periods_of
+from services.profile.domain.figures import objects_to_profiling, words_of
 from services.profile.domain.ranking_state import ranking_state, ranking_state_of_rows
 from services.profile.domain.return_chance import ReturnChance
-from services.profile.handlers.contacts import seconds_of
-from services.profile.handlers.worth import worth_of
-from services.profile.ports import ConsentRow, CustomerRow
+from services.profile.domain.segments import RulesInForce
+from services.profile.handlers.worth import Known, worth_of
+from services.profile.ports import ConsentRow, CustomerRow, FacetRow
 
 SOURCE = "urn:the-usual:profile"
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a customer is judged by."""
+
+    returns: ReturnChance
+    rules: RulesInForce
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,11 +54,6 @@ def consents_in_force(rows: Iterable[ConsentRow]) -> tuple[ConsentInForce, ...]:
     )
 
 
-def objects_to_profiling(consents: Iterable[ConsentInForce]) -> bool:
-    """Whether the customer denied profiling, on whatever channel: then what was counted stays, and nothing is derived from it."""
-    return any(word.purpose == Purpose.PROFILING and not word.granted for word in consents)
-
-
 def identifier_of(key: str) -> Identifier:
     """The identifier whose key this is."""
     kind, _, value = key.partition(":")
@@ -68,11 +71,35 @@ def tombstone(customer_id: str, version: int) -> CustomerRow:
     return CustomerRow(customer_id=customer_id, version=version, accepted_at=None, message=None)
 
 
-def view_of(customer_id: str, version: int, facets: Sequence[FacetInView], returns: ReturnChance) -> CustomerRow:
+def known_of(rows: Sequence[FacetRow], consents: Iterable[ConsentRow]) -> Known:
+    """What is known of the customer with these facets (at least one), whether folded or not."""
+    facet, words = fold(row.facet for row in rows), list(consents)
+    return Known(
+        facet=facet,
+        state=ranking_state(facet),
+        as_of=newest_event_at(facet, words),
+        currency=_currency(row.effects for row in rows),
+        consents=consents_in_force(words),
+        periods=lambda: facet.periods,
+    )
+
+
+def view_of(customer_id: str, version: int, facets: Sequence[FacetInView], judgement: Judgement) -> CustomerRow:
     """The customer that these facets (at least one) make up, as a message of its topic."""
-    accepted = [facet.effects.accepted_at for facet in facets if facet.effects.accepted_at is not None]
-    accepted_at = max(accepted, default=None)
-    snapshot = _snapshot_of(customer_id, version, facets, accepted_at, returns)
+    known = _known(facets)
+    accepted_at = max((at for facet in facets if (at := facet.effects.accepted_at) is not None), default=None)
+    identifiers = tuple(identifier_of(facet.identifier) for facet in facets)
+    plain = ProfileSnapshot(
+        customer_id=customer_id,
+        version=version,
+        identifiers=identifiers,
+        as_of=known.as_of,
+        accepted_at=accepted_at or known.as_of,
+        consents=known.consents,
+        open_complaint=has_open_complaint(known.facet),
+    )
+    objects = objects_to_profiling(words_of(known.consents))
+    snapshot = plain if objects else _derived(plain, known, judgement)
     event = new_event(
         snapshot,
         event_id=f"{customer_id}:{version}",
@@ -85,31 +112,35 @@ def view_of(customer_id: str, version: int, facets: Sequence[FacetInView], retur
         version=version,
         accepted_at=accepted_at,
         message=OutboxMessage.of(event, PROFILE_SNAPSHOTS),
+        segments=snapshot.segments,
+        as_of=snapshot.as_of,
+        objects=objects,
     )
 
 
-def _snapshot_of(
-    customer_id: str, version: int, facets: Sequence[FacetInView], accepted_at: datetime | None, returns: ReturnChance
-) -> ProfileSnapshot:
-    """A function of the facets and the return model, whatever the time of day."""
-    facet, state = _folded([facet.rows for facet in facets])
-    words = [word for facet in facets for word in facet.consents]
-    as_of = newest_event_at(facet, words)
-    currency = min((one.effects.currency for one in facets if one.effects.currency is not None), default=None)
-    consents = consents_in_force(words)
-    plain = ProfileSnapshot(
-        customer_id=customer_id,
-        version=version,
-        identifiers=tuple(identifier_of(facet.identifier) for facet in facets),
-        as_of=as_of,
-        accepted_at=accepted_at or as_of,
-        consents=consents,
-        open_complaint=has_open_complaint(facet),
+def _derived(plain: ProfileSnapshot, known: Known, judgement: Judgement) -> ProfileSnapshot:
+    """With all that follows from what is known, the model and the rules, whatever the time of day."""
+    worth = worth_of(known, judgement.returns)
+    return plain.model_copy(
+        update={
+            "segments": judgement.rules.segments_of(worth.figures),
+            "value": worth.value,
+            "ranking_state": known.state.to_json(),
+        }
     )
-    if objects_to_profiling(consents):
-        return plain
-    worth = worth_of(facet, state, seconds_of(as_of), returns, currency)
-    return plain.model_copy(update={"segments": worth.segments, "value": worth.value, "ranking_state": state.to_json()})
+
+
+def _known(parts: Sequence[FacetInView]) -> Known:
+    facet, state = _folded([part.rows for part in parts])
+    words = [word for part in parts for word in part.consents]
+    return Known(
+        facet=facet,
+        state=state,
+        as_of=newest_event_at(facet, words),
+        currency=_currency(part.effects for part in parts),
+        consents=consents_in_force(words),
+        periods=lambda: periods_of(parts[0].rows) if len(parts) == 1 else facet.periods,
+    )
 
 
 def _folded(parts: Sequence[Rows]) -> tuple[Facet, CustomerRankingState]:
@@ -118,3 +149,8 @@ def _folded(parts: Sequence[Rows]) -> tuple[Facet, CustomerRankingState]:
         return about_time(parts[0]), ranking_state_of_rows(parts[0])
     facet = fold(map(facet_of_rows, parts))
     return facet, ranking_state(facet)
+
+
+def _currency(effects: Iterable[Effects]) -> str | None:
+    """Of several the first by name."""
+    return min((one.currency for one in effects if one.currency is not None), default=None)

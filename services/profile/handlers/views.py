@@ -4,26 +4,32 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from msgspec import Struct, json
+from msgspec import Raw, Struct, json
 
-from libs.common.contracts.profile import ProfileSnapshot
+from libs.common.contracts.profile import CustomerValue, ProfileSnapshot
 from libs.common.errors import Conflict, InvalidInput, NotFound
 from libs.ranking.population import PopulationState
 from libs.ranking.ranker import Need, PriorRanker, Ranker
 from libs.ranking.state import CustomerRankingState, Moment, MomentKind
 from services.profile.domain.delta import Effects, plus
-from services.profile.domain.facet import NEVER_FIRST, AnswerTally, Facet, ItemTally, fold
+from services.profile.domain.drivers import drivers_of
+from services.profile.domain.facet import NEVER_FIRST, AnswerTally, Facet, ItemTally, fold, has_open_complaint
+from services.profile.domain.figures import objects_to_profiling, words_of
+from services.profile.domain.value import value_of
 from services.profile.handlers.contacts import seconds_of, utc_offset_minutes
 from services.profile.handlers.shapes import (
     Answers,
     CategorySpend,
     CustomerView,
+    DriverView,
     FavouriteItem,
     NeedView,
     NextBasket,
     Totals,
+    ValueView,
 )
-from services.profile.handlers.snapshots import consents_in_force, identifier_of, newest_event_at, objects_to_profiling
+from services.profile.handlers.snapshots import consents_in_force, identifier_of, newest_event_at
+from services.profile.handlers.worth import YEAR_DAYS
 from services.profile.ports import FacetRow, ProfileStore
 
 TOP = 20
@@ -46,10 +52,18 @@ NO_MODEL = RankingModel(0, PriorRanker(), PopulationState())
 class SnapshotRead(Struct, frozen=True):
     """What the customer view takes from a stored snapshot: reading all of it takes longer than all else of the view."""
 
+    as_of: datetime
     segments: tuple[str, ...] = ()
+    value: Raw = Raw(b"null")
+
+    @property
+    def customer_value(self) -> CustomerValue | None:
+        """By the contract's own rules."""
+        content = bytes(self.value)
+        return None if content == b"null" else CustomerValue.model_validate_json(content)
 
 
-_segments_in = json.Decoder(SnapshotRead).decode
+_read = json.Decoder(SnapshotRead).decode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,22 +79,26 @@ class Question:
 
 async def customer_view(store: ProfileStore, customer_id: str) -> CustomerView:
     """The customer that an id (also an old one) stands for now; raises NotFound."""
-    current, rows = await _facets_of(store, customer_id)
+    current, rows = await facets_of(store, customer_id)
     consents = await store.customers.consents([row.identifier for row in rows])
     words = [word for row in rows for word in consents.get(row.identifier, ())]
     stored = await store.customers.snapshot(current)
-    facet = fold(row.facet for row in rows)
-    in_force = consents_in_force(words)
-    objects = objects_to_profiling(in_force)
+    facet, in_force = fold(row.facet for row in rows), consents_in_force(words)
+    objects = objects_to_profiling(words_of(in_force))
+    derived = None if objects or stored is None else _read(stored[1])
+    value = derived and derived.customer_value
     return CustomerView(
         customer_id=current,
-        identifiers=tuple(identifier_of(row.identifier) for row in rows),
         snapshot_version=stored[0] if stored else 0,
+        identifiers=tuple(identifier_of(row.identifier) for row in rows),
         as_of=newest_event_at(facet, words),
         first_contact_at=None if facet.first_at_seconds == NEVER_FIRST else _moment(facet.first_at_seconds),
         totals=_totals(rows, facet),
         consents=in_force,
-        segments=_segments_in(stored[1]).segments if stored and not objects else (),
+        segments=derived.segments if derived else (),
+        tier=value.tier if value else None,
+        value=_value(facet, value, seconds_of(derived.as_of)) if derived and value else None,
+        open_complaint=has_open_complaint(facet),
         favourite_items=() if objects else _favourites(facet.items),
         categories=() if objects else _categories(facet),
         answers=_answers(facet.answers),
@@ -90,12 +108,12 @@ async def customer_view(store: ProfileStore, customer_id: str) -> CustomerView:
 
 async def next_basket(store: ProfileStore, question: Question, model: RankingModel) -> NextBasket:
     """Rank the needs of a customer from its stored view; raises NotFound for an unknown one, InvalidInput."""
-    current, _ = await _facets_of(store, question.customer_id)
+    current, _ = await facets_of(store, question.customer_id)
     stored = await store.customers.snapshot(current)
     if stored is None:
         raise NotFound("this customer has no view yet", slug="no-view-yet")
     snapshot = ProfileSnapshot.model_validate_json(stored[1])
-    if objects_to_profiling(snapshot.consents):
+    if objects_to_profiling(words_of(snapshot.consents)):
         raise Conflict("this customer objects to profiling", slug="profiling-objected")
     state = CustomerRankingState.from_json(snapshot.ranking_state)
     at = question.at or snapshot.as_of
@@ -117,7 +135,8 @@ async def next_basket(store: ProfileStore, question: Question, model: RankingMod
     )
 
 
-async def _facets_of(store: ProfileStore, customer_id: str) -> tuple[str, Sequence[FacetRow]]:
+async def facets_of(store: ProfileStore, customer_id: str) -> tuple[str, Sequence[FacetRow]]:
+    """The customer that an id stands for now, and its facets; raises NotFound."""
     current = next(iter(await store.customers.current_ids([customer_id])), None)
     rows = (await store.customers.facets([current])).get(current, ()) if current else ()
     if current is None or not rows:
@@ -143,6 +162,16 @@ def _need(need: Need, *, bought_before: bool) -> NeedView:
 
 def _moment(at_seconds: int) -> datetime:
     return datetime.fromtimestamp(at_seconds, UTC)
+
+
+def _value(facet: Facet, value: CustomerValue, at_seconds: int) -> ValueView:
+    drivers = drivers_of(value_of(facet, at_seconds), value.chance_of_return_30_days_ratio, YEAR_DAYS)
+    return ValueView(
+        currency=value.currency,
+        expected_year_cents=value.expected_year_cents,
+        chance_of_return_30_days_ratio=value.chance_of_return_30_days_ratio,
+        drivers=tuple(DriverView(figure=one.figure, value=one.value, pull=one.pull) for one in drivers),
+    )
 
 
 def _totals(rows: Sequence[FacetRow], facet: Facet) -> Totals:

@@ -94,8 +94,8 @@ class PrivacyStore(Protocol):
         """The newest event time that the person's view shows."""
         ...
 
-    async def erase(self, person: Person, erasure: Erasure) -> None:
-        """Note the erasure, suppress the identifiers, delete what hangs on them, and replace views by tombstones."""
+    async def erase(self, person: Person, erasure: Erasure) -> Mapping[str, int]:
+        """Note the erasure, suppress the identifiers, delete what hangs on them, and replace views by tombstones: their versions."""
         ...
 
     async def tell(self, message: OutboxMessage) -> None:

@@ -1,5 +1,6 @@
 """The rows that pass between handlers and the store."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,7 +10,7 @@ from libs.common.persistence import OutboxMessage
 from services.profile.domain.contact import AnyPurchase, ReturnedLine
 from services.profile.domain.delta import Effects
 from services.profile.domain.facet import Facet
-from services.profile.domain.identity import Link
+from services.profile.domain.identity import Link, LinkFact
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +133,14 @@ class LinkRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LinksRow:
+    """Links around some customer ids, with the kind of identifier that each end stands for."""
+
+    facts: Collection[LinkFact]
+    kinds: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reassigned:
     """A customer id that stands for another one from now on (or for itself again)."""
 
@@ -143,12 +152,19 @@ class Reassigned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerRow:
-    """The newest view of one customer, ready for its topic; without a body a tombstone."""
+    """The newest view of one customer, ready for its topic; without a body a tombstone.
+
+    `segments` as the view says, since `as_of` at the latest; a tombstone is in none, and has no time of its own. Who `objects`
+    to profiling is in none either.
+    """
 
     customer_id: str
     version: int
     accepted_at: datetime | None
     message: OutboxMessage | None
+    segments: tuple[str, ...] = ()
+    as_of: datetime | None = None
+    objects: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

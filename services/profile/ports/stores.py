@@ -6,7 +6,6 @@ from typing import Protocol
 
 from services.profile.domain.delta import Delta
 from services.profile.domain.facet_codec import Rows
-from services.profile.domain.identity import Link
 from services.profile.ports.customers import CustomerStore
 from services.profile.ports.privacy import PrivacyStore
 from services.profile.ports.rows import (
@@ -15,6 +14,7 @@ from services.profile.ports.rows import (
     ItemRow,
     LearnerState,
     LinkRow,
+    LinksRow,
     ModelRow,
     QueuedBasket,
     Reassigned,
@@ -22,6 +22,8 @@ from services.profile.ports.rows import (
     StoreRow,
     TakenBack,
 )
+from services.profile.ports.segments import SegmentStore
+from services.profile.ports.views import ViewStore
 
 
 class CatalogStore(Protocol):
@@ -118,8 +120,8 @@ class IdentityStore(Protocol):
         """All members (own id -> customer id) of the persons that these ids belong to, locked until the commit."""
         ...
 
-    async def standing_links(self, own_customer_ids: Collection[str]) -> Collection[Link]:
-        """The links that stand among these ids."""
+    async def links_of(self, own_customer_ids: Collection[str]) -> LinksRow:
+        """What was said last about each pair that one of these ids is in."""
         ...
 
     async def reassign(self, rows: Collection[Reassigned]) -> None:
@@ -206,4 +208,14 @@ class ProfileStore(Protocol):
     @property
     def privacy(self) -> PrivacyStore:
         """Erasures, suppressions, words on consent."""
+        ...
+
+    @property
+    def views(self) -> ViewStore:
+        """Looks at customers."""
+        ...
+
+    @property
+    def segments(self) -> SegmentStore:
+        """Segments and who is in them."""
         ...

@@ -8,6 +8,8 @@ from services.profile.store.identity import PostgresIdentity
 from services.profile.store.learning import PostgresLearning
 from services.profile.store.privacy import PostgresPrivacy
 from services.profile.store.receipts import PostgresReceipts
+from services.profile.store.segments import PostgresSegments
+from services.profile.store.views import PostgresViews
 
 __all__ = ["PostgresProfileStore", "RememberedItems"]
 
@@ -23,3 +25,5 @@ class PostgresProfileStore:
         self.customers = PostgresCustomers(tx)
         self.learning = PostgresLearning(tx)
         self.privacy = PostgresPrivacy(tx)
+        self.segments = PostgresSegments(tx)
+        self.views = PostgresViews(tx)

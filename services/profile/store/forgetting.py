@@ -18,7 +18,7 @@ _BY_KEY: Mapping[str, TextClause] = {
     "dirty_marks": text(f"DELETE FROM dirty_customers WHERE customer_id {_OF_CUSTOMERS}"),  # noqa: S608  # our own words
     "views": text(f"""
         UPDATE customers SET version = version + 1, body = NULL, headers = '', accepted_at = NULL
-        WHERE customer_id {_OF_CUSTOMERS} AND body IS NOT NULL
+        WHERE customer_id {_OF_CUSTOMERS} AND body IS NOT NULL RETURNING customer_id, version
     """),  # noqa: S608  # our own words
     "facets": text(f"DELETE FROM facets WHERE identifier {_OF_IDENTIFIERS}"),  # noqa: S608  # our own words
     "consents": text(f"DELETE FROM consents WHERE identifier {_OF_IDENTIFIERS}"),  # noqa: S608  # our own words
@@ -55,17 +55,18 @@ _EARLIER_RECEIPTS = text(f"DELETE FROM receipts WHERE identifier {_OF_IDENTIFIER
 
 async def erase_by_key(
     connection: AsyncConnection, identifiers: Sequence[str], customer_ids: Sequence[str]
-) -> dict[str, int]:
-    """Delete what hangs on these keys; returns how many rows of each kind."""
+) -> tuple[dict[str, int], dict[str, int]]:
+    """Delete what hangs on these keys; returns how many rows of each kind, and the versions of views that became tombstones."""
     names = {"identifiers": list(identifiers), "customer_ids": list(customer_ids)}
-    return {
-        kind: (
-            await connection.execute(
-                statement, {name: value for name, value in names.items() if f":{name}" in statement.text}
-            )
-        ).rowcount
-        for kind, statement in _BY_KEY.items()
-    }
+    removed: dict[str, int] = {}
+    versions: dict[str, int] = {}
+    for kind, statement in _BY_KEY.items():
+        told = {name: value for name, value in names.items() if f":{name}" in statement.text}
+        done = await connection.execute(statement, told)
+        removed[kind] = done.rowcount
+        if done.returns_rows:
+            versions |= {row.customer_id: row.version for row in done}
+    return removed, versions
 
 
 async def sweep(

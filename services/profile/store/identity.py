@@ -5,8 +5,8 @@ from collections.abc import Collection, Mapping
 from sqlalchemy import text
 
 from libs.common.persistence import Transaction
-from services.profile.domain.identity import Link
-from services.profile.ports import ConsentRow, LinkRow, Reassigned
+from services.profile.domain.identity import Link, LinkFact
+from services.profile.ports import ConsentRow, LinkRow, LinksRow, Reassigned
 
 _KEEP_CONSENTS = text("""
     INSERT INTO consents (identifier, purpose, channel, granted, occurred_at, event_id, accepted_at)
@@ -33,10 +33,15 @@ _PERSONS = text("""
     WHERE customer_id IN (SELECT customer_id FROM facets WHERE own_customer_id = ANY(CAST(:own_ids AS text[])))
     ORDER BY identifier FOR UPDATE
 """)
-_STANDING = text("""
-    SELECT first_customer_id, second_customer_id FROM links
-    WHERE linked AND first_customer_id = ANY(CAST(:own_ids AS text[]))
-      AND second_customer_id = ANY(CAST(:own_ids AS text[]))
+_LINKS = text("""
+    WITH around AS (
+        SELECT * FROM links WHERE first_customer_id = ANY(CAST(:own_ids AS text[]))
+        UNION
+        SELECT * FROM links WHERE second_customer_id = ANY(CAST(:own_ids AS text[]))
+    )
+    SELECT around.*, first.identifier AS first_identifier, second.identifier AS second_identifier
+    FROM around JOIN facets AS first ON first.own_customer_id = first_customer_id
+                JOIN facets AS second ON second.own_customer_id = second_customer_id
 """)
 _REASSIGN = text("""
     WITH new AS (
@@ -97,10 +102,16 @@ class PostgresIdentity:
         rows = await self._connection.execute(_PERSONS, {"own_ids": list(own_customer_ids)})
         return {row.own_customer_id: row.customer_id for row in rows}
 
-    async def standing_links(self, own_customer_ids: Collection[str]) -> Collection[Link]:
+    async def links_of(self, own_customer_ids: Collection[str]) -> LinksRow:
         """As the port promises."""
-        rows = await self._connection.execute(_STANDING, {"own_ids": list(own_customer_ids)})
-        return [Link(row.first_customer_id, row.second_customer_id) for row in rows]
+        kinds: dict[str, str] = {}
+        facts = []
+        for row in await self._connection.execute(_LINKS, {"own_ids": list(own_customer_ids)}):
+            link = Link(row.first_customer_id, row.second_customer_id)
+            kinds[link.first] = row.first_identifier.partition(":")[0]
+            kinds[link.second] = row.second_identifier.partition(":")[0]
+            facts.append(LinkFact(link, int(row.occurred_at.timestamp()), row.event_id, row.linked))
+        return LinksRow(facts=facts, kinds=kinds)
 
     async def reassign(self, rows: Collection[Reassigned]) -> None:
         """As the port promises."""

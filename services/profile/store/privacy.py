@@ -118,9 +118,9 @@ class PostgresPrivacy:
         body = (await self._connection.execute(_NEWEST, {"customer_id": customer_id})).scalar_one_or_none()
         return None if body is None else datetime.fromisoformat(json.loads(body)["as_of"])
 
-    async def erase(self, person: Person, erasure: Erasure) -> None:
+    async def erase(self, person: Person, erasure: Erasure) -> Mapping[str, int]:
         """As the port promises."""
-        removed = await erase_by_key(self._connection, list(person.identifiers), person.customer_ids)
+        removed, versions = await erase_by_key(self._connection, list(person.identifiers), person.customer_ids)
         await self._connection.execute(
             _SUPPRESS,
             {
@@ -141,6 +141,7 @@ class PostgresPrivacy:
                 "block": DELTAS_A_BLOCK,
             },
         )
+        return versions
 
     async def tell(self, message: OutboxMessage) -> None:
         """As the port promises."""

@@ -42,8 +42,9 @@ _VOID = text("""
     RETURNING uuid_send(receipt_key)
 """)
 _PARK = text("""
-    INSERT INTO parked (event_id, receipt_id, body)
-    SELECT * FROM unnest(CAST(:event_ids AS text[]), CAST(:receipt_ids AS text[]), CAST(:bodies AS bytea[]))
+    INSERT INTO parked (event_id, receipt_id, identifier, body)
+    SELECT * FROM unnest(CAST(:event_ids AS text[]), CAST(:receipt_ids AS text[]), CAST(:identifiers AS text[]),
+                         CAST(:bodies AS bytea[]))
     ON CONFLICT DO NOTHING
 """)
 _UNPARK = text("DELETE FROM parked WHERE receipt_id = ANY(CAST(:receipt_ids AS text[])) RETURNING event_id, body")
@@ -114,6 +115,7 @@ class PostgresReceipts:
             {
                 "event_ids": [entry.event_id for entry in taken],
                 "receipt_ids": [entry.receipt_id for entry in taken],
+                "identifiers": [entry.identifier for entry in taken],
                 "bodies": [_encoder.encode(entry) for entry in taken],
             },
         )

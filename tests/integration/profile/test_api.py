@@ -1,17 +1,11 @@
 """The API: customers by id and by identifier, their next baskets with reasons, for callers who may ask."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
-from httpx import ASGITransport, AsyncClient
-
-from libs.common.http.credentials import new_key, write_credentials
-from services.profile.app import create_app
-from services.profile.bootstrap import assemble
 from services.profile.handlers.intake import own_customer_id
 from tests.integration.profile.test_learner import played, shopping
 from tests.support.postgres import Database
+from tests.support.profile_api import asking
 from tests.support.profile_events import (
     ITEMS,
     a_catalogue,
@@ -28,22 +22,8 @@ from tests.support.profile_running import RunningProfile, running_profile
 from tests.support.secrets import PSEUDONYMS
 
 
-@asynccontextmanager
-async def asking(profile: RunningProfile, folder: Path, scope: str = "customers:read") -> AsyncIterator[AsyncClient]:
-    """A client of the API on the same database, with a key that carries `scope`."""
-    key, credential = new_key("staff", frozenset({scope}))
-    write_credentials(folder / "credentials.json", [credential])
-    settings = profile.parts.settings.model_copy(update={"credentials_file": folder / "credentials.json"})
-    parts = assemble(settings, "api")
-    app = create_app(parts)
-    transport = ASGITransport(app, raise_app_exceptions=False)
-    async with AsyncClient(transport=transport, base_url="http://profile", headers={"x-api-key": key}) as client:
-        yield client
-    await parts.engine.dispose()
-
-
 async def test_a_customer_is_found_by_every_identifier_and_old_id(database: Database, tmp_path: Path) -> None:
-    async with running_profile(database) as profile, asking(profile, tmp_path) as client:
+    async with running_profile(database) as profile, asking(profile, tmp_path, "customers:read") as client:
         shopper, guest = PSEUDONYMS.of(card(1)), PSEUDONYMS.of(visitor(1))
         await profile.take([*a_catalogue(), a_sale("r1", shopper), a_view("w1", guest), an_answer("a1", shopper)])
         await profile.take([a_link("l1", shopper, guest, day=1), a_consent("c1", guest)])
@@ -64,7 +44,7 @@ async def test_a_customer_is_found_by_every_identifier_and_old_id(database: Data
 
 
 async def test_an_unknown_customer_is_a_problem(database: Database, tmp_path: Path) -> None:
-    async with running_profile(database) as profile, asking(profile, tmp_path) as client:
+    async with running_profile(database) as profile, asking(profile, tmp_path, "customers:read") as client:
         for way in ("/v1/customers/nobody", "/v1/customers?identifier=loyalty_card:404", "/v1/customers/x/next-basket"):
             answer = await client.get(way)
             assert (answer.status_code, answer.json()["title"]) == (404, "unknown-customer")
@@ -79,7 +59,7 @@ async def test_a_key_without_the_scope_is_sent_away(database: Database, tmp_path
 async def test_the_next_basket_is_ranked_by_the_newest_model_with_reasons(database: Database, tmp_path: Path) -> None:
     async with (
         running_profile(database, learning_interval_seconds=86_400) as profile,
-        asking(profile, tmp_path) as client,
+        asking(profile, tmp_path, "customers:read") as client,
     ):
         customer = own_customer_id(card(1).key)
         await profile.take([a_sale("first", card(1), items=[ITEMS[0]], day=-1)])

@@ -10,7 +10,7 @@ import pytest
 
 from libs.common.errors import RetryableError
 from services.profile.bootstrap.fold_pool import FoldPool
-from services.profile.handlers.folding import fold_dirty
+from services.profile.handlers.folding import Grounds, fold_dirty
 from services.profile.store import PostgresProfileStore, RememberedItems
 from services.profile.store.receipts import receipt_key
 from tests.support.postgres import Database
@@ -113,6 +113,7 @@ async def test_folding_apart_gives_the_same_bytes_and_outlives_a_process(
         async with running_profile(other_database) as here, running_profile(database) as apart:
             await here.take(history)
             await apart.take(history)
+            await pool.fold(Grounds(), ())  # it has begun: no transaction waits for that, however slow the machine
             async with apart.parts.transactions.begin() as tx:
                 assert (await fold_dirty(PostgresProfileStore(tx), 3, pool)).customers == 3
             for child in psutil.Process().children(recursive=True):
@@ -121,6 +122,7 @@ async def test_folding_apart_gives_the_same_bytes_and_outlives_a_process(
             with pytest.raises(RetryableError):
                 async with apart.parts.transactions.begin() as tx:
                     await fold_dirty(PostgresProfileStore(tx), 100, pool)
+            await pool.fold(Grounds(), ())
             async with apart.parts.transactions.begin() as tx:
                 assert (await fold_dirty(PostgresProfileStore(tx), 100, pool)).customers == 2
             assert (await apart.facets(), await apart.views()) == (await here.facets(), await here.views())

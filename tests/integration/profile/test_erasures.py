@@ -16,9 +16,9 @@ from services.profile.handlers.erasing import ANSWERING, Erasing, catch_up, swee
 from services.profile.handlers.intake import own_customer_id
 from services.profile.handlers.privacy_shapes import ErasureView
 from services.profile.store import PostgresProfileStore
-from tests.integration.profile.test_api import asking
 from tests.integration.profile.test_learner import played, shopping
 from tests.support.postgres import Database
+from tests.support.profile_api import asking
 from tests.support.profile_events import (
     a_catalogue,
     a_consent,

@@ -21,6 +21,7 @@ from services.profile.api.privacy import exports_router
 from services.profile.bootstrap.export import Door, sources_of
 from services.profile.handlers.exporting import Exporting, Sources
 from services.profile.handlers.intake import own_customer_id
+from services.profile.handlers.looking import Looking
 from services.profile.ports.export import HeldEvents
 from services.profile.store import PostgresProfileStore
 from tests.integration.profile.test_erasures import GUEST, ONE, a_life, erase
@@ -97,7 +98,8 @@ async def asking(
         profile.parts.transactions,
         PostgresProfileStore,
         elsewhere.sources,
-        FixedClock(at(20)),
+        Looking(profile.parts.transactions, PostgresProfileStore, clock=FixedClock(at(20))),
+        clock=FixedClock(at(20)),
         deadline_seconds=deadline_seconds,
     )
     app = FastAPI()
@@ -132,6 +134,12 @@ async def test_every_part_is_in_it_as_json_and_as_a_page(database: Database, tmp
         assert NASTY not in page.text
         assert "&lt;script&gt;alert(&#x27;hello&#x27;)" in page.text
         assert f"d-{ID}" in page.text
+        looks = await profile.rows("SELECT key_id, roles, action, customer_id, request_id FROM audit ORDER BY id")
+        person = whole["customer_id"]
+        assert [tuple(look.values()) for look in looks] == [
+            ("privacy", "privacy", "export", person, answer.headers["x-request-id"]),
+            ("privacy", "privacy", "export", person, page.headers["x-request-id"]),
+        ]
 
 
 @pytest.mark.parametrize("part", ["topics", "ingest", "offers"])
@@ -142,6 +150,7 @@ async def test_a_part_that_is_away_refuses_the_whole(database: Database, tmp_pat
         answer = await client.get(f"/v1/customers/{ID}/export")
         assert (answer.status_code, answer.json()["title"]) == (503, "export-part-away")
         assert ONE.key not in answer.text
+        assert await profile.rows("SELECT 1 FROM audit") == []
 
 
 async def test_what_takes_too_long_is_refused(database: Database, tmp_path: Path) -> None:

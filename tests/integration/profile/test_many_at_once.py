@@ -96,7 +96,7 @@ async def test_a_folder_waits_for_the_one_that_folds_the_same_customer(database:
         await profile.fold_all()
         await profile.take([a_sale("r1", card(1))])
         async with profile.parts.transactions.begin() as tx:
-            await fold_dirty(PostgresProfileStore(tx), 10, profile.returns)
+            await fold_dirty(PostgresProfileStore(tx), 10, profile.judge)
             await profile.take([a_sale("r2", card(1), day=1)])
             second = asyncio.create_task(profile.fold_once())
             await asyncio.wait({second}, timeout=0.3)

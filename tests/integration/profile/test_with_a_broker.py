@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from libs.common.contracts import TOPIC_OF_TYPE, TOPICS, Event, decode
-from libs.common.contracts.profile import IdentityChanged, ModelPublished, ProfileSnapshot
+from libs.common.contracts.profile import IdentityChanged, ModelPublished, ProfileSnapshot, SegmentEntered
 from libs.common.persistence import OutboxMessage
 from libs.common.streaming import Producer, ensure_topics, run_until_stopped
 from libs.common.streaming.reader import TopicReader
@@ -54,6 +54,10 @@ def told_of_us(found: list[Any]) -> bool:
     return any(isinstance(told, IdentityChanged) and told.customer_id in IDS for told in found)
 
 
+def entered_by_us(found: list[Any]) -> bool:
+    return any(isinstance(move, SegmentEntered) and move.customer_id in IDS for move in found)
+
+
 async def from_end_to_end(settings: Settings) -> None:
     sales = [a_sale(f"broker-{n}", card(ONE), day=n) for n in range(TRIPS)]
     await sent(settings, [*sales, *sales, a_consent("broker-c", card(ONE), granted=False, day=3)])
@@ -63,6 +67,8 @@ async def from_end_to_end(settings: Settings) -> None:
     assert {(told.customer_id, told.now_customer_id) for told in changes if told.customer_id in IDS} == {
         (max(IDS), min(IDS))
     }
+    moves = await seen(settings, "profile.segments.v1", entered_by_us)
+    assert any(isinstance(move, SegmentEntered) and move.segment_id == "new" for move in moves)
     models = await seen(settings, "profile.models.v1", lambda found: len(found) >= 2)
     assert {model.model_name for model in models if isinstance(model, ModelPublished)} == set(MODEL_NAMES.values())
 

@@ -1,7 +1,5 @@
 """What is derived from a facet for people: rhythms, value, segments."""
 
-from dataclasses import replace
-
 import msgspec
 import pytest
 
@@ -10,16 +8,25 @@ from libs.ranking.state import DAY_SECONDS
 from services.profile.domain.contact import Return, ReturnedLine
 from services.profile.domain.facet import EMPTY, Facet
 from services.profile.domain.facet_of import apply, apply_all
+from services.profile.domain.figures import Figure, Figures, numbers_of
 from services.profile.domain.ranking_state import ranking_state
 from services.profile.domain.rhythm import item_rhythms, trip_rhythm
-from services.profile.domain.segments import SEGMENTS, Figures, Thresholds, figures_of, segments_of
+from services.profile.domain.segments import RulesInForce
 from services.profile.domain.value import expected_spend_cents, value_of
+from tests.support.segments import shipped_segments
 from tests.support.shopping import START_SECONDS, a_line, a_purchase
 
-FIGURES = Figures(
-    visits=20, days_known=300.0, days_since_trip=3.0, trip_interval_days=7.0, trip_due_ratio=0.5, weekly_cents=5000,
-    trend_ratio=1.0, discount_ratio=0.1,
-)  # fmt: skip
+FIGURES = {
+    Figure.VISITS_COUNT: 20,
+    Figure.KNOWN_DAYS: 300.0,
+    Figure.SINCE_TRIP_DAYS: 3.0,
+    Figure.TRIP_INTERVAL_DAYS: 7.0,
+    Figure.TRIP_DUE_RATIO: 0.5,
+    Figure.WEEKLY_CENTS: 5000,
+    Figure.TREND_RATIO: 1.0,
+    Figure.DISCOUNT_RATIO: 0.1,
+}
+SHIPPED = RulesInForce(1, shipped_segments())
 
 
 def a_weekly_customer(weeks: int = 10) -> Facet:
@@ -85,22 +92,18 @@ def test_discount_is_a_share_of_the_shelf_price() -> None:
     ("change", "names"),
     [
         ({}, ("regular",)),
-        ({"days_known": 10.0, "visits": 2}, ("new",)),
-        ({"weekly_cents": 10_000}, ("regular", "high_value")),
-        ({"trend_ratio": 2.0}, ("regular", "growing")),
-        ({"trip_due_ratio": 4.0, "days_since_trip": 30.0}, ("lapsing",)),
-        ({"trip_due_ratio": 30.0, "days_since_trip": 200.0}, ("lost",)),
-        ({"discount_ratio": 0.4}, ("regular", "bargain_hunter")),
+        ({Figure.KNOWN_DAYS: 10.0, Figure.VISITS_COUNT: 2}, ("new",)),
+        ({Figure.WEEKLY_CENTS: 10_000}, ("high_value", "regular")),
+        ({Figure.TREND_RATIO: 2.0}, ("growing", "regular")),
+        ({Figure.TRIP_DUE_RATIO: 4.0, Figure.SINCE_TRIP_DAYS: 30.0}, ("lapsing",)),
+        ({Figure.TRIP_DUE_RATIO: 30.0, Figure.SINCE_TRIP_DAYS: 200.0}, ("lost",)),
+        ({Figure.DISCOUNT_RATIO: 0.4}, ("bargain_hunter", "regular")),
     ],
 )
-def test_segments_follow_their_rules(change: dict[str, float], names: tuple[str, ...]) -> None:
-    assert segments_of(replace(FIGURES, **change), Thresholds()) == names  # type: ignore[arg-type]  # fields of mixed numbers
-
-
-def test_segments_have_names_of_their_own() -> None:
-    assert len({segment.name for segment in SEGMENTS}) == len(SEGMENTS)
+def test_the_shipped_segments_mean_what_they_say(change: dict[Figure, float], names: tuple[str, ...]) -> None:
+    assert SHIPPED.segments_of(Figures(numbers={**FIGURES, **change})) == names
 
 
 def test_a_customer_without_trips_has_figures_too() -> None:
-    figures = figures_of(START_SECONDS, START_SECONDS + DAY_SECONDS, None, value_of(EMPTY, START_SECONDS))
-    assert segments_of(figures, Thresholds()) == ("new",)
+    numbers = numbers_of(EMPTY, START_SECONDS + DAY_SECONDS, None, value_of(EMPTY, START_SECONDS))
+    assert SHIPPED.segments_of(Figures(numbers=numbers)) == ("new",)

@@ -1,4 +1,4 @@
-"""Laws of the identity graph: who a customer is follows from the facts, not from their order."""
+"""Laws of link facts: the latest of a pair counts, in whatever order facts come; a person's id is everyone's to compute."""
 
 from random import Random
 
@@ -6,16 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.profile.domain.identity import (
-    LinkFact,
-    Move,
-    component,
-    components,
-    customer_id_of,
-    link_of,
-    links,
-    moves,
-)
+from services.profile.domain.identity import LinkFact, customer_id_of, latest, link_of
 
 names = st.sampled_from("abcdefg")
 pairs = st.tuples(names, names).filter(lambda pair: pair[0] != pair[1])
@@ -29,40 +20,25 @@ facts = st.lists(
 
 
 @given(facts, st.randoms(use_true_random=False))
-def test_facts_in_any_order_and_repeated_give_the_same_links(known: list[LinkFact], random: Random) -> None:
+def test_facts_in_any_order_and_repeated_say_the_same(known: list[LinkFact], random: Random) -> None:
     shuffled = known + known
     random.shuffle(shuffled)
-    assert links(known) == links(shuffled)
+    assert latest(known) == latest(shuffled)
 
 
 @given(facts)
-def test_components_part_the_identifiers(known: list[LinkFact]) -> None:
-    persons = components("abcdefg", links(known))
-    assert sorted(identifier for person in persons for identifier in person) == list("abcdefg")
-    for person in persons:
-        assert all(component(identifier, links(known)) == person for identifier in person)
+def test_of_each_pair_the_latest_fact_counts(known: list[LinkFact]) -> None:
+    for link, fact in latest(known).items():
+        assert fact == max(one for one in known if one.link == link)
 
 
-@given(facts, pairs)
-def test_a_link_taken_back_leaves_everybody_as_before(known: list[LinkFact], pair: tuple[str, str]) -> None:
-    link = link_of(*pair)
-    before = links(known)
-    there_and_back = [*known, LinkFact(link, 10, "e", linked=True), LinkFact(link, 11, "e", linked=False)]
-    assert links(there_and_back) == before - {link}
+@given(pairs)
+def test_a_link_is_the_same_whoever_is_named_first(pair: tuple[str, str]) -> None:
+    assert link_of(*pair) == link_of(*reversed(pair))
 
 
 def test_the_customer_id_is_the_smallest_identifier() -> None:
     assert customer_id_of({"visitor", "card", "mail"}) == "card"
-
-
-def test_a_merge_moves_those_whose_id_changes() -> None:
-    standing = {link_of("b", "a")}
-    assert moves({"b"}, standing) == [Move("b", "b", "a")]
-    assert moves({"a"}, standing) == []
-
-
-def test_a_split_gives_the_rest_an_id_of_its_own() -> None:
-    assert moves({"a", "b", "c"}, {link_of("b", "c")}) == [Move("b", "a", "b"), Move("c", "a", "b")]
 
 
 def test_an_identifier_is_not_linked_with_itself() -> None:

@@ -1,0 +1,83 @@
+"""What the handlers need from storage for people who look at customers: a record of looks, a search, how fresh a view is."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookRow:
+    """Somebody looked: with which key, in which roles (names with commas between), at what, at whom (None: a search)."""
+
+    key_id: str
+    viewed_at: datetime
+    roles: str
+    action: str
+    customer_id: str | None
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptLook:
+    """A look as it is kept; `sequence` counts those of one key."""
+
+    id: int
+    sequence: int
+    look: LookRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChainCheck:
+    """How many of a key's looks were checked, and the first that does not follow from the one before it."""
+
+    checked_count: int
+    broken_sequence: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundRow:
+    """A customer that a search found."""
+
+    customer_id: str
+    version: int
+    segments: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Freshness:
+    """How far the newest view is behind: versions, changes that wait to be folded, returns that wait for their sale."""
+
+    version: int = 0
+    published_version: int = 0
+    accepted_at: datetime | None = None
+    waiting_count: int = 0
+    parked_count: int = 0
+
+
+class ViewStore(Protocol):
+    """Looks are only ever added."""
+
+    async def note(self, look: LookRow) -> None:
+        """Keep a look: if it is not kept, nothing is shown."""
+        ...
+
+    async def looks(
+        self, customer_ids: Collection[str] | None, key_id: str | None, before: int, limit: int
+    ) -> Sequence[KeptLook]:
+        """Looks at any of these customers, with this key, the newest first."""
+        ...
+
+    async def check_chain(self, key_id: str) -> ChainCheck:
+        """Whether the looks of a key are as they were written, each of them."""
+        ...
+
+    async def search(self, prefix: str, segment_id: str | None, after: str, limit: int) -> Sequence[FoundRow]:
+        """Customers that have a view, by id."""
+        ...
+
+    async def freshness(
+        self, customer_id: str, own_customer_ids: Collection[str], identifiers: Collection[str]
+    ) -> Freshness:
+        """How fresh a customer's view is."""
+        ...
