@@ -5,7 +5,7 @@ PYTHON ?= python3
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status check format lint imports types unit test test-integration test-e2e bench bench-ingest bench-profile schemas docs clean
+.PHONY: help setup demo up down status check format lint imports types unit test test-integration test-e2e bench bench-ingest bench-profile bench-profile-size schemas docs clean
 
 help:            ## what there is
 	@grep -hE '^[a-z-]+: .*##|^[a-z-]+: +##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 20
@@ -64,6 +64,9 @@ bench-ingest: $(READY) ## speed of the front door against its peers (benchmarks/
 
 bench-profile: $(READY) ## a year of baskets through the durable profile worker (beside quixstreams, where QUIX_PYTHON names a Python that has it)
 	$(BIN)/python -m benchmarks profile
+
+bench-profile-size: $(READY) ## bytes, memory and the customer view with 100 000, 300 000 and a million synthetic customers
+	$(BIN)/python -m benchmarks profile-size
 
 schemas: $(READY) ## write the JSON Schema snapshots anew after a wanted change of a contract
 	$(BIN)/python -m docs.generate schemas

@@ -7,30 +7,42 @@ from benchmarks import contracts, delivery
 from benchmarks.ingest import comparing
 from benchmarks.ingest.contenders import Karapace
 from benchmarks.profile import comparing as year
+from benchmarks.profile.size import comparing as size
 from benchmarks.report import show
 
 BENCHMARKS = {
     "contracts": ("Reading an event (20 lines; CPU time)", contracts.measure),
     "delivery": ("Exactly once in effect (one process, embedded broker, PostgreSQL)", delivery.run),
 }
-INGEST, PROFILE = "ingest", "profile"
+INGEST, PROFILE, SIZE = "ingest", "profile", "profile-size"
 
 
 def main() -> None:
     """Run the benchmarks that the command line names, or all."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
-    parser.add_argument("names", nargs="*", choices=[[], *BENCHMARKS, INGEST, PROFILE], default=[])
-    parser.add_argument("--rounds", type=int, default=5, help="of load, for ingest")
+    parser.add_argument("names", nargs="*", choices=[[], *BENCHMARKS, INGEST, PROFILE, SIZE], default=[])
+    parser.add_argument("--rounds", type=int, help="of load, for ingest (else 5), or of the year, for profile (else 3)")
     parser.add_argument("--seconds", type=int, default=3, help="whole seconds of each load, for ingest")
     parser.add_argument("--weeks", type=int, help="only the first weeks of the year, for profile")
     parser.add_argument("--fold-processes", type=int, default=1, help="that fold beside the worker, for profile")
+    parser.add_argument(
+        "--customers", type=int, nargs="+", default=[100_000, 300_000, 1_000_000], help="for profile-size, ascending"
+    )
     arguments = parser.parse_args()
     for name in arguments.names or [*BENCHMARKS, INGEST, PROFILE]:
         if name == INGEST:
-            comparing.compare(rounds=arguments.rounds, seconds=arguments.seconds, karapace=_karapace())
+            comparing.compare(rounds=arguments.rounds or 5, seconds=arguments.seconds, karapace=_karapace())
         elif name == PROFILE:
             peer = os.environ.get("QUIX_PYTHON")  # noqa: TID251 - a main
-            year.compare(weeks=arguments.weeks, fold_processes=arguments.fold_processes, peer_python=peer)
+            plan = year.Plan(
+                weeks=arguments.weeks,
+                rounds=arguments.rounds or 3,
+                fold_processes=arguments.fold_processes,
+                peer_python=peer,
+            )
+            year.compare(plan)
+        elif name == SIZE:
+            size.compare(arguments.customers)
         else:
             title, measure = BENCHMARKS[name]
             show(title, measure())

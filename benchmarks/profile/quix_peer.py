@@ -1,7 +1,12 @@
 """The peer: quixstreams with its default durable state (RocksDB and a changelog topic); run by a Python of its own, so nothing of ours is here.
 
-`QUIX_PYTHON quix_peer.py BOOTSTRAP TOPIC BASKETS CATEGORIES.json`. Each basket adds to a household's faded spend by product and by category,
-as in ordinary stream programs: read the state, change it, write it back. Prints one line of JSON when the last basket was taken.
+`QUIX_PYTHON quix_peer.py BOOTSTRAP TOPIC BASKETS CATEGORIES.json`. It reads the same records as our worker does. Each basket adds to a
+household's faded spend by product (300 kept) and by category, as in ordinary stream programs: read the state, change it, write it back.
+
+What it does not do, and our worker does: drop repeats (its processing is at least once), hold bodies and headers against contracts,
+know visits, weeks, stores, channels, and what was brought back, keep receipts for returns and voids, ask who was forgotten or linked,
+make a view of each customer, publish it by version, count and time itself. Its clock begins with its first record, ours before that.
+Prints one line of JSON when the last basket was taken.
 """
 
 import json
@@ -11,6 +16,7 @@ import sys
 import tempfile
 import time
 import uuid
+from datetime import datetime
 from pathlib import Path
 
 from quixstreams import Application  # type: ignore[import-not-found, unused-ignore]  # of the other Python
@@ -20,20 +26,20 @@ BEGAN_AT = 1_483_228_800
 PRODUCTS_KEPT = 300
 
 
-def added(state, basket, category_of):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201 - the peer's own plain style
+def added(state, basket, at, category_of):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201 - the peer's own plain style
     """The household's state after one more basket."""
-    weight = math.exp((basket["ts"] - BEGAN_AT) / FADING_SECONDS)
+    weight = math.exp((at - BEGAN_AT) / FADING_SECONDS)
     products, categories, total = state["p"], state["c"], 0.0
     for line in basket["lines"]:
-        total += line["amt"]
-        amount = line["amt"] * weight
-        product = line["sku"]
+        total += line["amount_cents"]
+        amount = line["amount_cents"] * weight
+        product = line["item_id"]
         category = category_of.get(product, "UNKNOWN")
         products[product] = products.get(product, 0.0) + amount
         categories[category] = categories.get(category, 0.0) + amount
     state["n"] += 1
     state["m"] += total * weight
-    state["last"] = basket["ts"]
+    state["last"] = at
     if len(products) > PRODUCTS_KEPT * 1.25:
         state["p"] = dict(sorted(products.items(), key=lambda one: one[1], reverse=True)[:PRODUCTS_KEPT])
     return state
@@ -55,12 +61,13 @@ def main() -> None:
         request_timeout=30,
     )
 
-    def take(basket, state) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+    def take(basket, _key, _written_at, headers, state) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
         nonlocal taken, began, cpu_began
         if not taken:
             began, cpu_began = time.perf_counter(), time.process_time()
         known = state.get("s") or {"p": {}, "c": {}, "n": 0, "m": 0.0, "last": 0}
-        state.set("s", added(known, basket, category_of))
+        at = datetime.fromisoformat(next(text for name, text in headers if name == "ce_time").decode())
+        state.set("s", added(known, basket, int(at.timestamp()), category_of))  # type: ignore[no-untyped-call]
         taken += 1
         if taken % 10_000 == 0:
             print(json.dumps({"taken": taken}), flush=True)
@@ -69,7 +76,8 @@ def main() -> None:
             print(json.dumps({"taken": taken, "seconds": seconds, "cpu_seconds": cpu}), flush=True)
             os._exit(0)
 
-    app.dataframe(app.topic(topic, value_deserializer="json", key_deserializer="str")).apply(take, stateful=True)
+    read = app.topic(topic, value_deserializer="json", key_deserializer="str")
+    app.dataframe(read).apply(take, stateful=True, metadata=True)
     app.run()
 
 

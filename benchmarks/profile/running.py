@@ -3,16 +3,17 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
 import asyncpg
 import psutil
 
-from benchmarks.profile.year import Progress, Year, lay
-from libs.common.contracts import TOPICS, Topic
+from benchmarks.profile.year import Progress
+from libs.common.contracts import TOPICS
 from libs.common.persistence import Timeouts, make_engine, run_migrations
 from libs.common.streaming import StreamSettings, ensure_topics
 from libs.laptop.child import Child, free_port, spawn
@@ -21,18 +22,18 @@ from libs.laptop.embedded_postgres import EmbeddedPostgres
 from libs.laptop.launch import Keys, Service, Surroundings
 
 PARTITIONS = 4
-WORKER = Service("profile", "worker")
+WORKER, LEARNER = Service("profile", "worker"), Service("profile", "learner")
 _LOOK_SECONDS = 0.1
 _SETTINGS = {"shared_buffers": "512MB", "max_wal_size": "4GB"}
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What a run of ours took, until everything was applied and folded; CPU seconds by process."""
+    """What a run of ours took from claiming its partitions until everything was applied, and folded; CPU seconds by process."""
 
     seconds: float
     applied_seconds: float
-    cpu_seconds: dict[str, float]
+    cpu_seconds: Mapping[str, float]
     metrics: str
 
 
@@ -52,10 +53,12 @@ class Servers:
 
 
 @asynccontextmanager
-async def serving(folder: Path, fold_processes: int) -> AsyncIterator[Servers]:
-    """Started, with every topic and the tables of this service."""
+async def serving(
+    folder: Path, fold_processes: int, changed: Mapping[str, str] = MappingProxyType({})
+) -> AsyncIterator[Servers]:
+    """Started, with every topic and the tables of this service; `changed` are settings of PostgreSQL."""
     broker = EmbeddedBroker(folder / "broker")
-    postgres = EmbeddedPostgres(folder / "postgres", settings=_SETTINGS)
+    postgres = EmbeddedPostgres(folder / "postgres", settings={**_SETTINGS, **changed})
     settings = StreamSettings(bootstrap=await broker.start(), idempotence=broker.idempotence)
     try:
         await postgres.start()
@@ -73,14 +76,20 @@ async def serving(folder: Path, fold_processes: int) -> AsyncIterator[Servers]:
         await broker.stop()
 
 
-async def laid_for_peers(servers: Servers, year: Year, topic: str, progress: Progress) -> None:
-    """All baskets in the peer's topic."""
-    declared = Topic(name=topic, owner="bench", key="customer", types=(), description="", partitions=PARTITIONS)
-    await ensure_topics(servers.settings, [declared])
-    await lay(servers.settings, year.for_peers(), year.baskets, progress)
-
-
 async def _worked(servers: Servers, topic: str, events: int, progress: Progress) -> Measured:
+    async with started(servers, WORKER) as (worker, port):
+        connection = await asyncpg.connect(servers.postgres.url().replace("+asyncpg", ""))
+        try:
+            begun, applied, ended = await _until_done(connection, servers, worker, (topic, events), progress)
+        finally:
+            await connection.close()
+        spent = {name: seconds - begun.cpu_seconds.get(name, 0.0) for name, seconds in ended.cpu_seconds.items()}
+        return Measured(ended.at - begun.at, applied.at - begun.at, spent, await _metrics(port))
+
+
+@asynccontextmanager
+async def started(servers: Servers, service: Service, **settings: str) -> AsyncIterator[tuple[Child, int]]:
+    """One process of profile over these servers, and its port; stopped at the end."""
     keys = Keys(servers.folder)
     keys.make()
     port = free_port()
@@ -88,53 +97,62 @@ async def _worked(servers: Servers, topic: str, events: int, progress: Progress)
         bootstrap=servers.broker.bootstrap, idempotence=servers.broker.idempotence, keys=keys, play=True
     )
     environment = surroundings.environment(servers.postgres.url("profile"), port) | {
-        "USUAL_FOLD_PROCESSES": str(servers.fold_processes)
+        "USUAL_FOLD_PROCESSES": str(servers.fold_processes),
+        **settings,
     }
-    connection = await asyncpg.connect(servers.postgres.url().replace("+asyncpg", ""))
-    watched = {"broker": servers.broker.child, "postgres": servers.postgres.child}
-    before = {name: _cpu(child) for name, child in watched.items()}
-    worker = spawn(WORKER.name, WORKER.argv, log=servers.folder / "worker.log", env=environment)
+    child = spawn(service.name, service.argv, log=servers.folder / f"{service.name}.log", env=environment)
     try:
-        began, applied_at, idle_cpu = await _until_done(connection, worker, (topic, events), progress)
-        ended = time.monotonic()
-        cpu = {name: _cpu(child) - before[name] for name, child in watched.items()}
-        cpu["worker"] = _cpu(worker) - idle_cpu
-        metrics = await _metrics(port)
+        yield child, port
     finally:
-        await connection.close()
-        await worker.stop()
-    return Measured(ended - began, applied_at - began, cpu, metrics)
+        await child.stop()
 
 
 _STANDING = """
-    SELECT (SELECT coalesce(sum(next_offset), 0) FROM profile.offsets WHERE topic = $1)::bigint AS applied,
+    SELECT (SELECT count(*) FROM profile.offsets WHERE topic = $1 AND consumer_group = 'profile') AS claimed,
+           (SELECT coalesce(sum(next_offset), 0) FROM profile.offsets
+            WHERE topic = $1 AND consumer_group = 'profile')::bigint AS applied,
            EXISTS (SELECT FROM profile.dirty_customers) AS dirty
 """
 
 
-async def _until_done(
-    connection: asyncpg.Connection, worker: Child, wanted: tuple[str, int], progress: Progress
-) -> tuple[float, float, float]:
-    """When the partitions were claimed, when the last batch was committed, and the worker's CPU seconds before it all.
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    at: float
+    cpu_seconds: Mapping[str, float]
 
-    It returns when no customer waits to be folded.
-    """
+
+async def _until_done(
+    connection: asyncpg.Connection, servers: Servers, worker: Child, wanted: tuple[str, int], progress: Progress
+) -> tuple[_Moment, _Moment, _Moment]:
+    """When the partitions were claimed, when the last batch was committed, and when no customer waited to be folded."""
     topic, events = wanted
-    began = applied_at = idle_cpu = 0.0
+    begun = applied = None
     while True:
         row = await connection.fetchrow(_STANDING, topic)
-        now = time.monotonic()
-        if row["applied"] == 0 or not began:
-            began, idle_cpu = now, _cpu(worker)
-        if row["applied"] < events:
-            applied_at = now
+        if begun is None and row["claimed"]:
+            begun = _moment(servers, worker)
+        if applied is None and row["applied"] >= events:
+            applied = _moment(servers, worker)
         progress(f"{topic} applied", row["applied"], events)
-        if row["applied"] >= events and not row["dirty"]:
-            return began, applied_at, idle_cpu
+        if begun is not None and applied is not None and not row["dirty"]:
+            return begun, applied, _moment(servers, worker)
         if worker.process.returncode is not None:
             raise worker.failed("ended")
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(asyncio.Event().wait(), _LOOK_SECONDS)
+
+
+def _moment(servers: Servers, worker: Child) -> _Moment:
+    alone = cpu_seconds(worker, tree=False)
+    return _Moment(
+        time.monotonic(),
+        {
+            "worker": alone,
+            "processes that fold": cpu_seconds(worker) - alone,
+            "postgres": cpu_seconds(servers.postgres.child),
+            "broker": cpu_seconds(servers.broker.child),
+        },
+    )
 
 
 async def _metrics(port: int) -> str:
@@ -145,6 +163,8 @@ async def _metrics(port: int) -> str:
     return answer.decode()
 
 
-def _cpu(child: Child) -> float:
+def cpu_seconds(child: Child, *, tree: bool = True) -> float:
+    """What a process, and with `tree` those that it started, have spent; of those that ended too."""
     process = psutil.Process(child.pid)
-    return sum(sum(one.cpu_times()[:2]) for one in (process, *process.children(recursive=True)))
+    some = (process, *process.children(recursive=True)) if tree else (process,)
+    return float(sum(sum(one.cpu_times()[: 4 if tree else 2]) for one in some))

@@ -1,4 +1,4 @@
-"""A year of Complete Journey as the front door would have published it, and as the peer reads it; laid into topics before a run."""
+"""A year of Complete Journey as the front door would have published it; laid into topics before a run."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,6 @@ from libs.laptop.complete_journey import Cut, load
 from libs.laptop.dataset import Basket, Dataset, Line
 
 CURRENCY = "USD"
-PEER_TOPIC = "bench.baskets"
 _AT_ONCE = 5_000
 Progress = Callable[[str, int, int], None]
 """Told a title, how much of it is done, and how much there is."""
@@ -41,7 +40,7 @@ class Year:
 
     def sales(self) -> Iterator[OutboxMessage]:
         """Each basket as an accepted sale."""
-        return (_sale(basket) for basket in self.dataset.baskets())
+        return (sale_of(basket) for basket in self.dataset.baskets())
 
     def catalogue(self) -> Iterator[OutboxMessage]:
         """Items and stores."""
@@ -50,29 +49,6 @@ class Year:
         for number, body in enumerate(bodies):
             event = new_event(body, event_id=f"c{number}", source="urn:bench", occurred_at=at, received_at=at)
             yield OutboxMessage.of(event, INGEST_CATALOG)
-
-    def for_peers(self) -> Iterator[OutboxMessage]:
-        """Each basket in the few fields that the peer's update reads."""
-        for basket in self.dataset.baskets():
-            lines = [
-                {
-                    "sku": line.product_id,
-                    "qty": int(line.quantity),
-                    "amt": line.amount_cents / 100,
-                    "disc": line.discount_cents / 100,
-                }
-                for line in basket.lines
-            ]
-            body = {
-                "event_id": f"b{basket.basket_id}",
-                "customer_id": f"h{basket.customer_id}",
-                "store_id": f"s{basket.store_id}",
-                "ts": int(basket.occurred_at.timestamp()),
-                "lines": lines,
-            }
-            yield OutboxMessage(
-                topic=PEER_TOPIC, key=body["customer_id"].encode(), headers=(), value=msgspec.json.encode(body)
-            )
 
     def _items(self) -> Iterator[CatalogItem]:
         for product in self.dataset.products.values():
@@ -108,8 +84,8 @@ async def lay(settings: StreamSettings, messages: Iterable[OutboxMessage], count
     await producer.stop()
 
 
-def _sale(basket: Basket) -> OutboxMessage:
-    """Made by hand: with the contract's own class a year takes a minute."""
+def sale_of(basket: Basket) -> OutboxMessage:
+    """The basket as an accepted sale; made by hand, for with the contract's own class a year takes a minute."""
     who = f"loyalty_card:{basket.customer_id}"
     body = {
         "receipt_id": basket.basket_id,

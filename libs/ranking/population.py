@@ -58,6 +58,10 @@ class Labels:
         return len(self.names)
 
 
+_STORED_LEVEL, _PUBLISHED_LEVEL = 1, 6
+"""What is stored is read by nobody but the next learner; what is published goes to many."""
+
+
 @dataclass(slots=True)
 class PopulationState:
     """One row an item (row 0: unknown items). Faded counts are kept forward: as of `reference_at_days`, read by a factor."""
@@ -116,7 +120,7 @@ class PopulationState:
             popular[popular > 0].astype("<i4").tobytes(),
             self.reference_at_days,
         ]
-        return compress(msgspec.msgpack.encode(body), 6)
+        return compress(msgspec.msgpack.encode(body), _STORED_LEVEL if most_items is None else _PUBLISHED_LEVEL)
 
     @classmethod
     def decode(cls, content: bytes) -> "PopulationState":

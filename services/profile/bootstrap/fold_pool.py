@@ -1,6 +1,7 @@
 """Processes beside the worker that fold: bytes go in, bytes come out; all that is locked and stored stays with the worker."""
 
 import asyncio
+import gc
 import os
 import signal
 from collections.abc import Sequence
@@ -14,6 +15,9 @@ from libs.common.errors import RetryableError
 from services.profile.handlers.folding import Customer, Grounds, Outcome
 from services.profile.handlers.memory import Judge, NewestGrounds
 from services.profile.ports import ProfileStore
+
+_OBJECTS_BETWEEN_COLLECTIONS = 1_000_000
+"""More than a round unpacks: what it unpacks holds no cycles, and is gone when its bytes are made."""
 
 
 class FoldPool:
@@ -53,6 +57,8 @@ class FoldPool:
 def _begin() -> None:
     """Leave interrupts to the worker, and end with it, however it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gc.freeze()
+    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS, 2, 10)
     Thread(target=_end_with_parent, daemon=True).start()
 
 

@@ -126,9 +126,13 @@ class Learner:
         if not visit.items:
             return
         if before.visits >= VISITS_BEFORE_LEARNING:
+            basket, history = frozenset(visit.items), None
             for kind, learner in self.needs.items():
-                candidates = (asked or {}).get(kind) or self.candidates(before, _moment(kind, before, visit))
-                learner.learn(candidates, frozenset(visit.items))
+                candidates = (asked or {}).get(kind)
+                if candidates is None:
+                    history = history or History.of(before, self.population.state)
+                    candidates = candidates_of(history, self.population.state, _moment(kind, before, visit))
+                learner.learn(candidates, basket)
         self.population.learn(before, visit, labels)
         self.population.review_popular(visit.at_seconds)
 

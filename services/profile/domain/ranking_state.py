@@ -1,5 +1,6 @@
 """From a folded facet to the compact state that rankers read; the folder puts it into snapshots, the learner asks it as of a basket."""
 
+from bisect import bisect_left
 from itertools import chain
 
 import numpy as np
@@ -22,9 +23,14 @@ def ranking_state(facet: Facet, before: VisitKey | None = None) -> CustomerRanki
     return state_of(visits, labels_of(facet))
 
 
-def ranking_state_of_rows(rows: Rows) -> CustomerRankingState:
+def visits_before(rows: Rows, before: VisitKey) -> int:
+    """How many visits of these rows came before a key."""
+    return bisect_left(rows.visits, [*before])
+
+
+def ranking_state_of_rows(rows: Rows, before: VisitKey | None = None) -> CustomerRankingState:
     """The same state of a facet that is at hand as its rows, without making a facet of them."""
-    visits = rows.visits
+    visits = rows.visits if before is None else rows.visits[: visits_before(rows, before)]
     sizes = [len(row[5]) for row in visits]
     named = np.fromiter(chain.from_iterable([row[5] for row in visits]), np.int64, sum(sizes))
     numbers, of_lines = np.unique(named, return_inverse=True)

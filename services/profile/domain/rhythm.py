@@ -6,7 +6,7 @@ import numpy as np
 
 from libs.ranking.history import SAME_DAY, History, trip_gap_days
 from libs.ranking.population import PopulationState
-from libs.ranking.state import DAY_SECONDS, CustomerRankingState
+from libs.ranking.state import DAY_SECONDS, CustomerRankingState, Integers
 
 BASKETS_FOR_A_RHYTHM = 2
 
@@ -63,9 +63,14 @@ def item_rhythms(state: CustomerRankingState, population: PopulationState, at_se
 
 def trip_rhythm(state: CustomerRankingState, at_seconds: int) -> TripRhythm | None:
     """The rhythm of the customer's trips; None before the first one."""
-    if not state.visits:
+    return rhythm_of_trips(state.visit_at_seconds, at_seconds)
+
+
+def rhythm_of_trips(visit_at_seconds: Integers, at_seconds: int) -> TripRhythm | None:
+    """The same, of the times of the trips in ascending order."""
+    if not len(visit_at_seconds):
         return None
-    last = int(state.visit_at_seconds[-1])
+    last = int(visit_at_seconds[-1])
     since_days = max(at_seconds - last, 0) / DAY_SECONDS
-    interval = trip_gap_days(state.visit_at_seconds / DAY_SECONDS)
-    return TripRhythm(state.visits, interval, last, (since_days + SAME_DAY) / (interval + SAME_DAY))
+    interval = trip_gap_days(visit_at_seconds / DAY_SECONDS)
+    return TripRhythm(len(visit_at_seconds), interval, last, (since_days + SAME_DAY) / (interval + SAME_DAY))

@@ -8,6 +8,7 @@ from typing import Any
 from zlib import compress, decompress
 
 import msgspec
+import numpy as np
 
 from libs.common.contracts import Event, new_event
 from libs.common.contracts.profile import ModelPublished
@@ -18,12 +19,13 @@ from libs.ranking.model import Model
 from libs.ranking.population import PopulationState
 from libs.ranking.state import state_of
 from services.profile.domain.contact import AnyPurchase, tie_of
-from services.profile.domain.facet import Facet, VisitKey
+from services.profile.domain.facet import VisitKey
+from services.profile.domain.facet_codec import Rows, about_time
 from services.profile.domain.facet_of import visit_of
 from services.profile.domain.needs import Learner
-from services.profile.domain.ranking_state import ranking_state
+from services.profile.domain.ranking_state import ranking_state_of_rows, visits_before
 from services.profile.domain.return_chance import ReturnChance, standing_of, without
-from services.profile.domain.rhythm import trip_rhythm
+from services.profile.domain.rhythm import rhythm_of_trips
 from services.profile.domain.value import value_of
 from services.profile.handlers.contacts import is_purchase, is_sale, purchase_of
 from services.profile.handlers.intake import holder_of, master_data
@@ -160,28 +162,33 @@ async def _save(store: ProfileStore, memory: Memory, step: Step) -> None:
         await store.learning.publish(_row_of(model, population, memory.trained_until))
 
 
+def packed_returns(returns: ReturnChance) -> bytes:
+    """As `read_returns` reads it."""
+    return _packed(returns.to_json())
+
+
 def _packed(value: object) -> bytes:
     return compress(msgspec.json.encode(value), 1)
 
 
-def _learn_from(memory: Memory, baskets: Sequence[QueuedBasket], facets: Mapping[str, Facet]) -> None:
+def _learn_from(memory: Memory, baskets: Sequence[QueuedBasket], facets: Mapping[str, Rows]) -> None:
     """Each basket after what its customer's facet knew before it: the facet may have run ahead, the list comes first."""
     for basket in baskets:
         purchase = basket.purchase
-        facet = facets.get(basket.identifier) if basket.identifier is not None else None
+        rows = facets.get(basket.identifier) if basket.identifier is not None else None
         key = VisitKey(purchase.occurred_at_seconds, tie_of(purchase.event_id))
-        before = ranking_state(facet, before=key) if facet is not None else state_of((), {})
+        before = ranking_state_of_rows(rows, before=key) if rows is not None else state_of((), {})
         visit = visit_of(purchase)
         memory.needs.learn(before, visit, _labels_of(purchase))
-        if basket.identifier is not None and facet is not None and visit.items:
-            _note_trip(memory.returns, basket.identifier, facet, key)
+        if basket.identifier is not None and rows is not None and visit.items:
+            _note_trip(memory.returns, basket.identifier, rows, key)
 
 
-def _note_trip(returns: ReturnChance, identifier: str, facet: Facet, key: VisitKey) -> None:
-    after = ranking_state(facet, before=VisitKey(key.at_seconds, key.tie + 1))
-    rhythm = trip_rhythm(after, key.at_seconds)
+def _note_trip(returns: ReturnChance, identifier: str, rows: Rows, key: VisitKey) -> None:
+    trips = rows.visits[: visits_before(rows, VisitKey(key.at_seconds, key.tie + 1))]
+    rhythm = rhythm_of_trips(np.array([trip[0] for trip in trips], np.int64), key.at_seconds)
     if rhythm is not None:
-        returns.visited(identifier, standing_of(rhythm, value_of(facet, key.at_seconds)))
+        returns.visited(identifier, standing_of(rhythm, value_of(about_time(rows), key.at_seconds)))
 
 
 def _labels_of(purchase: AnyPurchase) -> dict[str, tuple[str, str]]:

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import Protocol
 
 from services.profile.domain.delta import Delta
-from services.profile.domain.facet import Facet
+from services.profile.domain.facet_codec import Rows
 from services.profile.ports.customers import CustomerStore
 from services.profile.ports.privacy import PrivacyStore
 from services.profile.ports.rows import (
@@ -69,8 +69,8 @@ class FacetStore(Protocol):
         """The identifier behind each of these ids, for those that exist."""
         ...
 
-    async def of_identifiers(self, identifiers: Collection[str]) -> Mapping[str, Facet]:
-        """The facets of these identifiers with all that is committed."""
+    async def of_identifiers(self, identifiers: Collection[str]) -> Mapping[str, Rows]:
+        """The facets of these identifiers as rows, with all that is committed."""
         ...
 
 

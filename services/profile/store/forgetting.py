@@ -6,6 +6,10 @@ from datetime import datetime
 from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.profile.domain.contact import PackedPurchase, Purchase
+from services.profile.domain.delta import decode_delta
+from services.profile.store.receipts import receipt_key
+
 _OF_IDENTIFIERS = "= ANY(CAST(:identifiers AS text[]))"
 _OF_CUSTOMERS = "= ANY(CAST(:customer_ids AS text[]))"
 
@@ -25,7 +29,7 @@ _BY_KEY: Mapping[str, TextClause] = {
         WHERE customer_id {_OF_CUSTOMERS} AND now_customer_id IS NOT NULL
     """),  # noqa: S608  # our own words
 }
-# These tables are written with every event and read by other keys: an index for a rare deletion would cost more than it saves.
+# These tables hold what waits, and are short: an index for a rare deletion would cost more than it saves.
 _BY_SCAN: Mapping[str, TextClause] = {
     "queued_baskets": text(
         f"DELETE FROM learning_queue WHERE identifier {_OF_IDENTIFIERS} AND occurred_at <= :erased_at"  # noqa: S608  # our own words
@@ -38,14 +42,15 @@ _BY_SCAN: Mapping[str, TextClause] = {
 }
 
 
-_DELTAS_AND_RECEIPTS = text(f"""
-    WITH deltas AS (
-        DELETE FROM facet_deltas WHERE identifier {_OF_IDENTIFIERS} AND delta_id < :deltas_below RETURNING delta_id
-    ), receipts AS (
-        DELETE FROM receipts WHERE delta_id IN (SELECT delta_id FROM deltas) OR identifier {_OF_IDENTIFIERS} RETURNING 1
-    )
-    SELECT (SELECT count(*) FROM deltas) AS deltas, (SELECT count(*) FROM receipts) AS receipts
+DELTAS = text(f"""
+    DELETE FROM facet_deltas WHERE identifier {_OF_IDENTIFIERS} AND delta_id < :deltas_below RETURNING delta_id, body
 """)  # noqa: S608  # our own words
+_RECEIPTS = text("""
+    DELETE FROM receipts
+    WHERE receipt_key IN (SELECT encode(key, 'hex')::uuid FROM unnest(CAST(:keys AS bytea[])) AS key)
+      AND delta_id = ANY(CAST(:delta_ids AS bigint[]))
+""")
+_EARLIER_RECEIPTS = text(f"DELETE FROM receipts WHERE identifier {_OF_IDENTIFIERS}")  # noqa: S608  # our own words
 
 
 async def erase_by_key(
@@ -67,11 +72,15 @@ async def erase_by_key(
 async def sweep(
     connection: AsyncConnection, identifiers: Sequence[str], erased_at: datetime, deltas_below: int
 ) -> dict[str, int]:
-    """Delete what tables without such a key hold from before the erasure; returns how many rows of each kind."""
+    """Delete what else tables hold from before the erasure; returns how many rows of each kind."""
     names = {"identifiers": list(identifiers), "erased_at": erased_at}
-    of_deltas = {"identifiers": list(identifiers), "deltas_below": deltas_below}
-    told = (await connection.execute(_DELTAS_AND_RECEIPTS, of_deltas)).one()
-    return dict(told._mapping) | {  # noqa: SLF001  # a Row's public mapping
+    deltas = (await connection.execute(DELTAS, {"identifiers": list(identifiers), "deltas_below": deltas_below})).all()
+    sold = [contact for row in deltas for contact in decode_delta(row.body).contacts]
+    # A receipt is found by its own key: an index by delta would be written with every sale.
+    keys = sorted({receipt_key(one.receipt_id) for one in sold if isinstance(one, PackedPurchase | Purchase)})
+    receipts = await connection.execute(_RECEIPTS, {"keys": keys, "delta_ids": [row.delta_id for row in deltas]})
+    earlier = await connection.execute(_EARLIER_RECEIPTS, {"identifiers": list(identifiers)})
+    return {"deltas": len(deltas), "receipts": receipts.rowcount + earlier.rowcount} | {
         kind: (
             await connection.execute(
                 statement, {name: value for name, value in names.items() if f":{name}" in statement.text}

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from services.profile.domain import facet as facet_module
 from services.profile.domain.contact import Contact, Purchase, packed
 from services.profile.domain.delta import Delta, decode_delta, effects_of, encode_delta
-from services.profile.domain.facet import EMPTY
+from services.profile.domain.facet import EMPTY, VisitKey
 from services.profile.domain.facet_codec import decode, encode, read_rows, write_rows
 from services.profile.domain.facet_of import apply_all
 from services.profile.domain.growing import GrowingFacet
-from services.profile.domain.ranking_state import ranking_state, ranking_state_of_rows
+from services.profile.domain.ranking_state import ranking_state, ranking_state_of_rows, visits_before
 from tests.support.shopping import a_purchase
 from tests.unit.profile.test_facet import histories, purchases
 
@@ -78,3 +78,15 @@ def test_a_packed_purchase_is_the_same_purchase(purchase: Purchase) -> None:
     assert encode(apply_all(EMPTY, [packed(purchase)])) == encode(apply_all(EMPTY, [purchase]))
     assert effects_of(Delta((packed(purchase),))) == effects_of(Delta((purchase,)))
     assert decode_delta(encode_delta(Delta((packed(purchase),)))).contacts == (packed(purchase),)
+
+
+@settings(max_examples=300)
+@given(histories, st.data())
+def test_the_rows_tell_what_was_known_before_any_visit(history: list[Contact], data: st.DataObject) -> None:
+    facet = apply_all(EMPTY, history)
+    keys = sorted(facet.visits) or [VisitKey(0, 0)]
+    key = data.draw(st.sampled_from(keys))
+    before = VisitKey(key.at_seconds, key.tie + data.draw(st.integers(-1, 1)))
+    rows = read_rows(encode(facet))
+    assert ranking_state_of_rows(rows, before) == ranking_state(facet, before)
+    assert visits_before(rows, before) == sum(one < before for one in facet.visits)
