@@ -96,7 +96,9 @@ async def test_of_an_erased_person_nothing_is_left_but_the_suppression(database:
         await profile.fold_all()
         names = {*KEYS, *(key.partition(":")[2] for key in KEYS), *IDS}
         before = await naming(profile, names)
-        assert {"facets", "facet_deltas", "parked", "learning_queue", "links", "consents", "consent_words"} <= set(before)
+        assert {"facets", "facet_deltas", "parked", "learning_queue", "links", "consents", "consent_words"} <= set(
+            before
+        )
         others = [row for row in await profile.facets() if row["identifier"] == OTHER.key]
         view = await erase(profile, max(IDS))
         assert set(await naming(profile, names)) <= TABLES_THAT_MAY_NAME_THEM
