@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from libs.common.ids import derived_id
 from libs.common.sealing import KeyEncryptionKey
 from libs.common.service import migrate_service
 from libs.common.streaming import run_until_stopped
@@ -130,7 +131,8 @@ async def readable_nowhere(life: Life, customer_id: str, folder: Path) -> None:
     assert (await life.ask("profile", "GET", f"/v1/customers/{customer_id}/export")).status_code == 404
     assert await tables_with(system, life.canaries) == {}
     assert set(await tables_with(system, [key.partition(":")[2] for key in life.pseudonyms])) <= MAY_HOLD_PSEUDONYMS
-    assert set(await tables_with(system, [customer_id])) <= MAY_HOLD_CUSTOMER_IDS
+    own_ids = [derived_id("customer", key) for key in life.pseudonyms]
+    assert set(await tables_with(system, own_ids)) <= MAY_HOLD_CUSTOMER_IDS
     raw = content_of(await records_of(system))
     assert b"sealed:v1:" in raw
     assert found_in(raw, life.canaries) == []
