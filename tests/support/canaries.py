@@ -26,6 +26,15 @@ def with_canaries(event_type: str, body: Mapping[str, Any], mark: str) -> tuple[
     return changed, planted
 
 
+def with_unnamed(body: Mapping[str, Any], mark: str) -> tuple[dict[str, Any], list[str]]:
+    """`body` with members that its contract does not name, in its lines too; a canary in their names and values."""
+    canaries = [f"{FIRST}{mark}u{number}" for number in range(4)]
+    name, value, deep, below = canaries
+    changed = {**copy.deepcopy(dict(body)), name: value, f"{name}/": [{"deep": deep}]}
+    lines = [{**line, name: below} for line in changed.get("lines", ())]
+    return (changed | {"lines": lines}, canaries) if lines else (changed, canaries[:3])
+
+
 def found_in(haystack: bytes, canaries: list[str]) -> list[str]:
     """Those that stand in it, in whatever case, also as JSON or Python would escape them."""
     lowered = haystack.lower()

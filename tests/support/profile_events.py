@@ -111,8 +111,12 @@ def a_resolution(event_id: str, who: Identifier, complaint_id: str, *, day: floa
     return an_event(resolved, event_id, day)
 
 
-def a_consent(event_id: str, who: Identifier, *, granted: bool = True, day: float = 0.0) -> Event:
-    word = ConsentChanged(customer=who, purpose=Purpose.PERSONAL_OFFERS, channel=Channel.TILL, granted=granted)
+def a_consent(
+    event_id: str, who: Identifier, *, granted: bool = True, day: float = 0.0, evidence: str | None = None
+) -> Event:
+    word = ConsentChanged(
+        customer=who, purpose=Purpose.PERSONAL_OFFERS, channel=Channel.TILL, granted=granted, evidence=evidence
+    )
     return an_event(word, event_id, day)
 
 

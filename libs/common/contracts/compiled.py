@@ -24,8 +24,8 @@ Body = TypeVar("Body", bound=Contract)
 
 _REMEMBERED_VALUES = 16_384
 _GREATEST_REMEMBERED_BYTES = 40
-_NO_CONTROLS = r"^[^\x00-\x1f\x7f]+$"
-"""At least one character, and no control character: what a clean document holds anyway."""
+_NO_CONTROLS = {r"^[^\x00-\x1f\x7f]+$": 1, r"^[^\x00-\x1f\x7f]*$": 0}
+"""No control character, which is what a clean document holds anyway, and how many characters at least."""
 _CONFIG = {"frozen", "extra", "allow_inf_nan", "ser_json_inf_nan"}
 _NATIVE = (str, int, bool)
 
@@ -201,9 +201,9 @@ def _limits(metadata: Sequence[Any], terms: _Terms) -> dict[str, Any]:
         if isinstance(mark, Personal):
             continue
         said = {name: found for name, found in said_by(mark).items() if found is not None}
-        if terms.clean and said.get("pattern") == _NO_CONTROLS:
-            said = {**said, "min_length": max(1, said.get("min_length", 1))}
-            del said["pattern"]
+        if terms.clean and said.get("pattern") in _NO_CONTROLS:
+            least = max(_NO_CONTROLS[said["pattern"]], said.get("min_length", 0))
+            said = {name: limit for name, limit in said.items() if name != "pattern"} | {"min_length": least}
         if "pattern" in said:
             said["pattern"] = pattern_of(said["pattern"], mark)
         if unknown := said.keys() - {"ge", "gt", "le", "lt", "min_length", "max_length", "pattern"}:

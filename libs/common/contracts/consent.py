@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Literal
 
-from libs.common.contracts.values import Contract, Identifier, Key
+from libs.common.contracts.values import Contract, Identifier, Remark
 
 
 class Purpose(StrEnum):
@@ -32,7 +32,8 @@ class ConsentChanged(Contract):
     channel: Channel = Channel.ANY
     granted: bool
     basis: Literal["consent", "contract", "legitimate_interest"] = "consent"
-    evidence: Key | None = None
+    evidence: Remark | None = None
+    """How it was given, in words that a dispute can be settled with: which form, which click."""
 
     @property
     def partition_key(self) -> str:
@@ -46,7 +47,7 @@ class IdentityLinked(Contract):
     first: Identifier
     second: Identifier
     linked: bool = True
-    reason: Key = "stated"
+    reason: Remark = "stated"
 
     @property
     def partition_key(self) -> str:

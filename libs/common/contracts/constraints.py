@@ -39,6 +39,6 @@ def pattern_of(pattern: Any, mark: Any) -> str:
     unsafe = [*_UNSAFE_IN_PATTERNS, *(_STRICTER_IN_ASCII if "[^" in str(pattern) else ())]
     if not isinstance(pattern, str) or any(part in pattern for part in unsafe) or "$" in pattern[:-1]:
         raise NotCompilable(f"this expression may mean something else to Python: {pattern}")
-    if isinstance(mark, Sealable):
+    if isinstance(mark, Sealable) and not (pattern.startswith("^") and pattern.endswith("$")):
         raise NotCompilable("whether an open text matches is not looked for, but asked of the whole")
     return "(?a)" + (pattern[:-1] + r"\Z" if pattern.endswith("$") else pattern)

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from libs.common.contracts.values import Comment, Contract, Identifier, Key, Part, Seconds
+from libs.common.contracts.values import Comment, Contract, Identifier, Key, Part, Remark, Seconds
 
 Question = Literal["satisfaction", "recommendation", "understanding", "closeness", "value"]
 OnTen = Annotated[int, Field(ge=0, le=10)]
@@ -129,7 +129,7 @@ class ServiceOpened(Feedback):
 
     case_id: Key
     channel: ServiceChannel
-    topic: Key
+    topic: Remark
     """What it is about, in the chain's own words: `delivery`, `loyalty card`."""
     receipt_id: Key | None = None
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 
 from libs.common.contracts.personal import Personal, Sealable
-from libs.common.contracts.values import Contract, CountryCode, Identifier, Key, Part
+from libs.common.contracts.values import Contract, CountryCode, Identifier, Part
 
 Name = Annotated[str, Sealable(max_length=200), Personal.DIRECT]
 EmailAddress = Annotated[str, Sealable(max_length=254, pattern=r"^[^@\s]+@[^@\s]+$"), Personal.DIRECT]
@@ -35,7 +35,7 @@ class Address(ClosedPart):
 class Trait(ClosedPart):
     """Something else that is known of a person, under a name of the chain's own."""
 
-    name: Key
+    name: Name
     value: DirectText
 
 

@@ -27,7 +27,9 @@ class Personal(StrEnum):
     DIRECT = "direct"
     """Names a person or leads to one: a name, an address, an e-mail address."""
     BEHAVIOUR = "behaviour"
-    """What somebody looked at or for."""
+    """What somebody looked at."""
+    UNNAMED = "unnamed"
+    """Members that a contract does not name, so that nobody knows what they say; no contract marks them."""
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         """The published schema says it too, as `x-personal`."""

@@ -2,15 +2,20 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime, time
+from decimal import Decimal
+from enum import Enum
 from functools import cache
 from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import AwareDatetime, BaseModel
 
 from libs.common.contracts.personal import Personal
 from libs.common.contracts.values import Identifier
 
+_TEXTLESS = (int, float, Decimal, datetime, time, Enum, BaseModel)
+_MOMENTS = {AwareDatetime}
 Place = tuple[str, ...]
 """Member names from a body's root; `*` stands for every item of a list."""
 
@@ -27,6 +32,23 @@ def personal_fields(model: type[BaseModel]) -> tuple[tuple[Place, Personal], ...
 def identifier_fields(model: type[BaseModel]) -> tuple[Place, ...]:
     """Where a body of this contract holds an `Identifier` (or null, where it may); in the order of its members."""
     return tuple(node.place for node in _members(model, ()) if node.annotation is Identifier)
+
+
+@cache
+def text_fields(model: type[BaseModel]) -> tuple[tuple[Place, Any, tuple[Any, ...]], ...]:
+    """Where a body of this contract may hold a text that is no word of a list: place, type, and the type's metadata."""
+    return tuple(
+        (node.place, Annotated[(node.annotation, *node.metadata)] if node.metadata else node.annotation, node.metadata)
+        for node in _members(model, ())
+        if not _is_textless(node.annotation)
+    )
+
+
+def _is_textless(annotation: Any) -> bool:
+    """Numbers, moments, words of a list, and what is looked into by itself."""
+    if isinstance(annotation, type):
+        return issubclass(annotation, _TEXTLESS) or annotation in _MOMENTS
+    return get_origin(annotation) in {tuple, Literal}
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,7 @@ class Return(Receipt):
     original_receipt_id: Key | None = None
     lines: Lines
     total_cents: Cents
+    tenders: tuple[Tender, ...] = ()
 
 
 class Void(Receipt):

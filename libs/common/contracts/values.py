@@ -50,8 +50,12 @@ Gtin = Annotated[str, StringConstraints(pattern=r"^(\d{8}|\d{12,14})$"), AfterVa
 
 CountryCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 Text = Annotated[str, Sealable(max_length=2000)]
+Line = Annotated[str, Sealable(max_length=128, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Comment = Annotated[Text, Personal.FREE_TEXT]
 """What somebody wrote in words of their own."""
+
+Remark = Annotated[Line, Personal.FREE_TEXT]
+"""A few words of somebody's own, on one line."""
 
 
 class Unit(StrEnum):

@@ -7,10 +7,22 @@ from pydantic import Field
 
 from libs.common.contracts.personal import Personal
 from libs.common.contracts.pos import Lines
-from libs.common.contracts.values import Cents, Contract, Currency, Identifier, Key, Part, PositiveCents, Quantity, Text
+from libs.common.contracts.values import (
+    Cents,
+    Comment,
+    Contract,
+    Currency,
+    Identifier,
+    Key,
+    Line,
+    Part,
+    PositiveCents,
+    Quantity,
+    Text,
+)
 
 Trace = Annotated[Text, Personal.BEHAVIOUR]
-"""What a visitor looked at or for; not the person's name, yet it can tell much about a person."""
+"""What a visitor looked at; not the person's name, yet it can tell much about a person."""
 
 
 class WebContact(Contract):
@@ -30,13 +42,13 @@ class PageViewed(WebContact):
 
     url_path: Trace
     title: Trace | None = None
-    referrer_host: Key | None = None
+    referrer_host: Annotated[Line, Personal.BEHAVIOUR] | None = None
 
 
 class Searched(WebContact):
     """`usual.web.searched.v1`: a search, and how much it found (nothing found is unmet demand)."""
 
-    query: Trace
+    query: Comment
     results_count: Annotated[int, Field(ge=0)] | None = None
     """None where the sender does not know."""
 

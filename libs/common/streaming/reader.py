@@ -25,6 +25,7 @@ class TopicRecord:
     headers: Sequence[tuple[str, bytes]]
     value: bytes | None
     written_at_ms: int = 0
+    key: bytes | None = None
 
     def header(self, name: str) -> str | None:
         """The text of a header, None if it has none of that name."""
@@ -88,7 +89,7 @@ class TopicReader:
         except KafkaError as error:
             raise BrokerUnavailable(f"read failed: {type(error).__name__}") from error
         records = [
-            TopicRecord(found.topic, found.partition, raw.offset, raw.headers, raw.value, raw.timestamp)
+            TopicRecord(found.topic, found.partition, raw.offset, raw.headers, raw.value, raw.timestamp, raw.key)
             for found, batch in fetched.items()
             for raw in batch
         ]

@@ -1,5 +1,6 @@
 """Who may say what, and when: one event's envelope, contract, scope, store and clock, judged without side effects."""
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -31,6 +32,7 @@ SCOPES = (WRITE, WEB_WRITE, PLAY)
 """The scopes that matter here: what is kept of a key with an event that it sent in vain."""
 _OWNER = "ingest"
 _OF_VISITORS = (INGEST_WEB, INGEST_CONSENT)
+_TRACE_CONTEXT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _AT_TYPE = {"pointer": "/type"}
 _AT_TIME = {"pointer": "/time"}
 
@@ -151,9 +153,14 @@ def _admitted(document: Document, caller: Caller, rules: Rules, now: datetime) -
         received_at=now,
         claimed_at=told.claimed_at,
         subject=envelope.subject,
-        traceparent=envelope.traceparent,
+        traceparent=_trace(envelope.traceparent),
     )
     return Accepted(event, topic, body, seen, clean, tuple(f"/data/{name}" for name in junk) if junk else ())
+
+
+def _trace(traceparent: str | None) -> str | None:
+    """A W3C trace context; anything else is ignored, as that specification asks: it could be anybody's words."""
+    return traceparent if traceparent is not None and _TRACE_CONTEXT.fullmatch(traceparent) else None
 
 
 def _compact(body: bytes) -> bytes:

@@ -27,7 +27,8 @@ class Action(StrEnum):
 _UNSAID: Mapping[Personal, Action] = {
     Personal.FREE_TEXT: Action.ENCRYPT,
     Personal.DIRECT: Action.ENCRYPT,
-    Personal.BEHAVIOUR: Action.PASS,
+    Personal.BEHAVIOUR: Action.ENCRYPT,
+    Personal.UNNAMED: Action.ENCRYPT,
 }
 """What holds where a policy says nothing."""
 
@@ -61,6 +62,12 @@ class FieldPolicy(BaseModel):
             for place, sort in personal_fields(CONTRACTS[event_type])
         }
         return {place: action for place, action in found.items() if action is not Action.PASS}
+
+    def unnamed(self, country: str | None) -> Action:
+        """What to do with members that the contract of an event does not name."""
+        sort = Personal.UNNAMED
+        own = self.countries.get(country or "", self.default)
+        return own.sorts.get(sort) or self.default.sorts.get(sort) or _UNSAID[sort]
 
 
 def read_policy(text: str) -> FieldPolicy:

@@ -1,10 +1,10 @@
 """Personal data leaves an accepted event before it is published: identifiers become pseudonyms, texts are sealed or dropped.
 
-What is published of an event's body is otherwise what was sent, byte for byte.
+What is published of an event's body is otherwise what was sent, byte for byte. Members that no contract names are of nobody
+knows what: of an event that names a person they travel together, as one sealed text (unnamed.py).
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
@@ -15,7 +15,6 @@ from libs.common.contracts import (
     Event,
     Place,
     contract_of,
-    identifier_fields,
     is_sealed,
     partition_key_of,
     personal_fields,
@@ -25,8 +24,10 @@ from libs.common.contracts.personal import SEALED_PREFIX
 from libs.common.contracts.values import Identifier
 from libs.common.errors import InvalidMessage
 from libs.common.pseudonyms import Pseudonyms
+from services.ingest.domain import unnamed
 from services.ingest.domain.field_policy import Action, FieldPolicy
 from services.ingest.domain.splicing import spliced
+from services.ingest.domain.treatment import Treatment, treatment_of
 
 _EVERY: Final = "*"
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -34,18 +35,6 @@ _encode = msgspec.json.Encoder().encode
 _SEALED_BYTES = SEALED_PREFIX.encode()
 Change = Callable[[str], str | None]
 """What becomes of a text; None: it goes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Treatment:
-    """What is done with events of one type and country."""
-
-    identifiers: tuple[str, ...]
-    """Members that hold an identifier."""
-    texts: Mapping[str, tuple[tuple[Place, Action], ...]]
-    """Members that hold something to be sealed or dropped: where below them, and which of both."""
-    optional: frozenset[Place]
-    """Texts that may be left out; what is dropped of the others is emptied."""
 
 
 class Draft(msgspec.Struct, gc=False):
@@ -58,6 +47,8 @@ class Draft(msgspec.Struct, gc=False):
     person: str | None
     """Whose key its texts are sealed under: its first identifier's, behind the doors."""
     needs_key: bool
+    unnamed: bytes | None = None
+    """Members that the contract does not name, to be sealed."""
 
 
 class Treatments:
@@ -95,21 +86,26 @@ class Treatments:
         for name, (identifier, value) in renamed.items():
             # Nothing else that the object may hold: it would stand beside the pseudonym.
             members[name] = msgspec.Raw(_encode({"kind": identifier.kind, "value": value}))
+        others = None
+        if person is not None and treatment.unnamed is not Action.PASS and unnamed.are_in(event.data):
+            members, taken = unnamed.apart(members, event.data)
+            others = taken if treatment.unnamed is Action.ENCRYPT else None
         body = _encode(members)
-        needs_key = bool(treatment.texts) and _has_text_to_seal(members, treatment)
-        return Draft(_renamed(event, keys, body), body, treatment, members, person, needs_key)
+        needs_key = others is not None or (bool(treatment.texts) and _has_text_to_seal(members, treatment))
+        return Draft(_renamed(event, keys, body), body, treatment, members, person, needs_key, others)
 
     def _treatment(self, event_type: str, country: str | None) -> Treatment:
         known = self._known.get((event_type, country))
         if known is None:
-            known = _treatment(CONTRACTS[event_type], self._policy.actions(event_type, country))
+            actions = self._policy.actions(event_type, country)
+            known = treatment_of(CONTRACTS[event_type], actions, self._policy.unnamed(country))
             self._known[event_type, country] = known
         return known
 
 
 def finished(draft: Draft, seal: Change | None) -> tuple[Event, bytes]:
     """The event and its body as they are published; `seal` is needed when the draft says so."""
-    if not draft.treatment.texts or draft.members is None:
+    if draft.members is None or not (draft.treatment.texts or draft.unnamed):
         return draft.event, draft.body
     members: dict[str, Any] = dict(draft.members)
     for name, places in draft.treatment.texts.items():
@@ -124,6 +120,8 @@ def finished(draft: Draft, seal: Change | None) -> tuple[Event, bytes]:
             del members[name]
         else:
             members[name] = msgspec.Raw(_encode(value))
+    if draft.unnamed is not None:
+        members[unnamed.SEALED_MEMBERS] = (seal or _unsealed)(draft.unnamed.decode())
     return draft.event, _encode(members)
 
 
@@ -142,44 +140,14 @@ def check_unsealed(body: bytes, model: type[Contract]) -> None:
             raise InvalidMessage("a sender seals nothing", slug="already-sealed", context={"pointer": pointer})
 
 
-def _treatment(model: type[Contract], actions: Mapping[Place, Action]) -> Treatment:
-    deep = [place for place in identifier_fields(model) if len(place) > 1]
-    if deep:
-        raise NotImplementedError(f"{model.__name__} has an identifier below its members: {deep}")
-    texts: dict[str, tuple[tuple[Place, Action], ...]] = {}
-    for place, action in actions.items():
-        texts[place[0]] = (*texts.get(place[0], ()), (place[1:], action))
-    optional = frozenset(place for place in actions if _may_be_left_out(model, place))
-    return Treatment(tuple(place[0] for place in identifier_fields(model)), texts, optional)
-
-
-def _may_be_left_out(model: type[Contract], place: Place) -> bool:
-    """Whether the innermost member is optional, as far as the contract's own schema says."""
-    schema = model.model_json_schema()
-    node: Any = schema
-    for step in place[:-1]:
-        node = _resolved(node["items"] if step == _EVERY else node["properties"][step], schema)
-    return place[-1] not in node.get("required", ())
-
-
-def _resolved(node: Any, schema: Any) -> Any:
-    """The node itself, behind a reference or beside null."""
-    for one in node.get("anyOf", ()):
-        if one.get("type") != "null":
-            return _resolved(one, schema)
-    reference = node.get("$ref")
-    return node if reference is None else schema["$defs"][reference.rpartition("/")[2]]
-
-
 def _renamed(event: Event, renamed: Mapping[str, str], body: bytes) -> Event:
     if not renamed:
         return event
     key = renamed.get(event.partition_key, event.partition_key)
     if len(renamed) > 1:
         key = partition_key_of(read_body(contract_of(event.type), body))
-    subject = event.subject
-    if subject is not None and any(raw.partition(":")[2] in subject for raw in renamed):
-        subject = next(iter(renamed.values()))
+    # Nobody knows what else a sender's own words would say of the person.
+    subject = None if event.subject is None else next(iter(renamed.values()))
     return event.renamed(key, subject)
 
 

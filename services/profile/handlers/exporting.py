@@ -18,6 +18,7 @@ from services.profile.handlers.suppressing import effective
 from services.profile.handlers.views import customer_view
 from services.profile.ports import ProfileStore
 from services.profile.ports.export import EventSource, OffersHistory, Opener
+from services.profile.ports.privacy import ConsentWord
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,7 @@ class Exporting:
         histories = [await self._sources.offers.of(known_id) for known_id in person.customer_ids]
         # What a topic still holds from before an earlier erasure is of nobody.
         of_now = [replace(one, events=effective(one.events, erased)) for one in held]
+        consents, events = await self._opened(words, [event for one in of_now for event in one.events])
         return Export(
             customer_id=person.customer_id,
             made_at=self._clock.now(),
@@ -86,19 +88,8 @@ class Exporting:
                 FacetRecord(identifier=row.identifier, counted=plain(row.effects), known=plain(row.facet))
                 for row in rows
             ),
-            consents=tuple(
-                ConsentRecord(
-                    identifier=word.identifier,
-                    purpose=word.purpose,
-                    channel=word.channel,
-                    granted=word.granted,
-                    basis=word.basis,
-                    evidence=word.evidence,
-                    occurred_at=word.occurred_at,
-                )
-                for word in words
-            ),
-            events=tuple(await self._opened([event for one in of_now for event in one.events])),
+            consents=consents,
+            events=events,
             events_held=tuple(
                 HeldTopic(
                     topic=one.topic,
@@ -112,36 +103,55 @@ class Exporting:
             vouchers=tuple(voucher for history in histories for voucher in history["vouchers"]),
         )
 
-    async def _opened(self, events: Sequence[Event]) -> list[EventRecord]:
-        """The events with their sealed texts opened, in the order of time."""
+    async def _opened(
+        self, words: Sequence[ConsentWord], events: Sequence[Event]
+    ) -> tuple[tuple[ConsentRecord, ...], tuple[EventRecord, ...]]:
+        """Both with their sealed texts opened, the events in the order of time."""
         bodies = [(event, json.loads(event.body())) for event in sorted(events, key=lambda one: one.occurred_at)]
-        sealed: defaultdict[str, dict[str, str | None]] = defaultdict(dict)
-        for event, body in bodies:
-            if person := _sealed_for(event):
-                sealed[person].update(dict.fromkeys(filter(is_sealed, _texts(body))))
+        sealed: defaultdict[str, dict[str, None]] = defaultdict(dict)
+        for person, said in ((_sealed_for(event), body) for event, body in bodies):
+            sealed[person] |= dict.fromkeys(filter(is_sealed, _texts(said)))
+        for word in words:
+            sealed[word.identifier] |= dict.fromkeys(filter(is_sealed, _texts(word.evidence)))
         asked = {person: list(texts) for person, texts in sealed.items() if texts}
         found = await self._sources.opener.open(asked) if asked else {}
         opened = {person: dict(zip(texts, found[person], strict=True)) for person, texts in asked.items()}
-        return [
-            EventRecord(
-                id=event.id,
-                source=event.source,
-                type=event.type,
-                occurred_at=event.occurred_at,
-                received_at=event.received_at,
-                data=_with(body, opened.get(_sealed_for(event) or "", {})),
-            )
-            for event, body in bodies
-        ]
+        return (
+            tuple(_consent(word, _with(word.evidence, opened.get(word.identifier, {}))) for word in words),
+            tuple(_event(event, _with(body, opened.get(_sealed_for(event), {}))) for event, body in bodies),
+        )
 
 
-def _sealed_for(event: Event) -> str | None:
-    """Under whose key its texts are sealed: that of its first identifier."""
+def _consent(word: ConsentWord, evidence: str | None) -> ConsentRecord:
+    return ConsentRecord(
+        identifier=word.identifier,
+        purpose=word.purpose,
+        channel=word.channel,
+        granted=word.granted,
+        basis=word.basis,
+        evidence=evidence,
+        occurred_at=word.occurred_at,
+    )
+
+
+def _event(event: Event, body: Any) -> EventRecord:
+    return EventRecord(
+        id=event.id,
+        source=event.source,
+        type=event.type,
+        occurred_at=event.occurred_at,
+        received_at=event.received_at,
+        data=body,
+    )
+
+
+def _sealed_for(event: Event) -> str:
+    """Under whose key its texts are sealed: that of its first identifier; what names nobody holds none."""
     for place in identifier_fields(type(event.data)):
         identifier = getattr(event.data, place[0], None)
         if identifier is not None:
             return str(identifier.key)
-    return None
+    return ""
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from libs.common.clock import SystemClock
-from libs.common.contracts import TOPICS, decode, is_sealed
+from libs.common.contracts import CONTRACTS, TOPICS, decode, identifier_fields, is_sealed
 from libs.common.errors import NotFound
 from libs.common.persistence import Timeouts, Transactions, make_engine
 from libs.common.sealing import KeyEncryptionKey
@@ -22,7 +22,7 @@ from services.ingest.handlers.sealing import KeyRules
 from services.ingest.store import PostgresPersonKeys
 from tests.integration.ingest.running import RunningDoor, a_recent_event, new_ids, running_door, settings_for
 from tests.support.brokers import Broker
-from tests.support.canaries import found_in, with_canaries
+from tests.support.canaries import found_in, with_canaries, with_unnamed
 from tests.support.postgres import Database
 from tests.support.profile_running import running_profile
 from tests.support.secrets import SECRET_FILE, behind_the_door
@@ -30,7 +30,6 @@ from tests.unit.ingest.examples import CARD, DATA, TICK
 
 ANSWER = "usual.feedback.nps_answered.v1"
 TYPES = [name for name in INCOMING if name != TICK]
-EVERYTHING_SEALED = "default: {sorts: {behaviour: encrypt, direct: encrypt, free_text: encrypt}}"
 LONG_AGO = "1999-01-01T00:00:00Z"
 
 
@@ -39,6 +38,9 @@ def planted(mark: str) -> Iterator[tuple[dict[str, Any], list[str]]]:
     for number, event_type in enumerate(TYPES):
         good, invalid = new_ids(2)
         body, canaries = with_canaries(event_type, DATA[event_type], f"{mark}n{number}g")
+        if identifier_fields(CONTRACTS[event_type]):
+            body, unnamed = with_unnamed(body, f"{mark}n{number}g")
+            canaries = [*unnamed, *canaries]
         yield a_recent_event(good, type=event_type, data=body, subject=canaries[-1] if canaries else None), canaries
         broken, others = with_canaries(event_type, DATA[event_type], f"{mark}n{number}b")
         broken["note"] = f"canary{mark}n{number}note"
@@ -80,9 +82,7 @@ async def test_no_canary_is_found_behind_the_door(
     capfd: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    policy = tmp_path / "policy.yaml"
-    policy.write_text(EVERYTHING_SEALED)
-    settings = settings_for(database, broker, tmp_path, field_policy_file=policy)
+    settings = settings_for(database, broker, tmp_path)
     async with running_door(settings) as door:
         events = list(planted(new_ids(1)[0][:8]))
         canaries = [canary for _, own in events for canary in own]

@@ -26,7 +26,7 @@ from services.profile.ports.export import HeldEvents
 from services.profile.store import PostgresProfileStore
 from tests.integration.profile.test_erasures import GUEST, ONE, a_life, erase
 from tests.support.postgres import Database
-from tests.support.profile_events import a_sale, an_event, at
+from tests.support.profile_events import a_consent, a_sale, an_event, at
 from tests.support.profile_running import RunningProfile, running_profile, settings_for
 
 NASTY = "<script>alert('hello')</script>"
@@ -113,7 +113,7 @@ async def asking(
 async def test_every_part_is_in_it_as_json_and_as_a_page(database: Database, tmp_path: Path) -> None:
     elsewhere = Elsewhere(events=[a_comment("n1", SEALED, 2), a_comment("n2", UNREADABLE, 3), a_sale("r1", ONE)])
     async with running_profile(database) as profile, asking(profile, elsewhere, tmp_path) as client:
-        await profile.take(a_life())
+        await profile.take([*a_life(), a_consent("c3", ONE, day=3, evidence=SEALED)])
         await profile.fold_all()
         answer = await client.get(f"/v1/customers/{own_customer_id(GUEST.key)}/export")
         whole = answer.json()
@@ -125,7 +125,8 @@ async def test_every_part_is_in_it_as_json_and_as_a_page(database: Database, tmp
         card = next(facet for facet in whole["facets"] if facet["identifier"] == ONE.key)
         assert card["counted"]["amount_cents"] == 600
         assert "item-1" in str(card["known"])
-        assert [(word["purpose"], word["basis"]) for word in whole["consents"]] == [("personal_offers", "consent")]
+        words = [(word["purpose"], word["basis"], word["evidence"]) for word in whole["consents"]]
+        assert words == [("personal_offers", "consent", None), ("personal_offers", "consent", NASTY)]
         assert whole["events_held"][0]["held_since"] is not None
         assert sorted(elsewhere.asked) == sorted({own_customer_id(ONE.key), own_customer_id(GUEST.key)})
         assert len(whole["decisions"]) == len(whole["vouchers"]) == 2

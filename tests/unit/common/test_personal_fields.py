@@ -27,10 +27,11 @@ class _Notebook(BaseModel):
     notes: tuple[_Note, ...] = ()
 
 
-def test_a_comment_is_free_text_and_a_search_is_behaviour() -> None:
+def test_what_somebody_typed_is_free_text_and_what_was_looked_at_is_behaviour() -> None:
     assert personal_fields(SurveyAnswered) == ((("comment",), Personal.FREE_TEXT),)
-    assert personal_fields(Searched) == ((("query",), Personal.BEHAVIOUR),)
-    assert personal_fields(PageViewed) == ((("url_path",), Personal.BEHAVIOUR), (("title",), Personal.BEHAVIOUR))
+    assert personal_fields(Searched) == ((("query",), Personal.FREE_TEXT),)
+    looked_at = (("url_path",), ("title",), ("referrer_host",))
+    assert personal_fields(PageViewed) == tuple((place, Personal.BEHAVIOUR) for place in looked_at)
     assert personal_fields(Sale) == ()
 
 
@@ -50,7 +51,7 @@ def test_a_star_stands_for_every_item_of_a_list() -> None:
 
 def test_the_published_schema_says_what_is_personal() -> None:
     query = Searched.model_json_schema()["properties"]["query"]
-    assert (query["x-personal"], query["maxLength"]) == ("behaviour", 2000)
+    assert (query["x-personal"], query["maxLength"]) == ("free_text", 2000)
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,16 @@ ANSWER = "usual.feedback.nps_answered.v1"
 SEARCHED = "usual.web.searched.v1"
 
 
-def test_without_a_policy_words_and_names_are_encrypted_and_behaviour_passes() -> None:
+PAGE = "usual.web.page_viewed.v1"
+
+
+def test_without_a_policy_whatever_is_personal_is_encrypted() -> None:
     assert FieldPolicy().actions(ANSWER, "US") == {("comment",): Action.ENCRYPT}
-    assert FieldPolicy().actions(SEARCHED, "US") == {}
+    assert FieldPolicy().actions(SEARCHED, "US") == {("query",): Action.ENCRYPT}
+    assert set(FieldPolicy().actions(PAGE, "US").values()) == {Action.ENCRYPT}
+    assert FieldPolicy().unnamed(None) is Action.ENCRYPT
     described = FieldPolicy().actions("usual.identity.described.v1", None)
-    assert len(described) == 11
+    assert len(described) == 12
     assert set(described.values()) == {Action.ENCRYPT}
 
 
@@ -25,13 +30,15 @@ def test_a_country_goes_before_the_default_and_a_field_before_its_sort() -> None
           sorts: {{free_text: drop}}
           fields: {{{SEARCHED}: {{query: encrypt}}}}
         countries:
-          DE: {{sorts: {{behaviour: drop}}}}
+          DE: {{sorts: {{behaviour: drop, unnamed: drop}}, fields: {{{SEARCHED}: {{query: drop}}}}}}
           US: {{sorts: {{free_text: pass}}, fields: {{{SEARCHED}: {{query: pass}}}}}}
         """
     )
     assert policy.actions(ANSWER, "DE") == policy.actions(ANSWER, None) == {("comment",): Action.DROP}
     assert policy.actions(ANSWER, "US") == {}
     assert policy.actions(SEARCHED, "DE") == {("query",): Action.DROP}
+    assert set(policy.actions(PAGE, "DE").values()) == {Action.DROP}
+    assert (policy.unnamed("DE"), policy.unnamed("US")) == (Action.DROP, Action.ENCRYPT)
     assert policy.actions(SEARCHED, "FR") == {("query",): Action.ENCRYPT}
     assert policy.actions(SEARCHED, "US") == {}
     assert read_policy("") == FieldPolicy()

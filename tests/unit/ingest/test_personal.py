@@ -11,17 +11,37 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from libs.common.contracts import CONTRACTS, Personal, decode, is_sealed, partition_key_of, personal_fields
+from libs.common.contracts import (
+    CONTRACTS,
+    Personal,
+    decode,
+    identifier_fields,
+    is_sealed,
+    partition_key_of,
+    personal_fields,
+)
 from libs.common.errors import Kind
 from services.ingest.domain.field_policy import INCOMING, Action, CountryPolicy, FieldPolicy
 from services.ingest.handlers import EventResult
-from tests.support.canaries import found_in, with_canaries
+from tests.support.canaries import found_in, with_canaries, with_unnamed
 from tests.support.secrets import behind_the_door
-from tests.unit.ingest.examples import CARD, DATA, SALE, TICK, Door, a_key, an_event, raw
+from tests.unit.ingest.examples import (
+    BASKET,
+    CARD,
+    DATA,
+    LINE,
+    RECEIPT,
+    SALE,
+    TICK,
+    Door,
+    a_key,
+    an_event,
+    raw,
+)
 
 ANSWER = "usual.feedback.nps_answered.v1"
 DESCRIBED = "usual.identity.described.v1"
-SEARCHED = "usual.web.searched.v1"
+VIEWED = "usual.web.product_viewed.v1"
 TYPES = st.sampled_from([name for name in INCOMING if name != TICK])
 PERSONAL = [name for name in INCOMING if personal_fields(CONTRACTS[name])]
 LAW = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -40,9 +60,11 @@ def published(door: Door, place: int = 0) -> dict[str, Any]:
 @given(TYPES, st.uuids())
 @LAW
 async def test_nothing_personal_of_what_came_stands_in_what_is_published(event_type: str, mark: Any) -> None:
-    everything_sealed = FieldPolicy(default=CountryPolicy(sorts=dict.fromkeys(Personal, Action.ENCRYPT)))
-    door = Door(policy=everything_sealed)
+    door = Door()
     body, canaries = with_canaries(event_type, DATA[event_type], mark.hex[:8])
+    if identifier_fields(CONTRACTS[event_type]):
+        body, unnamed = with_unnamed(body, mark.hex[:8])
+        canaries = [*unnamed, *canaries]
     event = an_event(event_type, data=body, subject=f"customers/{canaries[-1] if canaries else 'none'}")
     (result,) = await send(door, event)
     assert result.status == "accepted", result
@@ -56,7 +78,7 @@ async def test_nothing_personal_of_what_came_stands_in_what_is_published(event_t
 @given(TYPES)
 @LAW
 async def test_what_is_not_personal_is_published_byte_for_byte(event_type: str) -> None:
-    door = Door()
+    door = Door(policy=FieldPolicy(default=CountryPolicy(sorts={Personal.UNNAMED: Action.PASS})))
     odd = {"a_newer_field": {"spelled": 1.10, "ratio": "0.50"}}
     event = (
         raw(an_event(event_type, data={**DATA[event_type], **odd}))
@@ -97,6 +119,46 @@ async def test_an_identifier_that_stands_twice_or_brings_more_leaves_nothing_beh
         "value": behind_the_door("loyalty_card:9801").split(":")[1],
     }
     assert published(door, 1)["customer"] is None
+
+
+ODD: Mapping[str, Any] = {"~a/b": [1.10], "Anna Meier": "Anna", "lines": [{**LINE, "gift": {"for": "Bert"}}]}
+
+
+async def test_members_that_no_contract_names_travel_as_one_sealed_text_that_only_the_persons_key_opens() -> None:
+    door = Door()
+    await send(door, an_event(data={**RECEIPT, **BASKET, **ODD}, subject="Anna", traceparent="Anna"))
+    (message,) = door.publisher.published
+    assert found_in(b"\0".join([message.value or b"", *(text for _, text in message.headers)]), ["Anna", "Bert"]) == []
+    left = published(door)
+    opened = await door.sealing.open_text(behind_the_door(CARD), left.pop("sealed_members"))
+    assert json.loads(opened) == {"/~0a~1b": [1.1], "/Anna Meier": "Anna", "/lines/0/gift": {"for": "Bert"}}
+    assert set(left) == {*RECEIPT, *BASKET}
+    assert left["lines"] == [LINE]
+    decode(message.headers, message.value)
+
+
+@pytest.mark.parametrize(("action", "left"), [(Action.DROP, set()), (Action.PASS, {"~a/b", "Anna Meier"})])
+async def test_the_policy_may_drop_or_pass_what_no_contract_names(action: Action, left: set[str]) -> None:
+    door = Door(policy=FieldPolicy(default=CountryPolicy(sorts={Personal.UNNAMED: action})))
+    door.person_keys.away = True
+    await send(door, an_event(data={**RECEIPT, **BASKET, **ODD}))
+    assert set(published(door)) - {*RECEIPT, *BASKET} == left
+    assert ("gift" in published(door)["lines"][0]) == (action is Action.PASS)
+
+
+async def test_what_names_nobody_keeps_its_members_and_needs_no_key() -> None:
+    door = Door()
+    door.person_keys.away = True
+    await send(door, an_event("usual.stock.counted.v1", data={**DATA["usual.stock.counted.v1"], "shelf": 4}))
+    assert published(door)["shelf"] == 4
+
+
+async def test_a_trace_context_is_passed_on_and_other_words_in_its_place_are_not() -> None:
+    door = Door()
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    await send(door, an_event(id="e1", traceparent=trace), an_event(id="e2", traceparent="Anna"))
+    traces = [dict(message.headers).get("traceparent") for message in door.publisher.published]
+    assert traces == [trace.encode(), None]
 
 
 _CARD = b'"customer":{"kind":"loyalty_card","value":"7"}'
@@ -170,7 +232,8 @@ async def test_one_field_of_one_type_may_have_a_word_of_its_own() -> None:
     left = published(door)["traits"]
     assert set(left) == {"name", "other"}
     assert is_sealed(left["name"])
-    assert left["other"] == [{"name": "size", "value": "M"}]
+    assert is_sealed(left["other"][0].pop("name"))
+    assert left["other"] == [{"value": "M"}]
 
 
 async def test_the_database_is_asked_for_texts_to_seal_and_for_nothing_else() -> None:
@@ -179,7 +242,7 @@ async def test_the_database_is_asked_for_texts_to_seal_and_for_nothing_else() ->
     silent = an_event(ANSWER, id="silent")
     silent["data"].pop("comment", None)
     spoken = an_event(ANSWER, id="spoken", data={"customer": {**CARD, "value": "99"}, "comment": "secret"})
-    results = await send(door, an_event(), spoken, silent, an_event(SEARCHED, id="search"))
+    results = await send(door, an_event(), spoken, silent, an_event(VIEWED, id="view"))
     assert [result.status for result in results] == ["accepted", "refused", "accepted", "accepted"]
     assert (results[1].slug, results[1].kind) == ("person-key-unavailable", Kind.UNAVAILABLE)
     assert door.count("events_refused", type=ANSWER, slug="person-key-unavailable") == 1

@@ -43,7 +43,7 @@ def sale_of(receipt: Mapping[str, Any], basket: Basket) -> dict[str, Any]:
 def return_of(receipt: Mapping[str, Any], basket: Basket) -> dict[str, Any]:
     """The body of a return: what was brought back, and the receipt that it came from where all lines name the same.
 
-    `tenders`, which the contract tolerates, are there when nothing was sold beside it: else the sale has them.
+    `tenders` are there when nothing was sold beside it: else the sale has them.
     """
     back = [(line, cents) for line, cents in zip(basket.lines, basket.paid_cents, strict=True) if line.returned]
     originals = {line.original_receipt_id for line, _ in back}
