@@ -1,13 +1,13 @@
 """A stretch of a log without a group: every partition from wherever its reader stands up to a given end. For rebuilds."""
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import aiokafka
 from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 
+from libs.common.streaming.aiokafka_calls import records_of, start_consumer, stop_consumer
 from libs.common.streaming.batch import Record, TopicPartition
 from libs.common.streaming.cluster import Cluster
 from libs.common.streaming.errors import BrokerUnavailable
@@ -40,22 +40,17 @@ class BoundedSource:
         del on_reassignment
         self._consumer = self._make_consumer()
         try:
-            await asyncio.wait_for(self._consumer.start(), self._settings.call_deadline_seconds)
-        except (KafkaError, OSError) as error:
+            await start_consumer(self._consumer, self._settings.call_deadline_seconds)
+        except BrokerUnavailable:
             await self.stop()
-            raise BrokerUnavailable(f"cannot connect: {type(error).__name__}") from error
+            raise
         self._consumer.assign([_theirs(partition) for partition in self._ends])
 
     async def stop(self) -> None:
         """Disconnect; returns in any case, after the stop deadline at the latest."""
         consumer, self._consumer = self._consumer, None
         if consumer is not None:
-            stopping = asyncio.ensure_future(consumer.stop())
-            await asyncio.wait({stopping}, timeout=self._settings.stop_deadline_seconds)
-            stopping.cancel()
-            # With brokers down, stop() lets a CancelledError out that nobody asked for.
-            with contextlib.suppress(Exception, asyncio.CancelledError):
-                await stopping
+            await stop_consumer(consumer, self._settings.stop_deadline_seconds)
         await self._cluster.close()
 
     def assignment(self) -> frozenset[TopicPartition]:
@@ -105,17 +100,7 @@ class BoundedSource:
 
     def _below_end(self, partition: TopicPartition, raw: Sequence[Any]) -> Sequence[Record]:
         self._stand_at(partition, raw[-1].offset + 1)
-        return [
-            Record(
-                offset=found.offset,
-                key=found.key,
-                headers=found.headers,
-                value=found.value,
-                timestamp_ms=found.timestamp,
-            )
-            for found in raw
-            if found.offset < self._ends[partition]
-        ]
+        return records_of(found for found in raw if found.offset < self._ends[partition])
 
     def _stand_at(self, partition: TopicPartition, offset: int) -> None:
         self._positions[partition] = offset

@@ -16,6 +16,7 @@ from aiokafka.errors import (
     OffsetOutOfRangeError,
 )
 
+from libs.common.streaming.aiokafka_calls import records_of
 from libs.common.streaming.batch import Record, TopicPartition
 from libs.common.streaming.cluster import Cluster
 from libs.common.streaming.errors import BrokerUnavailable
@@ -87,7 +88,7 @@ class KafkaSource:
             raise PositionLost("poll did not return") from error
         except KafkaError as error:
             raise BrokerUnavailable(f"poll failed: {type(error).__name__}") from error
-        return {TopicPartition(found.topic, found.partition): _records(raw) for found, raw in fetched.items()}
+        return {TopicPartition(found.topic, found.partition): records_of(raw) for found, raw in fetched.items()}
 
     def seek(self, partition: TopicPartition, offset: int) -> bool:
         """Read on from `offset`; False when the partition is no longer ours."""
@@ -131,19 +132,6 @@ class KafkaSource:
             max_partition_fetch_bytes=settings.fetch_partition_bytes,
             metadata_max_age_ms=60_000,
         )
-
-
-def _records(raw: Iterable[Any]) -> Sequence[Record]:
-    return [
-        Record(
-            offset=found.offset,
-            key=found.key,
-            headers=found.headers,
-            value=found.value,
-            timestamp_ms=found.timestamp,
-        )
-        for found in raw
-    ]
 
 
 def _named(error: OffsetOutOfRangeError) -> Iterable[TopicPartition] | None:

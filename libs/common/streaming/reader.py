@@ -1,7 +1,5 @@
 """Reads topics from the start of their logs, without a group: for observers that own no state of ours (verifier, ERP)."""
 
-import asyncio
-import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -9,6 +7,7 @@ from typing import Any, Self
 import aiokafka
 from aiokafka.errors import KafkaError
 
+from libs.common.streaming.aiokafka_calls import start_consumer, stop_consumer
 from libs.common.streaming.batch import TopicPartition
 from libs.common.streaming.cluster import Cluster
 from libs.common.streaming.errors import BrokerUnavailable
@@ -59,10 +58,10 @@ class TopicReader:
             raise BrokerUnavailable(f"topics not found: {', '.join(sorted(missing))}")
         self._consumer = self._make_consumer()
         try:
-            await asyncio.wait_for(self._consumer.start(), self._settings.call_deadline_seconds)
-        except (KafkaError, OSError) as error:
+            await start_consumer(self._consumer, self._settings.call_deadline_seconds)
+        except BrokerUnavailable:
             await self.stop()
-            raise BrokerUnavailable(f"cannot connect: {type(error).__name__}") from error
+            raise
         self._consumer.assign([aiokafka.TopicPartition(found.topic, found.partition) for found in ranges])
         for found, log in ranges.items():
             self._consumer.seek(aiokafka.TopicPartition(found.topic, found.partition), log.start)
@@ -72,12 +71,7 @@ class TopicReader:
         """Disconnect; returns in any case, after the stop deadline at the latest."""
         consumer, self._consumer = self._consumer, None
         if consumer is not None:
-            stopping = asyncio.ensure_future(consumer.stop())
-            await asyncio.wait({stopping}, timeout=self._settings.stop_deadline_seconds)
-            stopping.cancel()
-            # With brokers down, stop() lets a CancelledError out that nobody asked for.
-            with contextlib.suppress(Exception, asyncio.CancelledError):
-                await stopping
+            await stop_consumer(consumer, self._settings.stop_deadline_seconds)
 
     async def read(self, *, within_seconds: float = 0.2) -> Sequence[TopicRecord]:
         """The next records, as soon as there are any; none after `within_seconds`. Raises BrokerUnavailable.
