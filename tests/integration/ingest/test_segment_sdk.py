@@ -109,7 +109,7 @@ def test_what_the_sdk_is_told_is_in_the_topics_under_its_ids_and_pseudonyms(sdk:
     assert abs(viewed.occurred_at - at) < timedelta(seconds=10)
     assert viewed.partition_key == behind_the_door("account:42")
     assert by_type["usual.web.page_viewed.v1"].partition_key == behind_the_door("web_visitor:v1")
-    assert by_type["usual.web.page_viewed.v1"].data.model_dump(mode="json")["url_path"] == "/milk"
+    assert by_type["usual.web.page_viewed.v1"].data.model_dump(mode="json")["url_path"].startswith("sealed:")
     ordered = by_type["usual.web.ordered.v1"].data.model_dump(mode="json")
     assert (ordered["total_cents"], ordered["lines"][0]["amount_cents"]) == (4498, 3998)
     described = by_type["usual.identity.described.v1"].data.model_dump(mode="json")
