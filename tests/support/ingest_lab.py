@@ -81,7 +81,7 @@ class IngestLab(System):
         await self.postgres.start()
 
     async def found(self) -> Found:
-        """Wait until the worker has applied all that the topics hold; then what lies where."""
+        """Wait until the worker has applied and folded all that the topics hold; then what lies where."""
         settings = StreamSettings(bootstrap=self.broker.bootstrap, client_id="verifier")
         records = [record async for record in _records(settings)]
         async with Observer(self.postgres.url().replace("+asyncpg", ""), settings, services=("profile",)) as observer:
@@ -101,6 +101,7 @@ class IngestLab(System):
 
 
 _QUARANTINE = "SELECT quarantine_id, source, event_id FROM ingest.quarantine"
+_FOLDED = "SELECT NOT EXISTS (SELECT FROM profile.dirty_customers)"
 _FACETS = "SELECT identifier, receipts_count, amount_cents, contacts_count FROM profile.facets"
 
 
@@ -133,14 +134,15 @@ async def wait(seconds: float) -> None:
 
 
 async def _until_applied(observer: Observer, records: Sequence[tuple[Place, Name]]) -> None:
-    """Return once the worker's offsets are past these records; raises TimeoutError."""
+    """Return once the worker's offsets are past these records and all of it is folded; raises TimeoutError."""
     ends: dict[tuple[str, int], int] = {}
     for (topic, partition, offset), _ in records:
         ends[topic, partition] = max(offset + 1, ends.get((topic, partition), 0))
     async with asyncio.timeout(APPLIED_WITHIN_SECONDS):
         while True:
             passed = {(topic, part): offset for (_, topic, part), offset in (await observer.offsets()).items()}
-            if all(passed.get(place, 0) >= end for place, end in ends.items()):
+            applied = all(passed.get(place, 0) >= end for place, end in ends.items())
+            if applied and await observer.connection.fetchval(_FOLDED):
                 return
             await wait(0.1)
 
