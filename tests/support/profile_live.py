@@ -120,8 +120,7 @@ class LiveProfile:
         return await rebuilt(await self.rebuild_settings(name, checkpoint))
 
     async def _look_again(self) -> None:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.Event().wait(), 0.05)
+        await rest(0.05)
 
     async def _stands_at(self, ends: Any, incarnation: str) -> bool:
         async with self.parts.transactions.begin() as tx:
@@ -131,6 +130,12 @@ class LiveProfile:
                 OR EXISTS (SELECT FROM outbox) AS waits
         """)
         return not waits["waits"] and all(stored.get(place, 0) == end for place, end in ends.items())
+
+
+async def rest(seconds: float) -> None:
+    """Let the others work."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(asyncio.Event().wait(), seconds)
 
 
 async def rebuilt(settings: Settings) -> Comparison:

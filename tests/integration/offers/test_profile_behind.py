@@ -15,7 +15,7 @@ from tests.support.offers_facts import card
 from tests.support.offers_running import Till, next_id, open_till, settings_of, tell_world
 from tests.support.postgres import Database
 from tests.support.profile_events import a_consent, a_sale
-from tests.support.profile_live import LiveProfile, live_profile
+from tests.support.profile_live import LiveProfile, live_profile, rest
 from tests.support.secrets import PSEUDONYMS
 
 CLOCK = SystemClock()
@@ -38,7 +38,7 @@ async def until(till: Till, number: int, wanted: str) -> list[str]:
     async with asyncio.timeout(_PATIENCE_SECONDS):
         while (told := await reason(till, number)) != wanted:
             before.append(told)
-            await asyncio.wait([asyncio.create_task(asyncio.Event().wait())], timeout=0.05)
+            await rest(0.05)
     return before
 
 
@@ -84,6 +84,7 @@ async def test_an_unread_withdrawal_is_obeyed_within_the_bound_and_kept_when_pro
         while CLOCK.now().timestamp() < bound + AND_ON_SECONDS:
             asked_at = CLOCK.now().timestamp()
             told.append((asked_at, await reason(till, LEAVES)))
+            await rest(0.05)
         late = {why for asked_at, why in told if asked_at > bound}
         assert late == {"stale-profile"}, "nobody could know, and so nothing is personal"
         async with working(profile.worker_of(profile.assemble(live.settings, "worker"))):

@@ -2,10 +2,11 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -16,10 +17,10 @@ from libs.common.contracts.profile import ProfileCompleted, ProfileSnapshot
 from libs.common.persistence import OutboxMessage
 from libs.common.streaming import Producer
 from libs.common.streaming.reader import TopicReader, TopicRecord
-from tests.support.brokers import Broker
+from tests.support.brokers import EMBEDDED, Broker, running_broker
 from tests.support.postgres import Database
 from tests.support.profile_events import a_consent, card
-from tests.support.profile_live import LiveProfile, live_profile
+from tests.support.profile_live import LiveProfile, live_profile, rest
 
 CLOCK = SystemClock()
 SEED, PEOPLE, SECONDS = 11, 30, 6.0
@@ -31,6 +32,12 @@ HOLDS = {
     "folding": "SELECT count(*) FROM (SELECT FROM profile.customers FOR UPDATE) AS held",
     "publishing": "SELECT pg_advisory_xact_lock(hashtext('profile.customers'), 0)",
 }
+
+
+@pytest.fixture
+def embedded(tmp_path: Path) -> Iterator[Broker]:
+    with running_broker(EMBEDDED, tmp_path / "broker") as started:
+        yield started
 
 
 @dataclass(frozen=True)
@@ -89,10 +96,6 @@ async def said_since(live: LiveProfile, moment: datetime) -> None:
     async with asyncio.timeout(_PATIENCE_SECONDS):
         while max((until for _, until in await statements(live)), default=moment) <= moment:
             await rest(0.1)
-
-
-async def rest(seconds: float) -> None:
-    await asyncio.wait([asyncio.create_task(asyncio.Event().wait())], timeout=seconds)
 
 
 @asynccontextmanager
