@@ -151,6 +151,7 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
             "tier": "gold",
         },
     },
+    "usual.profile.completed.v1": {"complete_until": AT},
     "usual.profile.identity.v1": {"customer_id": CUSTOMER_ID, "version": 2, "now_customer_id": "another"},
     "usual.profile.segment_entered.v1": {
         "customer_id": CUSTOMER_ID,

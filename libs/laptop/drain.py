@@ -127,6 +127,15 @@ class Observer:
                 raise NotDrained(f"{standing}{'' if idle else ', the ERP is at work'}")
             await asyncio.sleep(POLL_SECONDS)
 
+    async def until_known_at_the_till(self, *, within_seconds: float = 60.0) -> None:
+        """Return once checkouts know everything that was accepted before this call; raises NotDrained."""
+        deadline = time.monotonic() + within_seconds
+        since = await self.connection.fetchval("SELECT clock_timestamp()")
+        while not await self.connection.fetchval(_KNOWN_AT_THE_TILL, since):
+            if time.monotonic() > deadline:
+                raise NotDrained("offers has not heard that profiles are complete")
+            await asyncio.sleep(POLL_SECONDS)
+
     async def until_near(self, records: int, *, within_seconds: float = 60.0) -> None:
         """Return once no group is more than `records` behind, or the time is over: for callers that pace themselves."""
         deadline = time.monotonic() + within_seconds
@@ -158,6 +167,7 @@ class Observer:
 
 ERP_TOPICS = ("inventory.commands.v1", "ingest.play.v1")
 _EXISTING = "SELECT name FROM unnest($1::text[]) AS name WHERE to_regclass(name) IS NOT NULL"
+_KNOWN_AT_THE_TILL = "SELECT min(fresh_at) > $1 FROM offers.feeds WHERE topic = 'profile.snapshots.v1'"
 _VERSIONED = """
     SELECT format('%I.%I', published.table_schema, published.table_name) AS name,
            quote_ident(newest.column_name) AS newest, quote_ident(published.column_name) AS published

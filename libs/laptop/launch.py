@@ -44,6 +44,7 @@ READS: Mapping[str, tuple[str, ...]] = {
     ),
     "offers": (
         "profile.snapshots.v1",
+        "profile.progress.v1",
         "profile.identity.v1",
         "profile.models.v1",
         "inventory.availability.v1",

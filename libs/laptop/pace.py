@@ -70,6 +70,7 @@ class Near:
         """Wait until what was set up is known: the first basket finds its items and its stock."""
         await self.erp.release()
         await self.observer.until_at_rest(within_seconds=_DRAIN_SECONDS, erp_idle=self.erp.idle)
+        await self.observer.until_known_at_the_till(within_seconds=_DRAIN_SECONDS)
 
     async def reported(self) -> None:
         """A till does not wait for what becomes of a sale."""
@@ -93,8 +94,9 @@ class Lockstep:
     at_once: int = 1
 
     async def staged(self) -> None:
-        """The ERP delivers between ticks from now on, never beside one."""
+        """The ERP delivers between ticks from now on, never beside one; the first checkout may be personal."""
         await self.erp.hold()
+        await self.observer.until_known_at_the_till(within_seconds=_DRAIN_SECONDS)
 
     async def reported(self) -> None:
         """Whoever asks for a voucher is known with the sale that was just made, however busy the machine is."""

@@ -10,11 +10,19 @@ from libs.common.contracts.topics import (
     PROFILE_ERASURES,
     PROFILE_IDENTITY,
     PROFILE_MODELS,
+    PROFILE_PROGRESS,
     PROFILE_SNAPSHOTS,
 )
 from libs.common.persistence import Transaction
 from libs.common.streaming import Batch
-from services.offers.handlers.feeds import FeedStores, observe_freshness, on_receipts, on_snapshots, on_tick
+from services.offers.handlers.feeds import (
+    FeedStores,
+    observe_freshness,
+    on_progress,
+    on_receipts,
+    on_snapshots,
+    on_tick,
+)
 from services.offers.handlers.money_clock import MoneyClock
 from services.offers.handlers.privacy import on_erasures, unsuppressed
 from services.offers.metrics import OffersMetrics
@@ -22,6 +30,7 @@ from services.offers.metrics import OffersMetrics
 GROUP = "offers"
 TOPICS = (
     PROFILE_SNAPSHOTS,
+    PROFILE_PROGRESS,
     PROFILE_IDENTITY,
     PROFILE_MODELS,
     PROFILE_ERASURES,
@@ -46,6 +55,7 @@ class Feeds:
         self._metrics = metrics
         self._handlers: Mapping[str, Handler] = {
             PROFILE_SNAPSHOTS.name: self._snapshots,
+            PROFILE_PROGRESS.name: self._progress,
             PROFILE_IDENTITY.name: self._identities,
             PROFILE_MODELS.name: self._models,
             PROFILE_ERASURES.name: self._erasures,
@@ -61,10 +71,11 @@ class Feeds:
 
     async def _snapshots(self, tx: Transaction, stores: FeedStores, batch: Batch) -> None:
         events = await unsuppressed(stores.privacy, batch.events)
-        accepted = await on_snapshots(
-            stores, events, batch.tombstones, topic=batch.topic, partition=batch.partition.partition
-        )
+        accepted = await on_snapshots(stores, events, batch.tombstones)
         tx.on_commit(lambda: observe_freshness(self._metrics, self._clock.clock, accepted))
+
+    async def _progress(self, _tx: Transaction, stores: FeedStores, batch: Batch) -> None:
+        await on_progress(stores, batch.events)
 
     async def _identities(self, _tx: Transaction, stores: FeedStores, batch: Batch) -> None:
         events = await unsuppressed(stores.privacy, batch.events)

@@ -65,6 +65,11 @@ class OffersMetrics:
             buckets=FRESHNESS_BUCKETS,
             registry=registry,
         )
+        self.complete_until = Gauge(
+            "offers_profile_complete_until_timestamp_seconds",
+            "Everything accepted at the door before this moment is in the profiles that checkouts read.",
+            registry=registry,
+        )
         self.knowledge_age_seconds = Gauge(
             "offers_knowledge_age_seconds", "Since memory was last seen to be up to date.", registry=registry
         )

@@ -25,7 +25,7 @@ class Settings(ServiceSettings):
     checkouts_waiting: Annotated[int, Field(ge=1)] = 1_024
     """Above this a checkout is answered at once, without a voucher."""
     fresh_within_seconds: Positive = 60.0
-    """How far the feed of snapshots may lag before nobody's own profile is used any more."""
+    """How long ago the profiles may have been complete before nobody's own profile is used any more."""
     refresh_seconds: Positive = 1.0
     """How often campaigns, catalogue and model are looked at for changes."""
     expiry_seconds: Positive = 5.0

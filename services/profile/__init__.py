@@ -8,7 +8,7 @@ Serves: `GET /v1/customers/{id}`, `GET /v1/customers?identifier=`, `GET /v1/cust
 Consumes: `ingest.pos.v1`, `ingest.web.v1`, `ingest.feedback.v1`, `ingest.consent.v1`, `ingest.catalog.v1`,
 `offers.vouchers.v1`, `profile.erased.v1` (worker, group `profile`, after all of `profile.erasures.v1`); `ingest.pos.v1`,
 `ingest.web.v1`, `ingest.play.v1` (learner, group `profile-learner`).
-Publishes: `profile.snapshots.v1`, `profile.identity.v1`, `profile.segments.v1`, `profile.erasures.v1` (worker), `profile.models.v1`
-(learner).
+Publishes: `profile.snapshots.v1`, `profile.progress.v1`, `profile.identity.v1`, `profile.segments.v1`, `profile.erasures.v1`
+(worker), `profile.models.v1` (learner).
 Jobs: `checkpoint` writes a file of everything as of one moment, `rebuild` makes it anew in a schema beside and compares.
 """

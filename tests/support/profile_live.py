@@ -11,6 +11,7 @@ from typing import Any
 import asyncpg
 
 from libs.common.contracts import TOPIC_OF_TYPE, TOPICS, Event
+from libs.common.contracts.topics import PROFILE_PROGRESS
 from libs.common.persistence import OutboxMessage, stored_offsets
 from libs.common.streaming import Cluster, Producer, ensure_topics, run_until_stopped
 from services.profile.bootstrap import Parts, assemble, worker_of
@@ -93,8 +94,8 @@ class LiveProfile:
             await connection.close()
 
     async def published(self) -> Mapping[tuple[str, int], int]:
-        """How much lies on every topic that profile writes."""
-        names = [topic.name for topic in TOPICS if "profile" in topic.writers]
+        """How much lies on every topic that profile writes about somebody."""
+        names = [topic.name for topic in TOPICS if "profile" in topic.writers and topic is not PROFILE_PROGRESS]
         async with Cluster(self.settings.stream("test")) as cluster:
             return await cluster.end_offsets(names)
 
@@ -119,8 +120,7 @@ class LiveProfile:
         return await rebuilt(await self.rebuild_settings(name, checkpoint))
 
     async def _look_again(self) -> None:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.Event().wait(), 0.05)
+        await rest(0.05)
 
     async def _stands_at(self, ends: Any, incarnation: str) -> bool:
         async with self.parts.transactions.begin() as tx:
@@ -130,6 +130,12 @@ class LiveProfile:
                 OR EXISTS (SELECT FROM outbox) AS waits
         """)
         return not waits["waits"] and all(stored.get(place, 0) == end for place, end in ends.items())
+
+
+async def rest(seconds: float) -> None:
+    """Let the others work."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(asyncio.Event().wait(), seconds)
 
 
 async def rebuilt(settings: Settings) -> Comparison:

@@ -1,4 +1,4 @@
-"""What profile tells the others: snapshots, identity changes, segment movements, models."""
+"""What profile tells the others: snapshots and until when they are complete, identity changes, segment movements, models."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
@@ -90,6 +90,21 @@ class SegmentLeft(_SegmentMoved):
     """
 
     reason: Literal["rule", "archived", "objection", "superseded"] = "rule"
+
+
+class ProfileCompleted(Contract):
+    """`usual.profile.completed.v1`: whatever the front door accepted before `complete_until` is in the published snapshots.
+
+    Said again and again; the latest moment counts, in whatever order they come.
+    """
+
+    complete_until: Moment
+    """By the server's clock, also in a deployment that plays a data set."""
+
+    @property
+    def partition_key(self) -> str:
+        """One key: the newest stays on the compacted topic."""
+        return "profile"
 
 
 class ModelPublished(Contract):

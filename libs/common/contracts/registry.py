@@ -60,6 +60,7 @@ CONTRACTS: Mapping[str, type[Contract]] = {
     "usual.identity.described.v1": identity.Described,
     "usual.play.tick.v1": play.PlayTicked,
     "usual.profile.snapshot.v1": profile.ProfileSnapshot,
+    "usual.profile.completed.v1": profile.ProfileCompleted,
     "usual.profile.identity.v1": profile.IdentityChanged,
     "usual.profile.segment_entered.v1": profile.SegmentEntered,
     "usual.profile.segment_left.v1": profile.SegmentLeft,

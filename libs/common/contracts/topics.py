@@ -123,6 +123,16 @@ PROFILE_SNAPSHOTS = _topic(
     compacted=True,
     retention=None,
 )
+PROFILE_PROGRESS = _topic(
+    "profile.progress.v1",
+    "constant",
+    ("usual.profile.completed.v1",),
+    "Until when the snapshots are complete: about once a second, while that is known.",
+    compacted=True,
+    retention=None,
+    compaction_lag=timedelta(hours=1),
+    partitions=1,
+)
 PROFILE_IDENTITY = _topic(
     "profile.identity.v1",
     "customer id",
@@ -221,6 +231,7 @@ TOPICS: tuple[Topic, ...] = (
     INGEST_CATALOG,
     INGEST_PLAY,
     PROFILE_SNAPSHOTS,
+    PROFILE_PROGRESS,
     PROFILE_IDENTITY,
     PROFILE_SEGMENTS,
     PROFILE_MODELS,

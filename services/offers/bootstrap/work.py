@@ -4,10 +4,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from libs.common.contracts.topics import PROFILE_SNAPSHOTS
-from libs.common.persistence import Housekeeping, OutboxRelay, Transaction, stored_offsets
+from libs.common.persistence import Housekeeping, OutboxRelay, Transaction
 from libs.common.persistence.relay import RelayLoop
 from libs.common.streaming import Cluster, Consumer, Producer, Subscription, Worker
+from services.offers.bootstrap.feed_watch import FeedWatch
 from services.offers.bootstrap.parts import Parts, money_clock_of
 from services.offers.consumer import GROUP, TOPICS, Feeds
 from services.offers.handlers.expiry import EXPIRED_TOGETHER, expire_vouchers
@@ -19,7 +19,6 @@ from services.offers.store.read_model import PostgresReadModel
 from services.offers.store.vouchers import PostgresRedemptions
 
 _MEASURE_SECONDS = 2.0
-_FEED_SECONDS = 1.0
 _ERASURE_SECONDS = 0.5
 _SETTLED_SECONDS = 1.0
 """Longer than a checkout under way can take after its deadline."""
@@ -115,42 +114,6 @@ def measure_round(parts: Parts) -> Round:
         return 0
 
     return measure
-
-
-class FeedWatch:
-    """Notes again and again that the snapshots are complete up to now, for each partition whose log is read to its end.
-
-    Without a broker nothing is noted: after a while nobody's own profile is used, since a consent may have been
-    withdrawn and we could not know.
-    """
-
-    def __init__(self, parts: Parts, cluster: Cluster) -> None:
-        self._parts = parts
-        self._cluster = cluster
-        self._loop = _every(_FEED_SECONDS, "feed", self.look, parts)
-
-    async def run(self) -> None:
-        """Look until `stop`."""
-        try:
-            await self._loop.run()
-        finally:
-            await self._cluster.close()
-
-    def stop(self) -> None:
-        """End `run` after the present look."""
-        self._loop.stop()
-
-    async def look(self) -> int:
-        """One look; returns 0. Raises RetryableError when broker or database is away."""
-        now = self._parts.clock.now()
-        incarnation = await self._cluster.incarnation()
-        ends = await self._cluster.end_offsets([PROFILE_SNAPSHOTS.name])
-        async with self._parts.transactions.begin() as tx:
-            stored = await stored_offsets(tx, GROUP, incarnation)
-            for topic, partition in sorted(ends):
-                if stored.get((topic, partition), 0) >= ends[topic, partition]:
-                    await PostgresReadModel(tx).feed_reached(topic, partition, now)
-        return 0
 
 
 def _every(seconds: float, name: str, work: Round, parts: Parts) -> RelayLoop:

@@ -9,7 +9,8 @@ from libs.common.clock import Clock
 from libs.common.contracts import Event
 from libs.common.contracts.play import PlayTicked
 from libs.common.contracts.pos import Return, Void
-from libs.common.contracts.profile import ProfileSnapshot
+from libs.common.contracts.profile import ProfileCompleted, ProfileSnapshot
+from libs.common.contracts.topics import PROFILE_PROGRESS
 from services.offers.handlers.expiry import EXPIRED_TOGETHER, expire_vouchers
 from services.offers.handlers.money_clock import MoneyClock
 from services.offers.handlers.returns import give_back_returned, roll_back_receipt
@@ -43,15 +44,17 @@ class FeedStores(Protocol):
         ...
 
 
-async def on_snapshots(
-    stores: FeedStores, events: Sequence[Event], gone: Sequence[str], *, topic: str, partition: int
-) -> Sequence[datetime]:
+async def on_snapshots(stores: FeedStores, events: Sequence[Event], gone: Sequence[str]) -> Sequence[datetime]:
     """Newest views of customers; returns when the door had accepted what they show, for the freshness figure."""
     await stores.read_model.apply_snapshots(events, gone)
-    accepted = [event.data.accepted_at for event in events if isinstance(event.data, ProfileSnapshot)]
-    if accepted:
-        await stores.read_model.feed_reached(topic, partition, min(accepted))
-    return accepted
+    return [event.data.accepted_at for event in events if isinstance(event.data, ProfileSnapshot)]
+
+
+async def on_progress(stores: FeedStores, events: Sequence[Event]) -> None:
+    """Profile's word on until when its snapshots are complete: it counts once they are read that far."""
+    stated = [event.data.complete_until for event in events if isinstance(event.data, ProfileCompleted)]
+    if stated:
+        await stores.read_model.feed_reached(PROFILE_PROGRESS.name, 0, max(stated))
 
 
 async def on_receipts(stores: FeedStores, events: Sequence[Event], clock: MoneyClock) -> None:

@@ -49,7 +49,7 @@ class CheckoutView:
     """The items in question that this store has, or will have within a voucher's time."""
     past: Sequence[PastVoucher]
     snapshots_fresh_at: datetime | None
-    """Up to when the feed of snapshots is known to be complete, in server time."""
+    """Whatever the door accepted before is in the snapshots read here, in server time; None: nobody has said so."""
     reached_at: datetime | None
     """Event time, in a deployment that plays a data set."""
     revisions: Revisions

@@ -31,7 +31,11 @@ class ReadModel(Protocol):
         ...
 
     async def feed_reached(self, topic: str, partition: int, fresh_at: datetime) -> None:
-        """Note up to when a feed is complete."""
+        """Note up to when a feed is complete; an earlier moment changes nothing."""
+        ...
+
+    async def feed_complete_until(self, topic: str) -> datetime | None:
+        """Up to when all of a feed is complete, None where nothing is known."""
         ...
 
     async def clock_reached(self, reached_at: datetime) -> None:

@@ -84,6 +84,7 @@ _FEED = text("""
     INSERT INTO feeds (topic, partition, fresh_at) VALUES (:topic, :partition, :fresh_at)
     ON CONFLICT (topic, partition) DO UPDATE SET fresh_at = greatest(feeds.fresh_at, excluded.fresh_at)
 """)
+_COMPLETE = text("SELECT min(fresh_at) FROM feeds WHERE topic = :topic")
 _CLOCK = text("""
     INSERT INTO play_clock (reached_at) VALUES (:reached_at)
     ON CONFLICT (one) DO UPDATE SET reached_at = greatest(play_clock.reached_at, excluded.reached_at)
@@ -156,8 +157,13 @@ class PostgresReadModel:
         await self._write(_STORES, [_store(stores[store_id], revision) for store_id in sorted(stores)])
 
     async def feed_reached(self, topic: str, partition: int, fresh_at: datetime) -> None:
-        """Note up to when a feed is complete."""
+        """Note up to when a feed is complete; an earlier moment changes nothing."""
         await self._tx.connection.execute(_FEED, {"topic": topic, "partition": partition, "fresh_at": fresh_at})
+
+    async def feed_complete_until(self, topic: str) -> datetime | None:
+        """Up to when all of a feed is complete, None where nothing is known."""
+        found: datetime | None = (await self._tx.connection.execute(_COMPLETE, {"topic": topic})).scalar_one()
+        return found
 
     async def clock_reached(self, reached_at: datetime) -> None:
         """Move the play's clock, never back."""

@@ -23,6 +23,7 @@ from libs.common.streaming.worker import Part
 from services.profile.bootstrap.fold_pool import FoldPool
 from services.profile.bootstrap.forewarned import Forewarned
 from services.profile.bootstrap.parts import Parts
+from services.profile.bootstrap.progress import Progress
 from services.profile.bootstrap.relays import identity_changes, models, snapshots
 from services.profile.bootstrap.rounds import (
     fold_round,
@@ -54,6 +55,7 @@ BATCH_RECORDS = 12_000
 FETCH_BYTES = 8 << 20
 _MEASURE_SECONDS, _PRUNE_SECONDS = 2.0, 3_600.0
 _SWEEP_SECONDS = 0.5
+_PROGRESS_SECONDS = 1.0
 
 
 class Outlet:
@@ -95,6 +97,13 @@ def worker_of(parts: Parts) -> Worker:
         VersionRelay(relays, versioned, outlet.cluster.incarnation)
         for versioned in (snapshots(parts.metrics, parts.clock), identity_changes())
     ]
+    progress = Progress(
+        parts,
+        group=WORKER_GROUP,
+        topics=WORKER_TOPICS,
+        cluster=outlet.cluster,
+        sender=outlet.producer,
+    )
     _watch(parts, consumer)
     return Worker(
         first=[
@@ -102,6 +111,7 @@ def worker_of(parts: Parts) -> Worker:
             RelayLoop(sweep_round(parts), name="sweeper", backoff=parts.backoff, idle_seconds=_SWEEP_SECONDS),
             *folders,
             RelayLoop(reevaluate_round(parts), name="reevaluate", backoff=parts.backoff, idle_seconds=_MEASURE_SECONDS),
+            RelayLoop(progress.look, name="progress", backoff=parts.backoff, idle_seconds=_PROGRESS_SECONDS),
             RelayLoop(measure_round(parts), name="measure", backoff=parts.backoff, idle_seconds=_MEASURE_SECONDS),
             RelayLoop(prune_round(parts), name="receipts", backoff=parts.backoff, idle_seconds=_PRUNE_SECONDS),
             Housekeeping(

@@ -12,6 +12,7 @@ from libs.common.clock import SystemClock
 from libs.common.contracts import TOPIC_OF_TYPE, TOPICS, Event, decode
 from libs.common.contracts.offers import Decided, VoucherExpired, VoucherIssued, VoucherRedeemed
 from libs.common.contracts.play import PlayTicked
+from libs.common.contracts.profile import ProfileCompleted
 from libs.common.persistence import OutboxMessage
 from libs.common.streaming import Producer, ensure_topics, run_until_stopped
 from libs.common.streaming.reader import TopicReader
@@ -83,6 +84,7 @@ async def test_what_others_publish_is_read_at_the_till_and_what_happens_there_is
     number = int(next_id("9").replace("-", ""))
     async with running_worker(database, private_broker, tmp_path) as settings:
         await sent(settings, [*catalogue(), *availability(version=number), a_model(number), a_snapshot(number)])
+        await sent(settings, [an_event(ProfileCompleted(complete_until=SystemClock().now()), next_id("complete"))])
         async with open_till(database, tmp_path, play_mode=True) as till:
             used, unused = await one_used_one_not(till, number)
             await sent(settings, [an_event(PlayTicked(reached_at=NOW + timedelta(days=2)), next_id("tick"))])
