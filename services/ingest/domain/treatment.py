@@ -25,10 +25,13 @@ class Treatment:
 
 
 def treatment_of(model: type[Contract], actions: Mapping[Place, Action], others: Action) -> Treatment:
-    """What is done with bodies of a contract, by the policy's actions; `others` is for members that it does not name."""
+    """What is done with bodies of a contract, by the policy's actions; `others` is for members that it does not name.
+
+    Raises TypeError for a contract with an identifier elsewhere than among its own members.
+    """
     deep = [place for place in identifier_fields(model) if len(place) > 1]
     if deep:
-        raise NotImplementedError(f"{model.__name__} has an identifier below its members: {deep}")
+        raise TypeError(f"{model.__name__} has an identifier below its members: {deep}")
     texts: dict[str, tuple[tuple[Place, Action], ...]] = {}
     for place, action in actions.items():
         texts[place[0]] = (*texts.get(place[0], ()), (place[1:], action))
