@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -76,8 +77,7 @@ class GrownFacet:
     added: Effects
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SoldReceipt:
+class SoldReceipt(NamedTuple):
     """A receipt that was paid, and where its purchase lies: at a position within a delta. Nobody's has none."""
 
     receipt_id: str

@@ -1,8 +1,8 @@
 """Receipts and what is parked for them, on PostgreSQL. The row of a receipt is where a sale and its return meet."""
 
-import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date
+from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -60,7 +60,7 @@ _decoder = msgspec.msgpack.Decoder()
 
 def receipt_key(receipt_id: str) -> bytes:
     """128 bits that stand for a receipt; migrations make the same."""
-    return hashlib.sha256(receipt_id.encode()).digest()[:16]
+    return sha256(receipt_id.encode()).digest()[:16]
 
 
 class PostgresReceipts:
@@ -69,26 +69,31 @@ class PostgresReceipts:
     def __init__(self, tx: Transaction) -> None:
         self._connection = tx.connection
 
-    async def register(self, sold: Collection[SoldReceipt], awaited: Collection[str]) -> Collection[str]:
+    async def register(self, sold: Sequence[SoldReceipt], awaited: Collection[str]) -> Collection[str]:
         """As the port promises. Of two sales with one receipt id the first one is remembered."""
-        known: dict[str, SoldReceipt | None] = dict.fromkeys(awaited)
-        for receipt in sold:
-            if known.get(receipt.receipt_id) is None:
-                known[receipt.receipt_id] = receipt
-        if not known:
+        if not sold and not awaited:
             return ()
-        by_key = {receipt_key(receipt_id): receipt_id for receipt_id in known}
-        rows = [(key, known[by_key[key]]) for key in sorted(by_key)]
-        told_before = await self._connection.execute(
+        rows: dict[bytes, tuple[bytes, bool, int | None, int | None]] = {}
+        for receipt_id in awaited:
+            key = receipt_key(receipt_id)
+            rows[key] = (key, False, None, None)
+        for receipt_id, delta_id, position in reversed(sold):
+            key = receipt_key(receipt_id)
+            rows[key] = (key, True, delta_id, position)
+        keys, are_sold, delta_ids, positions = zip(*map(rows.__getitem__, sorted(rows)), strict=True)
+        found = await self._connection.execute(
             _REGISTER,
             {
-                "keys": [key for key, _ in rows],
-                "sold": [receipt is not None for _, receipt in rows],
-                "delta_ids": [receipt and receipt.delta_id for _, receipt in rows],
-                "positions": [receipt and receipt.position for _, receipt in rows],
+                "keys": keys,
+                "sold": are_sold,
+                "delta_ids": delta_ids,
+                "positions": positions,
             },
         )
-        return {by_key[bytes(key)] for key in told_before.scalars()}
+        told_before = {bytes(key) for key in found.scalars()}
+        if not told_before:
+            return ()
+        return {one for one in (*awaited, *(r.receipt_id for r in sold)) if receipt_key(one) in told_before}
 
     async def find(self, receipt_ids: Collection[str]) -> Mapping[str, FoundReceipt]:
         """As the port promises."""
