@@ -6,14 +6,13 @@ and labels; and a column costs a fraction of as many objects, to write, to store
 
 from collections.abc import Mapping
 from itertools import accumulate, repeat
-from typing import Any, NamedTuple
 
 from msgspec import Struct
 
 from services.profile.domain.contact import PackedPurchase
 
 
-class ItemLabel(NamedTuple):
+class ItemLabel(Struct, frozen=True, array_like=True, gc=False):
     """What a purchase notes of an item: its category and type then, and whether it may be ranked."""
 
     category: str
@@ -42,24 +41,28 @@ class Bought(Struct, frozen=True, gc=False):
     coupon_cents: int
 
 
-class Purchases(Struct, frozen=True, array_like=True, gc=False):
-    """What was bought of which items in which receipts; stored as it is: fields may be added at the end with a default, none may move.
+class NotedReceipt(Struct, frozen=True, array_like=True, gc=False):
+    """A receipt or a web order but for its lines."""
 
-    Items with their labels; receipts; and their lines, `line_counts` of them to each receipt, that name items by number.
+    event_id: str
+    receipt_id: str
+    occurred_at_seconds: int
+    store_id: str
+    channel: str
+    utc_offset_minutes: int
+    coupon_cents: int
+    line_count: int
+
+
+class Purchases(Struct, frozen=True, array_like=True, gc=False):
+    """Items with their labels; receipts; and the lines of all receipts, which name items by number.
+
+    It is stored as it is: fields may be added at the end with a default, none may move.
     """
 
     items: list[str]
-    categories: list[str]
-    types: list[str]
-    rankable: list[bool]
-    event_ids: list[str]
-    receipt_ids: list[str]
-    occurred_at_seconds: list[int]
-    store_ids: list[str]
-    channels: list[str]
-    utc_offset_minutes: list[int]
-    coupon_cents: list[int]
-    line_counts: list[int]
+    labels: list[ItemLabel]
+    receipts: list[NotedReceipt]
     item_numbers: list[int]
     quantities_milli: list[int]
     amounts_cents: list[int]
@@ -67,58 +70,57 @@ class Purchases(Struct, frozen=True, array_like=True, gc=False):
 
     def each(self) -> tuple[PackedPurchase, ...]:
         """The purchases one by one."""
-        ends = accumulate(self.line_counts)
-        return tuple([self._between(place, end) for place, end in enumerate(ends)])
+        ends = accumulate([receipt.line_count for receipt in self.receipts])
+        return tuple(map(self._ending, self.receipts, ends))
 
     def at(self, position: int) -> PackedPurchase:
         """One of them."""
-        return self._between(position, sum(self.line_counts[: position + 1]))
+        end = sum([receipt.line_count for receipt in self.receipts[: position + 1]])
+        return self._ending(self.receipts[position], end)
 
-    def _between(self, place: int, end: int) -> PackedPurchase:
-        lines = slice(end - self.line_counts[place], end)
+    def _ending(self, receipt: NotedReceipt, end: int) -> PackedPurchase:
+        lines = slice(end - receipt.line_count, end)
         numbers = self.item_numbers[lines]
+        labels = [self.labels[number] for number in numbers]
         return PackedPurchase(
-            self.event_ids[place],
-            self.receipt_ids[place],
-            self.occurred_at_seconds[place],
-            self.store_ids[place],
+            receipt.event_id,
+            receipt.receipt_id,
+            receipt.occurred_at_seconds,
+            receipt.store_id,
             tuple([self.items[number] for number in numbers]),
-            tuple([self.categories[number] for number in numbers]),
-            tuple([self.types[number] for number in numbers]),
+            tuple([label.category for label in labels]),
+            tuple([label.item_type for label in labels]),
             tuple(self.quantities_milli[lines]),
             tuple(self.amounts_cents[lines]),
             tuple(self.discounts_cents[lines]),
-            tuple([self.rankable[number] for number in numbers]),
-            self.channels[place],
-            self.utc_offset_minutes[place],
-            self.coupon_cents[place],
+            tuple([label.rankable for label in labels]),
+            receipt.channel,
+            receipt.utc_offset_minutes,
+            receipt.coupon_cents,
         )
 
 
 class Noted:
     """Purchases as they come, of one identifier in one batch; its items have the labels of that batch."""
 
-    __slots__ = ("_lines", "_number", "_receipts")
+    __slots__ = ("_items", "_lines", "_receipts")
 
     def __init__(self) -> None:
-        self._number: dict[str, int] = {}
-        self._receipts: list[tuple[str, str, int, str, str, int, int, int]] = []
-        self._lines: tuple[list[int], list[int], list[int], list[int]] = ([], [], [], [])
+        self._receipts: list[NotedReceipt] = []
+        self._items: list[str] = []
+        self._lines: tuple[list[int], list[int], list[int]] = ([], [], [])
 
     def add(
         self, bought: Bought, event_id: str, occurred_at_seconds: int, channel: str, utc_offset_minutes: int
     ) -> int:
         """One more; returns its position."""
-        number_of = self._number
-        numbers, quantities, amounts, discounts = self._lines
-        items = bought.items
-        numbers += [number_of.setdefault(item, len(number_of)) for item in items]
+        quantities, amounts, discounts = self._lines
+        self._items += bought.items
         quantities += bought.quantities_milli
         amounts += bought.amounts_cents
         discounts += bought.discounts_cents
-        receipts = self._receipts
-        receipts.append(
-            (
+        self._receipts.append(
+            NotedReceipt(
                 event_id,
                 bought.receipt_id,
                 occurred_at_seconds,
@@ -126,29 +128,19 @@ class Noted:
                 channel,
                 utc_offset_minutes,
                 bought.coupon_cents,
-                len(items),
+                len(bought.items),
             )
         )
-        return len(receipts) - 1
+        return len(self._receipts) - 1
 
     def columns(self, labels: Mapping[str, ItemLabel]) -> Purchases:
-        """All of them, at least one; `labels` are of the items that are known."""
-        items = list(self._number)
-        categories, types, rankable = map(list, zip(*map(labels.get, items, repeat(UNLISTED)), strict=True))
-        receipts: tuple[list[Any], ...] = tuple(map(list, zip(*self._receipts, strict=True)))
-        event_ids, receipt_ids, times, stores, channels, offsets, coupons, counts = receipts
+        """All of them; `labels` are of the items that are known."""
+        items = list(dict.fromkeys(self._items))
+        number_of = dict(zip(items, range(len(items)), strict=True))
         return Purchases(
             items,
-            categories,
-            types,
-            rankable,
-            event_ids,
-            receipt_ids,
-            times,
-            stores,
-            channels,
-            offsets,
-            coupons,
-            counts,
+            list(map(labels.get, items, repeat(UNLISTED))),
+            self._receipts,
+            list(map(number_of.__getitem__, self._items)),
             *self._lines,
         )

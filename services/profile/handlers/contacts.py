@@ -48,6 +48,7 @@ from services.profile.handlers.sales import ORDERED, SALE, bought_of, milli_of
 from services.profile.ports import StoreRow
 
 QUARTER_SECONDS, DAY_SECONDS = 900, 86_400
+_EPOCH = datetime.fromtimestamp(0, UTC)
 _WEB_ACTIONS: Mapping[type[WebContact], WebAction] = {
     PageViewed: "page",
     Searched: "search",
@@ -68,7 +69,8 @@ class MasterData:
 
 def seconds_of(at: datetime) -> int:
     """Whole seconds since the epoch, rounded down."""
-    return int(at.timestamp() // 1)
+    since = at - _EPOCH
+    return since.days * DAY_SECONDS + since.seconds
 
 
 def is_sale(event: Event) -> bool:

@@ -24,9 +24,26 @@ Cents = Annotated[int, Meta(ge=-(10**12), le=10**12)]
 SALE, ORDERED = TYPES[Sale], TYPES[Ordered]
 WEB_STORE_ID = "web"
 DISCOUNT, RETAILER = DiscountKind.DISCOUNT, Funder.RETAILER
-_MILLI = {"1": 1000}
 _REMEMBERED = 10_000
 _GREATEST, _PLACES = Decimal(10**9), 6
+
+
+class _Milli(dict[str, int]):
+    """Thousandths by what the till wrote, of the quantities met first; the others are read each time."""
+
+    def __missing__(self, quantity: str) -> int:
+        if not quantity.replace(".", "", 1).isdecimal() or not quantity.isascii():
+            raise msgspec.ValidationError("not a plain quantity")
+        number = Decimal(quantity)
+        if not 0 < number <= _GREATEST or -int(number.as_tuple().exponent) > _PLACES:
+            raise msgspec.ValidationError("a quantity out of range")
+        milli = milli_of(number)
+        if len(self) < _REMEMBERED:
+            self[quantity] = milli
+        return milli
+
+
+_MILLI = _Milli()
 
 
 class DiscountRead(Struct, frozen=True, gc=False):
@@ -77,8 +94,7 @@ def read_sale(content: bytes) -> Bought:
     amounts = [line.amount_cents for line in lines]
     if sale.total_cents != sum(amounts):
         raise msgspec.ValidationError("total_cents is not the sum of the lines' amount_cents")
-    known = _MILLI.get
-    quantities = [known(line.quantity) or _read_quantity(line.quantity) for line in lines]
+    quantities = [_MILLI[line.quantity] for line in lines]
     taken_off, coupon_cents = _discounts([line.discounts for line in lines])
     return Bought(
         sale.receipt_id,
@@ -134,15 +150,3 @@ def _discounts(by_line: Sequence[Iterable[Any]]) -> tuple[list[int], int]:
                 by_coupons += given.amount_cents
         taken_off.append(off)
     return taken_off, by_coupons
-
-
-def _read_quantity(quantity: str) -> int:
-    if not quantity.replace(".", "", 1).isdecimal() or not quantity.isascii():
-        raise msgspec.ValidationError("not a plain quantity")
-    number = Decimal(quantity)
-    if not 0 < number <= _GREATEST or -int(number.as_tuple().exponent) > _PLACES:
-        raise msgspec.ValidationError("a quantity out of range")
-    milli = milli_of(number)
-    if len(_MILLI) < _REMEMBERED:
-        _MILLI[quantity] = milli
-    return milli

@@ -3,7 +3,6 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -77,7 +76,7 @@ class GrownFacet:
     added: Effects
 
 
-class SoldReceipt(NamedTuple):
+class SoldReceipt(Struct, frozen=True, gc=False):
     """A receipt that was paid, and where its purchase lies: at a position within a delta. Nobody's has none."""
 
     receipt_id: str

@@ -9,6 +9,7 @@ import msgspec
 from sqlalchemy import text
 
 from libs.common.persistence import Transaction
+from libs.common.persistence.arrays import plain_array
 from services.profile.domain.contact import AnyPurchase, PackedPurchase
 from services.profile.domain.delta import decode_delta
 from services.profile.ports import FoundReceipt, SoldReceipt, TakenBack
@@ -18,9 +19,10 @@ from services.profile.store.earlier import purchase_of_map, returned_line_of_map
 _REGISTER = text("""
     WITH told AS (
         INSERT INTO receipts (receipt_key, sold, delta_id, position)
-        SELECT encode(key, 'hex')::uuid, sold, delta_id, position
-        FROM unnest(CAST(:keys AS bytea[]), CAST(:sold AS boolean[]), CAST(:delta_ids AS bigint[]),
-                    CAST(:positions AS smallint[])) AS new (key, sold, delta_id, position)
+        SELECT key, sold, delta_id, position
+        FROM unnest(CAST(CAST(:keys AS text) AS uuid[]), CAST(CAST(:sold AS text) AS boolean[]),
+                    CAST(CAST(:delta_ids AS text) AS bigint[]), CAST(CAST(:positions AS text) AS smallint[]))
+             AS new (key, sold, delta_id, position)
         ON CONFLICT (receipt_key) DO UPDATE
         SET sold = receipts.sold OR excluded.sold,
             delta_id = CASE WHEN receipts.sold THEN receipts.delta_id ELSE excluded.delta_id END,
@@ -73,21 +75,18 @@ class PostgresReceipts:
         """As the port promises. Of two sales with one receipt id the first one is remembered."""
         if not sold and not awaited:
             return ()
-        rows: dict[bytes, tuple[bytes, bool, int | None, int | None]] = {}
-        for receipt_id in awaited:
-            key = receipt_key(receipt_id)
-            rows[key] = (key, False, None, None)
-        for receipt_id, delta_id, position in reversed(sold):
-            key = receipt_key(receipt_id)
-            rows[key] = (key, True, delta_id, position)
-        keys, are_sold, delta_ids, positions = zip(*map(rows.__getitem__, sorted(rows)), strict=True)
+        rows: dict[str, SoldReceipt | None] = {receipt_key(receipt_id).hex(): None for receipt_id in awaited}
+        for receipt in reversed(sold):
+            rows[receipt_key(receipt.receipt_id).hex()] = receipt
+        keys = sorted(rows)
+        receipts = [rows[key] for key in keys]
         found = await self._connection.execute(
             _REGISTER,
             {
-                "keys": keys,
-                "sold": are_sold,
-                "delta_ids": delta_ids,
-                "positions": positions,
+                "keys": plain_array(keys),
+                "sold": plain_array([receipt is not None for receipt in receipts]),
+                "delta_ids": plain_array([receipt and receipt.delta_id for receipt in receipts]),
+                "positions": plain_array([receipt and receipt.position for receipt in receipts]),
             },
         )
         told_before = {bytes(key) for key in found.scalars()}
