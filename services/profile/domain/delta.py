@@ -1,6 +1,6 @@
 """What one batch tells one facet, and its bytes: written by the worker, worked in by folders, found again by returns and voids."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 import msgspec
@@ -22,8 +22,7 @@ class Delta(msgspec.Struct, frozen=True, array_like=True, gc=False):
     quiet: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Effects:
+class Effects(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The plain columns of one facet, or what is to be added to them; `accepted_at` is when the door accepted the newest of it."""
 
     receipts_count: int = 0
@@ -36,6 +35,7 @@ class Effects:
     accepted_at: datetime | None = None
 
 
+_PURCHASES = (PackedPurchase, Purchase)
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Delta)
 
@@ -61,7 +61,7 @@ def grown(facet: Facet, delta: Delta) -> Facet:
 def effects_of(*deltas: Delta) -> Effects:
     """What deltas add to the plain columns."""
     contacts = [contact for delta in deltas for contact in delta.contacts]
-    bought = [packed(contact).amounts_cents for contact in contacts if isinstance(contact, PackedPurchase | Purchase)]
+    bought = [packed(contact).amounts_cents for contact in contacts if isinstance(contact, _PURCHASES)]
     returned = [contact.lines for contact in contacts if isinstance(contact, Return)]
     return Effects(
         receipts_count=len(bought),

@@ -3,7 +3,7 @@
 A version byte, then MessagePack of Rows: sorted keys, names written once and referred to by number, times as differences.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any
@@ -186,8 +186,8 @@ def _visit(row: list[Any], items: list[str]) -> tuple[VisitKey, Visit]:
     return VisitKey(at, tie), Visit(store_id, offset, amount, tuple([items[number] for number in lines]))
 
 
-def item_row(tally: ItemTally, word_number: Mapping[str, int]) -> list[int]:
-    """The tally as integers."""
+def item_row(tally: ItemTally, word_number: Mapping[str, Any]) -> list[Any]:
+    """The tally as integers, its words as what stands for them."""
     at, tie, category, item_type = tally.label
     first, last = tally.first_at_seconds, tally.last_at_seconds
     numbers = (tally.baskets, tally.quantity_milli, tally.amount_cents, tally.discount_cents)
@@ -196,7 +196,7 @@ def item_row(tally: ItemTally, word_number: Mapping[str, int]) -> list[int]:
     return [*numbers, *returned, first, last - first, last - at, *label, int(tally.rankable)]
 
 
-def item_tally(row: list[int], words: list[str]) -> ItemTally:
+def item_tally(row: list[Any], words: Sequence[str] | Mapping[str, str]) -> ItemTally:
     """The tally that these integers are."""
     *numbers, first, since_first, before_last, tie, category, item_type, rankable = row
     baskets, quantity, amount, discount, returned, refund = numbers

@@ -6,6 +6,7 @@ Amounts are integers in minor units of the chain's currency; a pace is derived f
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from services.profile.domain.facet import Facet
 from services.profile.domain.facet_of import week_of
@@ -56,5 +57,10 @@ def expected_spend_cents(value: Value, chance_of_return: float, days: int) -> in
 
 def _pace(weekly: Mapping[int, int], now: int, age_weeks: int, fading_weeks: float) -> float:
     """The faded mean of a week since the customer is known."""
-    total = sum(amount * math.exp((week - now) / fading_weeks) for week, amount in sorted(weekly.items()))
-    return total / sum(math.exp(-week / fading_weeks) for week in range(age_weeks))
+    total = sum([amount * math.exp((week - now) / fading_weeks) for week, amount in sorted(weekly.items())])
+    return total / _weeks_that_count(age_weeks, fading_weeks)
+
+
+@lru_cache(maxsize=4_096)
+def _weeks_that_count(age_weeks: int, fading_weeks: float) -> float:
+    return sum([math.exp(-week / fading_weeks) for week in range(age_weeks)])
