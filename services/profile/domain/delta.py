@@ -35,7 +35,6 @@ class Effects(msgspec.Struct, frozen=True, array_like=True, gc=False):
     accepted_at: datetime | None = None
 
 
-_PURCHASES = (PackedPurchase, Purchase)
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Delta)
 
@@ -61,8 +60,10 @@ def grown(facet: Facet, delta: Delta) -> Facet:
 def effects_of(*deltas: Delta) -> Effects:
     """What deltas add to the plain columns."""
     contacts = [contact for delta in deltas for contact in delta.contacts]
-    bought = [packed(contact).amounts_cents for contact in contacts if isinstance(contact, _PURCHASES)]
-    returned = [contact.lines for contact in contacts if isinstance(contact, Return)]
+    bought = [contact.amounts_cents for contact in contacts if type(contact) is PackedPurchase]
+    if len(bought) < len(contacts):
+        bought += [packed(contact).amounts_cents for contact in contacts if type(contact) is Purchase]
+    returned = [contact.lines for contact in contacts if type(contact) is Return] if len(bought) < len(contacts) else []
     return Effects(
         receipts_count=len(bought),
         lines_count=sum(map(len, bought)),

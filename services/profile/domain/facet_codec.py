@@ -4,7 +4,7 @@ A version byte, then MessagePack of Rows: sorted keys, names written once and re
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
@@ -147,7 +147,14 @@ def small_rows(rows: Rows, facet: Facet) -> None:
 
 def about_time(rows: Rows) -> Facet:
     """The facet without visits, items, categories and the web: all that value, segments and complaints look at."""
-    return replace(small_facet(rows), weeks=_weeks(rows), web_items={})
+    return Facet(
+        weeks=_weeks(rows),
+        answers={row[0]: AnswerTally(*row[1:]) for row in rows.answers},
+        matters={row[0]: Matter(*row[1:]) for row in rows.matters},
+        counts=dict(rows.counts),
+        first_at_seconds=rows.first,
+        last_at_seconds=rows.last,
+    )
 
 
 def periods_of(rows: Rows) -> dict[PeriodKey, PeriodTally]:
@@ -156,7 +163,7 @@ def periods_of(rows: Rows) -> dict[PeriodKey, PeriodTally]:
 
 
 def _weeks(rows: Rows) -> dict[int, WeekTally]:
-    return {row[0]: WeekTally(*row[1:]) for row in rows.weeks}
+    return {week: WeekTally(*tally) for week, *tally in rows.weeks}
 
 
 def digest(facet: Facet) -> str:

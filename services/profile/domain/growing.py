@@ -90,8 +90,7 @@ class GrowingFacet:
         if cells is None:
             cells = self._cells[period] = self._cells_of(period)
         items, names, spelled = self._items, purchase.items, self._spelled.append
-        # What was met is kept in mind for those few that name an item twice.
-        met: set[str] | None = set() if len(set(names)) < len(names) else None
+        again: set[str] = set()
         labels = purchase.categories, purchase.types
         numbers = purchase.quantities_milli, purchase.amounts_cents, purchase.discounts_cents
         for item, category, kind, milli, cents, off, can in zip(
@@ -114,19 +113,19 @@ class GrowingFacet:
                         row[10], row[11], self._relabelled = category, kind, True
                 else:
                     self._date(row, (at, tie, category, kind))
+                    if names.count(item) > 1:  # an item's second line is never later than its first one
+                        again.add(item)
                 if can:
                     row[12] = 1
-                if met is not None and item in met:
-                    row[0] -= 1
-            if met is not None:
-                met.add(item)
             cell = cells.get(category)
             if cell is None:
                 cells[category] = [period, category, 1, cents]
             else:
                 cell[2] += 1
                 cell[3] += cents
-        if met is not None or not all(purchase.rankable):
+        for item in again:
+            items[item][0] -= names.count(item) - 1  # type: ignore[index]  # it has just been bought
+        if again or not all(purchase.rankable):
             names = tuple(set(compress(names, purchase.rankable)))
         self._trip(purchase, (at, tie), week, names)
 

@@ -3,6 +3,7 @@
 from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import chain, repeat
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -45,17 +46,19 @@ def ranking_state_of_rows(rows: Rows, before: VisitKey | None = None) -> Custome
     visits = rows.visits if before is None else rows.visits[: visits_before(rows, before)]
     sizes = [len(row[5]) for row in visits]
     named = np.fromiter(chain.from_iterable([row[5] for row in visits]), np.int64, sum(sizes))
-    met = np.zeros(len(rows.items), np.bool_)
-    met[named] = True
+    numbers, of_lines = np.unique(named, return_inverse=True)
     trips = Trips(
         at_seconds=[row[0] for row in visits],
         utc_offset_minutes=[row[3] for row in visits],
         store_ids=[row[2] for row in visits],
         sizes=sizes,
-        items=(np.cumsum(met) - 1)[named],
+        items=of_lines.astype(np.int64),
     )
-    names, tallies = _chosen(rows, np.flatnonzero(met).tolist())
-    return state_of_trips(trips, names, dict(zip(names, zip(*_labels(rows, tallies), strict=True), strict=True)))
+    words = rows.words
+    kept = numbers.tolist()
+    tallies = [(rows.items[number], rows.tallies[number]) for number in kept]
+    labels = {item: (words[row[10]], words[row[11]]) for item, row in tallies if row is not None}
+    return state_of_trips(trips, [item for item, _ in tallies], labels)
 
 
 def ranking_json(state: CustomerRankingState) -> bytes:
@@ -64,32 +67,29 @@ def ranking_json(state: CustomerRankingState) -> bytes:
 
 
 def ranking_json_of_rows(rows: Rows) -> bytes:
-    """`ranking_json` of the state of these rows, without making the state where nothing is beyond its bound."""
-    visits = rows.visits
-    lines = [row[5] for row in visits]
+    """`ranking_json` of the state of these rows, straight from them: a state's arrays are made only where its bound cuts."""
+    lines = [row[5] for row in rows.visits]
     named = list(chain.from_iterable(lines))
-    numbers = sorted(set(named))
-    if len(numbers) > ITEMS_KEPT:
-        return ranking_json(ranking_state_of_rows(rows))
-    names, tallies = _chosen(rows, numbers)
-    categories, types = _labels(rows, tallies)
-    if len(numbers) < len(rows.items):
+    met = set(named)
+    numbers: Sequence[int] = range(len(rows.items)) if len(met) == len(rows.items) else sorted(met)
+    if len(met) > ITEMS_KEPT:
+        return _encoder.encode(_bounded(rows, lines, named, numbers))
+    if len(met) < len(rows.items):
         place = dict(zip(numbers, range(len(numbers)), strict=True))
         named = list(map(place.__getitem__, named))
-    store_ids = [row[2] for row in visits]
+    store_ids = [row[2] for row in rows.visits]
     stores = sorted(set(store_ids))
     number_of = {store: number for number, store in enumerate(stores)}
     sizes = list(map(len, lines))
     return _encoder.encode(
         {
             "format": FORMAT_VERSION,
-            "items": names,
-            "categories": categories,
-            "types": types,
+            "items": list(map(rows.items.__getitem__, numbers)),
+            **_labels(rows, numbers),
             "stores": stores,
-            "visit_at_seconds": [row[0] for row in visits],
-            "visit_utc_offset_minutes": [row[3] for row in visits],
-            "visit_stores": [number_of[store] for store in store_ids],
+            "visit_at_seconds": [row[0] for row in rows.visits],
+            "visit_utc_offset_minutes": [row[3] for row in rows.visits],
+            "visit_stores": list(map(number_of.__getitem__, store_ids)),
             "visit_sizes": sizes,
             "line_visits": list(chain.from_iterable(map(repeat, range(len(sizes)), sizes))),
             "line_items": named,
@@ -97,17 +97,30 @@ def ranking_json_of_rows(rows: Rows) -> bytes:
     )
 
 
-def _chosen(rows: Rows, numbers: Sequence[int]) -> tuple[Sequence[str], Sequence[list[int] | None]]:
-    """Items with these numbers, which ascend, and their tallies."""
-    if len(numbers) == len(rows.items):
-        return rows.items, rows.tallies
-    return list(map(rows.items.__getitem__, numbers)), list(map(rows.tallies.__getitem__, numbers))
+def _bounded(
+    rows: Rows, lines: Sequence[Sequence[int]], named: Sequence[int], numbers: Sequence[int]
+) -> dict[str, Any]:
+    """The JSON value of a state that has to leave items out: labels are looked up for those that stay."""
+    trips = Trips(
+        at_seconds=[row[0] for row in rows.visits],
+        utc_offset_minutes=[row[3] for row in rows.visits],
+        store_ids=[row[2] for row in rows.visits],
+        sizes=list(map(len, lines)),
+        items=np.searchsorted(np.array(numbers, np.int64), np.array(named, np.int64)),
+    )
+    names = list(map(rows.items.__getitem__, numbers))
+    state = state_of_trips(trips, names, {})
+    number_of = dict(zip(names, numbers, strict=True))
+    return state.to_json() | _labels(rows, list(map(number_of.__getitem__, state.items)))
 
 
-def _labels(rows: Rows, tallies: Sequence[list[int] | None]) -> tuple[Sequence[str], Sequence[str]]:
-    """Their categories and types; empty ones where nothing is known of an item but its visits."""
-    words = rows.words
-    return [words[row[10]] if row else "" for row in tallies], [words[row[11]] if row else "" for row in tallies]
+def _labels(rows: Rows, numbers: Sequence[int]) -> dict[str, list[str]]:
+    """Categories and types of items; empty ones where nothing is known of an item but its visits."""
+    words, tallies = rows.words, list(map(rows.tallies.__getitem__, numbers))
+    return {
+        "categories": [words[row[10]] if row else "" for row in tallies],
+        "types": [words[row[11]] if row else "" for row in tallies],
+    }
 
 
 def labels_of(facet: Facet) -> dict[str, tuple[str, str]]:
