@@ -2,8 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from itertools import chain, repeat
-from typing import Any
+from itertools import chain
 
 import msgspec
 import numpy as np
@@ -67,51 +66,41 @@ def ranking_json(state: CustomerRankingState) -> bytes:
 
 
 def ranking_json_of_rows(rows: Rows) -> bytes:
-    """`ranking_json` of the state of these rows, straight from them: a state's arrays are made only where its bound cuts."""
-    lines = [row[5] for row in rows.visits]
-    named = list(chain.from_iterable(lines))
-    met = set(named)
-    numbers: Sequence[int] = range(len(rows.items)) if len(met) == len(rows.items) else sorted(met)
-    if len(met) > ITEMS_KEPT:
-        return _encoder.encode(_bounded(rows, lines, named, numbers))
-    if len(met) < len(rows.items):
-        place = dict(zip(numbers, range(len(numbers)), strict=True))
-        named = list(map(place.__getitem__, named))
-    store_ids = [row[2] for row in rows.visits]
-    stores = sorted(set(store_ids))
-    number_of = {store: number for number, store in enumerate(stores)}
-    sizes = list(map(len, lines))
+    """`ranking_json` of the state of these rows, straight from them: a state is made only where its bound cuts."""
+    visits = rows.visits
+    sizes = [len(row[5]) for row in visits]
+    lines = np.array(list(chain.from_iterable([row[5] for row in visits])), np.int64)
+    met = np.zeros(len(rows.items), np.bool_)
+    met[lines] = True
+    numbers = np.flatnonzero(met).tolist()
+    trips = Trips(
+        at_seconds=[row[0] for row in visits],
+        utc_offset_minutes=[row[3] for row in visits],
+        store_ids=[row[2] for row in visits],
+        sizes=sizes,
+        items=lines if len(numbers) == len(rows.items) else (np.cumsum(met) - 1)[lines],
+    )
+    items = list(map(rows.items.__getitem__, numbers))
+    if len(items) > ITEMS_KEPT:
+        state = state_of_trips(trips, items, {})
+        number_of = dict(zip(items, numbers, strict=True))
+        return _encoder.encode(state.to_json() | _labels(rows, list(map(number_of.__getitem__, state.items))))
+    stores = sorted(set(trips.store_ids))
+    store_number = {store: number for number, store in enumerate(stores)}
     return _encoder.encode(
         {
             "format": FORMAT_VERSION,
-            "items": list(map(rows.items.__getitem__, numbers)),
+            "items": items,
             **_labels(rows, numbers),
             "stores": stores,
-            "visit_at_seconds": [row[0] for row in rows.visits],
-            "visit_utc_offset_minutes": [row[3] for row in rows.visits],
-            "visit_stores": list(map(number_of.__getitem__, store_ids)),
+            "visit_at_seconds": trips.at_seconds,
+            "visit_utc_offset_minutes": trips.utc_offset_minutes,
+            "visit_stores": [store_number[store] for store in trips.store_ids],
             "visit_sizes": sizes,
-            "line_visits": list(chain.from_iterable(map(repeat, range(len(sizes)), sizes))),
-            "line_items": named,
+            "line_visits": np.repeat(np.arange(len(sizes)), sizes).tolist(),
+            "line_items": trips.items.tolist(),
         }
     )
-
-
-def _bounded(
-    rows: Rows, lines: Sequence[Sequence[int]], named: Sequence[int], numbers: Sequence[int]
-) -> dict[str, Any]:
-    """The JSON value of a state that has to leave items out: labels are looked up for those that stay."""
-    trips = Trips(
-        at_seconds=[row[0] for row in rows.visits],
-        utc_offset_minutes=[row[3] for row in rows.visits],
-        store_ids=[row[2] for row in rows.visits],
-        sizes=list(map(len, lines)),
-        items=np.searchsorted(np.array(numbers, np.int64), np.array(named, np.int64)),
-    )
-    names = list(map(rows.items.__getitem__, numbers))
-    state = state_of_trips(trips, names, {})
-    number_of = dict(zip(names, numbers, strict=True))
-    return state.to_json() | _labels(rows, list(map(number_of.__getitem__, state.items)))
 
 
 def _labels(rows: Rows, numbers: Sequence[int]) -> dict[str, list[str]]:
