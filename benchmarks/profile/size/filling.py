@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from hashlib import blake2b
 from typing import Any
@@ -26,7 +26,7 @@ REPEATS_KNOWN = 4
 """Events a customer in the inbox's days, each known once to the worker and once to the learner."""
 _AT = datetime(2018, 1, 1, tzinfo=UTC)
 _PROBES = 2_147_483_629
-_EFFECTS = tuple(field.name for field in fields(Effects))
+_EFFECTS = Effects.__struct_fields__
 COLUMNS = {
     "facets": ("identifier", "own_customer_id", "customer_id", "state", *_EFFECTS),
     "facet_deltas": ("delta_id", "identifier", "written_on", "body"),

@@ -11,6 +11,8 @@ from functools import cache
 from multiprocessing import connection, get_context, parent_process
 from threading import Thread
 
+import msgspec
+
 from libs.common.errors import RetryableError
 from services.profile.handlers.folding import Customer, Grounds, Outcome
 from services.profile.handlers.memory import Judge, NewestGrounds
@@ -18,6 +20,10 @@ from services.profile.ports import ProfileStore
 
 _OBJECTS_BETWEEN_COLLECTIONS = 1_000_000
 """More than a round unpacks: what it unpacks holds no cycles, and is gone when its bytes are made."""
+
+_encoder = msgspec.msgpack.Encoder()  # as one piece of bytes: pickled one by one, rows cost more than they hold
+_customers = msgspec.msgpack.Decoder(list[Customer])
+_outcomes = msgspec.msgpack.Decoder(list[Outcome])
 
 
 class FoldPool:
@@ -36,11 +42,12 @@ class FoldPool:
         """As Folding promises; raises RetryableError when a process was lost."""
         try:
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._pool, _fold, grounds, customers)
+            outcomes = await loop.run_in_executor(self._pool, _fold, grounds, _encoder.encode(customers))
         except BrokenProcessPool as error:
             self._pool.shutdown(wait=False)
             self._pool = self._started()
             raise RetryableError("a folding process was lost", slug="fold-process-lost") from error
+        return _outcomes.decode(outcomes)
 
     def close(self) -> None:
         """End the processes; what they are at is not waited for."""
@@ -50,7 +57,7 @@ class FoldPool:
         # Spawned: a fork would inherit connections and an event loop that are not its own.
         pool = ProcessPoolExecutor(self._processes, mp_context=get_context("spawn"), initializer=_begin)
         for _ in range(self._processes):
-            pool.submit(_fold, Grounds(), ())  # ready before there is anything to fold
+            pool.submit(_fold, Grounds(), _encoder.encode(()))  # ready before there is anything to fold
         return pool
 
 
@@ -75,5 +82,5 @@ def _judge() -> Judge:
     return Judge()
 
 
-def _fold(grounds: Grounds, customers: Sequence[Customer]) -> Sequence[Outcome]:
-    return _judge().fold_here(grounds, customers)
+def _fold(grounds: Grounds, customers: bytes) -> bytes:
+    return _encoder.encode(_judge().fold_here(grounds, _customers.decode(customers)))

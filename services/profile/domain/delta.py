@@ -1,6 +1,6 @@
 """What one batch tells one facet, and its bytes: written by the worker, worked in by folders, found again by returns and voids."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 import msgspec
@@ -30,8 +30,7 @@ class Delta(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return self.others if self.bought is None else (*self.bought.each(), *self.others)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Effects:
+class Effects(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The plain columns of one facet, or what is to be added to them; `accepted_at` is when the door accepted the newest of it."""
 
     receipts_count: int = 0
@@ -69,8 +68,10 @@ def grown(facet: Facet, delta: Delta) -> Facet:
 def effects_of(*deltas: Delta) -> Effects:
     """What deltas add to the plain columns."""
     contacts = [contact for delta in deltas for contact in delta.contacts]
-    bought = [packed(contact).amounts_cents for contact in contacts if isinstance(contact, PackedPurchase | Purchase)]
-    returned = [contact.lines for contact in contacts if isinstance(contact, Return)]
+    bought = [contact.amounts_cents for contact in contacts if type(contact) is PackedPurchase]
+    if len(bought) < len(contacts):
+        bought += [packed(contact).amounts_cents for contact in contacts if type(contact) is Purchase]
+    returned = [contact.lines for contact in contacts if type(contact) is Return] if len(bought) < len(contacts) else []
     return Effects(
         receipts_count=len(bought),
         lines_count=sum(map(len, bought)),

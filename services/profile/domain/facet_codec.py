@@ -3,8 +3,8 @@
 A version byte, then MessagePack of Rows: sorted keys, names written once and referred to by number, times as differences.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
@@ -147,7 +147,14 @@ def small_rows(rows: Rows, facet: Facet) -> None:
 
 def about_time(rows: Rows) -> Facet:
     """The facet without visits, items, categories and the web: all that value, segments and complaints look at."""
-    return replace(small_facet(rows), weeks=_weeks(rows), web_items={})
+    return Facet(
+        weeks=_weeks(rows),
+        answers={row[0]: AnswerTally(*row[1:]) for row in rows.answers},
+        matters={row[0]: Matter(*row[1:]) for row in rows.matters},
+        counts=dict(rows.counts),
+        first_at_seconds=rows.first,
+        last_at_seconds=rows.last,
+    )
 
 
 def periods_of(rows: Rows) -> dict[PeriodKey, PeriodTally]:
@@ -156,7 +163,7 @@ def periods_of(rows: Rows) -> dict[PeriodKey, PeriodTally]:
 
 
 def _weeks(rows: Rows) -> dict[int, WeekTally]:
-    return {row[0]: WeekTally(*row[1:]) for row in rows.weeks}
+    return {week: WeekTally(*tally) for week, *tally in rows.weeks}
 
 
 def digest(facet: Facet) -> str:
@@ -186,8 +193,8 @@ def _visit(row: list[Any], items: list[str]) -> tuple[VisitKey, Visit]:
     return VisitKey(at, tie), Visit(store_id, offset, amount, tuple([items[number] for number in lines]))
 
 
-def item_row(tally: ItemTally, word_number: Mapping[str, int]) -> list[int]:
-    """The tally as integers."""
+def item_row(tally: ItemTally, word_number: Mapping[str, Any]) -> list[Any]:
+    """The tally as integers, its words as what stands for them."""
     at, tie, category, item_type = tally.label
     first, last = tally.first_at_seconds, tally.last_at_seconds
     numbers = (tally.baskets, tally.quantity_milli, tally.amount_cents, tally.discount_cents)
@@ -196,7 +203,7 @@ def item_row(tally: ItemTally, word_number: Mapping[str, int]) -> list[int]:
     return [*numbers, *returned, first, last - first, last - at, *label, int(tally.rankable)]
 
 
-def item_tally(row: list[int], words: list[str]) -> ItemTally:
+def item_tally(row: list[Any], words: Sequence[str] | Mapping[str, str]) -> ItemTally:
     """The tally that these integers are."""
     *numbers, first, since_first, before_last, tie, category, item_type, rankable = row
     baskets, quantity, amount, discount, returned, refund = numbers

@@ -4,8 +4,10 @@ Amounts are integers in minor units of the chain's currency; a pace is derived f
 """
 
 import math
-from collections.abc import Mapping
+from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from services.profile.domain.facet import Facet
 from services.profile.domain.facet_of import week_of
@@ -31,21 +33,22 @@ class Value:
 def value_of(facet: Facet, at_seconds: int) -> Value:
     """The value as of a time; weeks beyond the facet's window no longer count."""
     now = week_of(at_seconds)
-    known = {week: tally for week, tally in facet.weeks.items() if week <= now}
-    net = {week: tally.amount_cents - tally.refund_cents for week, tally in known.items()}
-    visits = {week: tally.visits for week, tally in known.items()}
-    year = [week for week in known if week > now - WEEKS_A_YEAR]
-    age = now - min(known) + 1 if known else 1
-    pace, recent = _pace(net, now, age, PACE_WEEKS), _pace(net, now, age, RECENT_WEEKS)
-    gross = sum(tally.amount_cents + tally.discount_cents for tally in known.values())
+    known = sorted([(week - now, tally) for week, tally in facet.weeks.items() if week <= now])
+    since, tallies = [age for age, _ in known], [tally for _, tally in known]
+    net = [tally.amount_cents - tally.refund_cents for tally in tallies]
+    visits = [tally.visits for tally in tallies]
+    discounts = sum([tally.discount_cents for tally in tallies])
+    gross = sum([tally.amount_cents for tally in tallies]) + discounts
+    year = bisect_right(since, -WEEKS_A_YEAR)
+    pace, recent = _pace(since, net, PACE_WEEKS), _pace(since, net, RECENT_WEEKS)
     return Value(
-        spent_cents=sum(net.values()),
-        spent_last_year_cents=sum(net[week] for week in year),
-        visits_last_year=sum(visits[week] for week in year),
+        spent_cents=sum(net),
+        spent_last_year_cents=sum(net[year:]),
+        visits_last_year=sum(visits[year:]),
         weekly_cents=round(pace),
-        weekly_visits=_pace(visits, now, age, PACE_WEEKS),
+        weekly_visits=_pace(since, visits, PACE_WEEKS),
         trend_ratio=recent / pace if pace > 0 else 1.0,
-        discount_ratio=sum(tally.discount_cents for tally in known.values()) / gross if gross > 0 else 0.0,
+        discount_ratio=discounts / gross if gross > 0 else 0.0,
     )
 
 
@@ -54,7 +57,12 @@ def expected_spend_cents(value: Value, chance_of_return: float, days: int) -> in
     return round(chance_of_return * value.weekly_cents * days / 7)
 
 
-def _pace(weekly: Mapping[int, int], now: int, age_weeks: int, fading_weeks: float) -> float:
-    """The faded mean of a week since the customer is known."""
-    total = sum(amount * math.exp((week - now) / fading_weeks) for week, amount in sorted(weekly.items()))
-    return total / sum(math.exp(-week / fading_weeks) for week in range(age_weeks))
+def _pace(since: Sequence[int], weekly: Sequence[int], fading_weeks: float) -> float:
+    """The faded mean of a week since the customer is known; weeks count from now, so they are 0 or below, and ascend."""
+    total = sum([amount * math.exp(week / fading_weeks) for week, amount in zip(since, weekly, strict=True)])
+    return total / _weeks_that_count(1 - since[0] if since else 1, fading_weeks)
+
+
+@lru_cache(maxsize=4_096)
+def _weeks_that_count(age_weeks: int, fading_weeks: float) -> float:
+    return sum([math.exp(-week / fading_weeks) for week in range(age_weeks)])

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from msgspec import Struct
+
 from services.profile.domain.delta import decode_delta, effects_of, plus
 from services.profile.domain.facet_codec import read_rows, write_rows
 from services.profile.domain.growing import GrowingFacet
@@ -25,8 +27,7 @@ class Folded:
     moved: Sequence[MovedRow] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Customer:
+class Customer(Struct, frozen=True, array_like=True, gc=False):
     """One customer as it was locked: each facet with the deltas that it is told, in bytes. `shown`: a view is to be made."""
 
     customer_id: str
@@ -35,8 +36,7 @@ class Customer:
     shown: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True, array_like=True, gc=False):
     """What is to be stored of one customer."""
 
     facets: Sequence[GrownFacet]

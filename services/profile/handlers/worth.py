@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from libs.common.contracts.profile import ConsentInForce, CustomerValue
-from libs.ranking.state import CustomerRankingState
+from libs.ranking.state import Integers
 from services.profile.domain.facet import Facet, PeriodKey, PeriodTally
 from services.profile.domain.figures import Figure, Figures, Tier, numbers_of, period_at, words_of
 from services.profile.domain.return_chance import ReturnChance, standing_of
-from services.profile.domain.rhythm import TripRhythm, trip_rhythm
+from services.profile.domain.rhythm import TripRhythm, rhythm_of_trips
 from services.profile.domain.value import Value, expected_spend_cents, value_of
 from services.profile.handlers.contacts import seconds_of
 
@@ -27,7 +27,8 @@ class Known:
 
     facet: Facet
     """Folded; it may lack what is about goods."""
-    state: CustomerRankingState
+    trips: Integers
+    """When they were, ascending, as far back as the facet keeps them."""
     as_of: datetime
     currency: str | None
     consents: tuple[ConsentInForce, ...]
@@ -46,7 +47,7 @@ class Worth:
 def worth_of(known: Known, returns: ReturnChance) -> Worth:
     """What this customer is worth, by this model."""
     at_seconds, currency = seconds_of(known.as_of), known.currency
-    rhythm, value = trip_rhythm(known.state, at_seconds), value_of(known.facet, at_seconds)
+    rhythm, value = rhythm_of_trips(known.trips, at_seconds), value_of(known.facet, at_seconds)
     numbers = numbers_of(known.facet, at_seconds, rhythm, value)
     worth = None
     if rhythm is not None and currency is not None:

@@ -47,8 +47,7 @@ class FacetRow:
     effects: Effects
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FoldedFacet:
+class FoldedFacet(Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     """One facet as a folder has locked it: its state in bytes, as of what was folded so far."""
 
     identifier: str
@@ -67,8 +66,7 @@ class Mark:
     shown: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GrownFacet:
+class GrownFacet(Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     """A facet after its deltas, ready to be stored; `added` goes on top of its plain columns."""
 
     identifier: str
@@ -108,8 +106,7 @@ class TakenBack(Struct, frozen=True, kw_only=True):
     lines: tuple[ReturnedLine, ...] | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConsentRow:
+class ConsentRow(Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     """One identifier's word on one purpose and channel; the newest by (occurred_at, event_id) is in force."""
 
     identifier: str
@@ -149,8 +146,7 @@ class Reassigned:
     accepted_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CustomerRow:
+class CustomerRow(Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     """The newest view of one customer, ready for its topic; without a body a tombstone.
 
     `segments` as the view says, since `as_of` at the latest; a tombstone is in none, and has no time of its own. Who `objects`

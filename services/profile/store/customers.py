@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import fields
 from functools import reduce
 from typing import Any
 
@@ -14,7 +13,7 @@ from services.profile.domain.delta import Effects, decode_delta, effects_of, plu
 from services.profile.ports import ConsentRow, CustomerRow, FacetRow, FoldedFacet, GrownFacet, Mark
 from services.profile.store.facets import PENDING, facet_with
 
-EFFECTS = tuple(field.name for field in fields(Effects))
+EFFECTS = Effects.__struct_fields__
 
 _DIRTY = text("""
     SELECT customer_id FROM dirty_customers ORDER BY id LIMIT :mark_limit FOR UPDATE SKIP LOCKED
@@ -34,9 +33,10 @@ _LOCK = text("""
        OR (customer_id = ANY(CAST(:superseded AS text[])) AND body IS NOT NULL)
     ORDER BY customer_id FOR UPDATE
 """)
-_LOCK_FACETS = text("""
-    SELECT * FROM facets WHERE customer_id = ANY(CAST(:customer_ids AS text[])) ORDER BY identifier FOR UPDATE
-""")
+_LOCK_FACETS = text(f"""
+    SELECT identifier, own_customer_id, customer_id, state, {", ".join(EFFECTS)}
+    FROM facets WHERE customer_id = ANY(CAST(:customer_ids AS text[])) ORDER BY identifier FOR UPDATE
+""")  # noqa: S608 - our own words
 # A mark that another folder holds is left to it: it waits for our customers, and sees then what it finds.
 _TAKE = text("""
     WITH taken AS (
@@ -112,19 +112,19 @@ class PostgresCustomers:
         rows = await self._connection.execute(_LOCK_FACETS, {"customer_ids": list(customer_ids)})
         return [
             FoldedFacet(
-                identifier=row.identifier,
-                own_customer_id=row.own_customer_id,
-                customer_id=row.customer_id,
-                state=row.state,
-                effects=_effects(row),
+                identifier=identifier,
+                own_customer_id=own_id,
+                customer_id=customer_id,
+                state=state,
+                effects=Effects(*known),
             )
-            for row in rows
+            for identifier, own_id, customer_id, state, *known in rows
         ]
 
     async def take_marks(self, own_customer_ids: Collection[str]) -> Sequence[Mark]:
         """As the port promises."""
         rows = await self._connection.execute(_TAKE, {"own_ids": list(own_customer_ids)})
-        return [Mark(own_customer_id=row.customer_id, delta=row.body, shown=row.shown) for row in rows]
+        return [Mark(own_customer_id=own_id, delta=delta, shown=shown) for own_id, shown, delta in rows]
 
     async def save_facets(self, grown: Collection[GrownFacet]) -> None:
         """As the port promises."""
