@@ -82,6 +82,7 @@ CONTRACTS: Mapping[str, type[Contract]] = {
 TYPES: Mapping[type[Contract], str] = {model: name for name, model in CONTRACTS.items()}
 Reader = Callable[[bytes], Any]
 _NO_READERS: Mapping[str, Reader] = {}
+_NEEDED = ("ce_id", "ce_source", "ce_type", "ce_time")
 _MAJORS = {name.rpartition(".")[0] for name in CONTRACTS}
 
 
@@ -172,41 +173,52 @@ def decode_with(
 
 
 def _decode(headers: Iterable[tuple[str, bytes]], value: bytes | None, readers: Mapping[str, Reader]) -> Event:
+    found = dict(headers)
     try:
-        attributes = {name: text.decode() for name, text in headers}
-    except UnicodeDecodeError as error:
+        event_id, source = found["ce_id"].decode(), found["ce_source"].decode()
+        event_type, time = found["ce_type"].decode(), found["ce_time"].decode()
+        key, received = found.get("ce_partitionkey", b"").decode(), found.get("ce_receivedat", b"").decode()
+        subject, trace = (
+            text.decode() if (text := found.get(name)) else None for name in ("ce_subject", "traceparent")
+        )
+        claimed = found.get("ce_claimedtime")
+    except KeyError as error:
+        raise _without_headers(found) from error
+    except (UnicodeDecodeError, AttributeError) as error:  # a header of Kafka may be null
         raise InvalidMessage("headers are not UTF-8", slug="invalid-headers") from error
-    missing = [name for name in ("ce_id", "ce_source", "ce_type", "ce_time") if not attributes.get(name)]
-    if missing:
-        raise InvalidMessage(f"missing CloudEvents headers: {', '.join(missing)}", slug="invalid-headers")
-    model = contract_of(attributes["ce_type"])
+    if not (event_id and source and event_type and time):
+        raise _without_headers(found)
+    model = contract_of(event_type)
     if value is None:
         raise InvalidMessage("no body", slug="missing-body")
     try:
-        event_type = attributes["ce_type"]
         data = _read(readers[event_type], value) if event_type in readers else None
         if data is None:
             event_type, data = in_newest_form(event_type, model.model_validate_json(value))
-        occurred_at = parse_moment(attributes["ce_time"])
-        received, claimed = attributes.get("ce_receivedat"), attributes.get("ce_claimedtime")
+        occurred_at = parse_moment(time)
         received_at = parse_moment(received) if received else None
-        claimed_at = parse_moment(claimed) if claimed else None
+        claimed_at = parse_moment(claimed.decode()) if claimed else None
     except ValidationError as error:
         raise InvalidMessage(describe(error), slug="contract-violation") from error
     except (ValueError, RecursionError) as error:
         raise InvalidMessage(str(error), slug="invalid-headers") from error
     return Event(
-        id=attributes["ce_id"],
-        source=attributes["ce_source"],
+        id=event_id,
+        source=source,
         type=event_type,
         occurred_at=occurred_at,
-        partition_key=attributes.get("ce_partitionkey") or partition_key_of(data),
+        partition_key=key or partition_key_of(data),
         data=data,
         received_at=received_at,
         claimed_at=claimed_at,
-        subject=attributes.get("ce_subject"),
-        traceparent=attributes.get("traceparent"),
+        subject=subject,
+        traceparent=trace,
     )
+
+
+def _without_headers(found: Mapping[str, bytes]) -> InvalidMessage:
+    missing = [name for name in _NEEDED if not found.get(name)]
+    return InvalidMessage(f"missing CloudEvents headers: {', '.join(missing)}", slug="invalid-headers")
 
 
 def _read(reader: Reader, value: bytes) -> Any:

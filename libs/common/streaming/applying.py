@@ -98,12 +98,15 @@ class Applier:
         """The events that had no effect yet; of repeats within the batch the first."""
         if not self._subscription.deduplicate:
             return events
-        new = await inbox.mark_seen(tx, [event.event_id for event, _ in events], scope=self._subscription.group)
+        event_ids = [event.event_id for event, _ in events]
+        new = await inbox.mark_seen(tx, event_ids, scope=self._subscription.group)
+        if len(new) == len(events):
+            return events
         fresh = []
-        for event, record in events:
-            if event.event_id in new:
-                new.discard(event.event_id)
-                fresh.append((event, record))
+        for event_id, read_event in zip(event_ids, events, strict=True):
+            if event_id in new:
+                new.discard(event_id)
+                fresh.append(read_event)
         return fresh
 
     async def _handle(
@@ -170,7 +173,7 @@ class Applier:
         self._records_lately(partition)
         group, topic = self._subscription.group, partition.topic
         metrics.records.labels(group, topic).inc(len(records))
-        metrics.bytes.labels(group, topic).inc(sum(record.size_bytes for record in records))
+        metrics.bytes.labels(group, topic).inc(sum([record.size_bytes for record in records]))
         metrics.progress_timestamp.labels(group, topic, str(partition.partition)).set(clock.now().timestamp())
         for letter in letters:
             metrics.dead_letters.labels(group, topic, letter.reason).inc()

@@ -33,11 +33,11 @@ class Record(Struct, frozen=True, kw_only=True):
         return len(self.key or b"") + len(self.value or b"")
 
     def as_dead_letter(self, reason: str, detail: str) -> DeadLetter:
-        """The same bytes with the reason for which they are set aside."""
+        """The same bytes with the reason for which they are set aside; a header that is null is kept as an empty one."""
         return DeadLetter(
             log_offset=self.offset,
             key=self.key,
-            headers=self.headers,
+            headers=[(name, content or b"") for name, content in self.headers],
             value=self.value,
             reason=reason,
             detail=detail,

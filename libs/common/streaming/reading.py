@@ -26,8 +26,8 @@ def read(records: Sequence[Record], decode: Decode, *, compacted: bool) -> Readi
     """Decode `records`. Without compaction a record without a body is invalid; with it, it deletes its key."""
     events: list[tuple[Event, Record]] = []
     letters: list[DeadLetter] = []
-    deleted_at = {r.key: r.offset for r in records if compacted and r.value is None and r.key is not None}
-    written_at = {r.key: r.offset for r in records if r.value is not None}
+    deleted_at = {r.key: r.offset for r in records if r.value is None and r.key is not None} if compacted else {}
+    written_at = {r.key: r.offset for r in records if r.value is not None} if deleted_at else {}
     unknown = 0
     for record in records:
         if record.key in deleted_at and record.offset <= deleted_at[record.key]:

@@ -8,18 +8,26 @@ import msgspec
 from services.profile.domain.contact import Contact, PackedPurchase, Purchase, Return, packed
 from services.profile.domain.facet import Facet
 from services.profile.domain.facet_of import apply_all
+from services.profile.domain.purchases import Purchases
 
 
 class Delta(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Contacts in no order that matters; `accepted_at` is when the door accepted the newest of them.
 
     `quiet`: it is what we did, not the customer. The facet's first and last contact stay, so no view depends on when we did it.
+    Purchases are `bought`; a release before kept them among the `others`.
     """
 
-    contacts: tuple[Contact, ...] = ()
+    others: tuple[Contact, ...] = ()
     currency: str | None = None
     accepted_at: datetime | None = None
     quiet: bool = False
+    bought: Purchases | None = None
+
+    @property
+    def contacts(self) -> tuple[Contact, ...]:
+        """All of them one by one, what was bought first: the index of receipts names purchases by their place."""
+        return self.others if self.bought is None else (*self.bought.each(), *self.others)
 
 
 class Effects(msgspec.Struct, frozen=True, array_like=True, gc=False):

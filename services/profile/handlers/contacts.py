@@ -1,10 +1,9 @@
 """From contracts to contacts: what a facet is told of an event, given the newest master data. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from libs.common.contracts import Event
@@ -20,13 +19,10 @@ from libs.common.contracts.feedback import (
 )
 from libs.common.contracts.offers import VoucherIssued as VoucherIssuedEvent
 from libs.common.contracts.offers import VoucherRedeemed as VoucherRedeemedEvent
-from libs.common.contracts.pos import Sale
-from libs.common.contracts.registry import TYPES
-from libs.common.contracts.values import DiscountKind, Funder, ReceiptLine
+from libs.common.contracts.values import ReceiptLine
 from libs.common.contracts.web import (
     AddedToCart,
     CheckoutStarted,
-    Ordered,
     PageViewed,
     ProductViewed,
     RemovedFromCart,
@@ -47,16 +43,12 @@ from services.profile.domain.contact import (
     WebAction,
     WebView,
 )
-from services.profile.handlers.sales import milli_of
-from services.profile.ports import ItemRow, StoreRow
+from services.profile.domain.purchases import Bought, ItemLabel, Noted
+from services.profile.handlers.sales import ORDERED, SALE, bought_of, milli_of
+from services.profile.ports import StoreRow
 
-WEB_STORE_ID = "web"
-QUARTER_SECONDS = 900
-UNLISTED = ItemRow(
-    item_id="", category="", item_type="", rankable=True, occurred_at=datetime.fromtimestamp(0, UTC), event_id=""
-)
-SALE, ORDERED = TYPES[Sale], TYPES[Ordered]
-DISCOUNT, RETAILER = DiscountKind.DISCOUNT, Funder.RETAILER
+QUARTER_SECONDS, DAY_SECONDS = 900, 86_400
+_EPOCH = datetime.fromtimestamp(0, UTC)
 _WEB_ACTIONS: Mapping[type[WebContact], WebAction] = {
     PageViewed: "page",
     Searched: "search",
@@ -71,17 +63,18 @@ _WEB_ACTIONS: Mapping[type[WebContact], WebAction] = {
 class MasterData:
     """What is known of the items and stores of one batch."""
 
-    items: Mapping[str, ItemRow]
+    labels: Mapping[str, ItemLabel]
     stores: Mapping[str, StoreRow]
 
 
 def seconds_of(at: datetime) -> int:
     """Whole seconds since the epoch, rounded down."""
-    return int(at.timestamp() // 1)
+    since = at - _EPOCH
+    return since.days * DAY_SECONDS + since.seconds
 
 
 def is_sale(event: Event) -> bool:
-    """Whether it is a sale at a till: told by its type, as its body may be of the reader's class."""
+    """Whether it is a sale at a till: told by its type, as its body may have been read in short."""
     return event.type == SALE
 
 
@@ -92,44 +85,17 @@ def is_purchase(event: Event) -> bool:
 
 def purchase_of(event: Event, known: MasterData) -> PackedPurchase:
     """The receipt or web order in `event`; an item that no catalogue told of has no labels and may be ranked."""
-    sale: Any = event.data
-    in_store = event.type == SALE
-    store_id = sale.store_id if in_store else WEB_STORE_ID
-    store = known.stores.get(store_id)
+    noted = Noted()
+    note(noted, event, bought_of(event), known)
+    return noted.columns(known.labels).at(0)
+
+
+def note(noted: Noted, event: Event, bought: Bought, known: MasterData) -> int:
+    """One more purchase, as `event` tells of it; returns its position."""
+    store = known.stores.get(bought.store_id)
     at_seconds = seconds_of(event.occurred_at)
-    items = [line.item_id for line in sale.lines]
-    found = [known.items.get(item, UNLISTED) for item in items]
-    return PackedPurchase(
-        event.event_id,
-        sale.receipt_id if in_store else sale.order_id,
-        at_seconds,
-        store_id,
-        tuple(items),
-        tuple([item.category for item in found]),
-        tuple([item.item_type for item in found]),
-        tuple([milli_of(line.quantity) for line in sale.lines]),
-        tuple([line.amount_cents for line in sale.lines]),
-        tuple([_taken_off(line.discounts) if line.discounts else 0 for line in sale.lines]),
-        tuple([item.rankable for item in found]),
-        "till" if in_store else "web",
-        _offset_minutes_then(store.time_zone, at_seconds // QUARTER_SECONDS) if store else 0,
-        sum([_by_coupons(line.discounts) for line in sale.lines if line.discounts]),
-    )
-
-
-def _taken_off(discounts: Iterable[Any]) -> int:
-    off = 0
-    for given in discounts:
-        if given.kind is DISCOUNT:
-            off += given.amount_cents
-    return off
-
-
-def _by_coupons(discounts: Iterable[Any]) -> int:
-    """What a voucher caused or somebody else pays for, whether it lowered the price or paid a part of it."""
-    return sum(
-        [given.amount_cents for given in discounts if given.voucher_id is not None or given.funder is not RETAILER]
-    )
+    offset = _offset_minutes_then(store.time_zone, at_seconds) if store else 0
+    return noted.add(bought, event.event_id, at_seconds, "till" if event.type == SALE else "web", offset)
 
 
 def contact_of(event: Event) -> tuple[str, Contact] | None:
@@ -206,10 +172,27 @@ def zone_of(name: str) -> ZoneInfo | None:
         return None
 
 
+def _offset_minutes_then(time_zone: str, at_seconds: int) -> int:
+    """The offset of a day when it has one, else that of the quarter of an hour: no clock is changed in the midst of one."""
+    all_day = _offset_minutes_of_day(time_zone, at_seconds // DAY_SECONDS)
+    return (
+        _offset_minutes_at(time_zone, at_seconds // QUARTER_SECONDS * QUARTER_SECONDS) if all_day is None else all_day
+    )
+
+
 @lru_cache(maxsize=16_384)
-def _offset_minutes_then(time_zone: str, quarter: int) -> int:
-    """The same for a quarter of an hour since the epoch: no clock is changed in the midst of one."""
-    return utc_offset_minutes(time_zone, datetime.fromtimestamp(quarter * QUARTER_SECONDS, UTC))
+def _offset_minutes_of_day(time_zone: str, day: int) -> int | None:
+    """None on a day (of UTC) on which clocks are changed."""
+    offsets = {
+        _offset_minutes_at(time_zone, at)
+        for at in range(day * DAY_SECONDS, (day + 1) * DAY_SECONDS + 1, QUARTER_SECONDS)
+    }
+    return offsets.pop() if len(offsets) == 1 else None
+
+
+@lru_cache(maxsize=1_024)
+def _offset_minutes_at(time_zone: str, at_seconds: int) -> int:
+    return utc_offset_minutes(time_zone, datetime.fromtimestamp(at_seconds, UTC))
 
 
 def utc_offset_minutes(time_zone: str, at: datetime) -> int:

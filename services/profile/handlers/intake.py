@@ -1,28 +1,25 @@
 """What contacts do: a batch of sales, returns, web contacts, answers and vouchers into deltas of facets and the index of receipts."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from libs.common.contracts import Event
 from libs.common.contracts.pos import Receipt, Return, Void
 from libs.common.ids import derived_id
-from services.profile.domain.contact import Contact, PackedPurchase
 from services.profile.domain.contact import Return as ReturnContact
-from services.profile.domain.delta import Delta
+from services.profile.domain.purchases import Bought
+from services.profile.handlers.changes import Changes
 from services.profile.handlers.contacts import (
     MasterData,
     contact_of,
     is_purchase,
-    is_sale,
-    purchase_of,
     returned_line_of,
     seconds_of,
     voided_lines_of,
     voucher_contact_of,
 )
+from services.profile.handlers.sales import bought_of
 from services.profile.ports import FoundReceipt, ProfileStore, SoldReceipt, TakenBack
 
 _REMEMBERED_IDS = 100_000
@@ -34,60 +31,11 @@ def own_customer_id(identifier: str) -> str:
     return derived_id("customer", identifier)
 
 
-@dataclass(slots=True)
-class Told:
-    """What one facet is told in this batch, and the id of the delta that it will be."""
-
-    delta_id: int
-    contacts: list[Contact] = field(default_factory=list)
-    currency: str | None = None
-    accepted_at: datetime | None = None
-
-
-@dataclass(slots=True)
-class Changes:
-    """What a batch tells facets, and what it was made of. The deltas' ids are `first_id` and the ones after it."""
-
-    first_id: int = 0
-    told: dict[str, Told] = field(default_factory=dict)
-    kinds: Counter[str] = field(default_factory=Counter)
-
-    def add(self, identifier: str, contact: Contact, accepted_at: datetime | None, currency: str | None = None) -> Told:
-        """One more contact of an identifier."""
-        told = self.told.get(identifier)
-        if told is None:
-            told = self.told[identifier] = Told(self.first_id + len(self.told))
-        told.contacts.append(contact)
-        if accepted_at is not None and (told.accepted_at is None or told.accepted_at < accepted_at):
-            told.accepted_at = accepted_at
-        if currency is not None and (told.currency is None or currency < told.currency):
-            told.currency = currency
-        return told
-
-    def deltas(self, *, quiet: bool = False) -> Mapping[int, tuple[str, Delta]]:
-        """As they are stored."""
-        return {
-            told.delta_id: (identifier, Delta(tuple(told.contacts), told.currency, told.accepted_at, quiet))
-            for identifier, told in self.told.items()
-        }
-
-    def resolved(self, receipt: FoundReceipt) -> FoundReceipt:
-        """The same receipt; its purchase is looked for in this batch when no earlier one holds it."""
-        if receipt.purchase is not None or receipt.delta_id is None:
-            return receipt
-        identifier = next(name for name, told in self.told.items() if told.delta_id == receipt.delta_id)
-        purchase = self.told[identifier].contacts[receipt.position]
-        assert isinstance(purchase, PackedPurchase)  # noqa: S101 - positions are of purchases
-        return FoundReceipt(identifier=identifier, purchase=purchase)
-
-
 async def take_contacts(store: ProfileStore, events: Sequence[Event]) -> Counter[str]:
     """Receipts, web contacts and answers; returns how many events of each kind there were."""
     changes = Changes(first_id=await store.facets.reserve())
-    real = [event for event in events if not _is_receipt(event) or event.data.counts]  # type: ignore[attr-defined]  # a receipt
-    changes.kinds["ignored"] = len(events) - len(real)
-    sales = [event for event in real if is_purchase(event)]
-    others = [event for event in real if not is_purchase(event)] if len(sales) < len(real) else []
+    sales, others = _sorted_out(events)
+    changes.kinds["ignored"] = len(events) - len(sales) - len(others)
     await _take_receipts(store, sales, others, changes)
     for event in others:
         found = contact_of(event)
@@ -113,14 +61,23 @@ async def take_vouchers(store: ProfileStore, events: Sequence[Event]) -> Counter
     return +changes.kinds
 
 
-def _is_receipt(event: Event) -> bool:
-    return is_sale(event) or isinstance(event.data, Receipt)
+def _sorted_out(events: Sequence[Event]) -> tuple[list[Event], list[Event]]:
+    """What was bought, and all else, without receipts that do not count."""
+    sales: list[Event] = []
+    others: list[Event] = []
+    for event in events:
+        body: object = event.data
+        if type(body) is not Bought and isinstance(body, Receipt) and not body.counts:
+            continue
+        (sales if is_purchase(event) else others).append(event)
+    return sales, others
 
 
 async def _take_receipts(
     store: ProfileStore, sales: Sequence[Event], others: Sequence[Event], changes: Changes
 ) -> None:
-    sold = _sold(sales, await master_data(store, sales), changes)
+    changes.known = await master_data(store, sales)
+    sold = _sold(sales, changes)
     taken = [back for event in others if (back := _taken_back(event, changes)) is not None]
     told_before = await store.receipts.register(sold, {back.receipt_id for back in taken})
     waited = await store.receipts.unpark(told_before) if told_before else ()
@@ -128,38 +85,32 @@ async def _take_receipts(
         await _take_back(store, [*taken, *waited], changes)
 
 
-def _sold(events: Sequence[Event], known: MasterData, changes: Changes) -> list[SoldReceipt]:
+def _sold(events: Sequence[Event], changes: Changes) -> list[SoldReceipt]:
     """Note each sale for its facet; a sale without an identifier changes none."""
-    sold = []
+    sold, anonymous = [], 0
     for event in events:
-        holder = holder_of(event)
-        purchase = purchase_of(event, known)
-        if holder is None:
-            changes.kinds["anonymous_purchase"] += 1
-            sold.append(SoldReceipt(receipt_id=purchase.receipt_id))
-            continue
-        told = changes.add(holder, purchase, event.received_at, event.data.currency)  # type: ignore[attr-defined]  # a sale or an order
-        position = len(told.contacts) - 1
-        sold.append(SoldReceipt(receipt_id=purchase.receipt_id, delta_id=told.delta_id, position=position))
-        changes.kinds["purchase"] += 1
+        bought = bought_of(event)
+        if bought.holder is None:
+            anonymous += 1
+            sold.append(SoldReceipt(bought.receipt_id))
+        else:
+            sold.append(changes.buy(bought.holder, event, bought))
+    changes.kinds["anonymous_purchase"] += anonymous
+    changes.kinds["purchase"] += len(sold) - anonymous
     return sold
 
 
 def holder_of(event: Event) -> str | None:
     """Whose purchase it is: an identifier's key."""
-    holder = event.data.customer if is_sale(event) else event.data.visitor  # type: ignore[attr-defined]  # a sale or an order
-    return holder.key if holder else None
+    return bought_of(event).holder
 
 
 async def master_data(store: ProfileStore, purchases: Iterable[Event]) -> MasterData:
     """What is known of the items and stores of these sales and orders."""
-    items: set[str] = set()
-    stores: set[str] = set()
-    for event in purchases:
-        items.update([line.item_id for line in event.data.lines])  # type: ignore[attr-defined]  # a sale or an order
-        if is_sale(event):
-            stores.add(event.data.store_id)  # type: ignore[attr-defined]  # a sale
-    return MasterData(await store.catalog.items(items), await store.catalog.stores(stores))
+    all_bought = [bought_of(event) for event in purchases]
+    items = set[str]().union(*[bought.items for bought in all_bought])
+    stores = {bought.store_id for bought in all_bought}
+    return MasterData(await store.catalog.labels(items), await store.catalog.stores(stores))
 
 
 def _taken_back(event: Event, changes: Changes) -> TakenBack | None:

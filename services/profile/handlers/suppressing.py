@@ -6,7 +6,7 @@ from functools import cache
 
 from libs.common.contracts import Contract, Event, identifier_fields
 from libs.common.contracts.offers import VoucherFact
-from services.profile.handlers.sales import SaleRead
+from services.profile.domain.purchases import Bought
 from services.profile.ports import ProfileStore
 
 
@@ -16,8 +16,15 @@ async def unsuppressed(store: ProfileStore, events: Sequence[Event]) -> Sequence
     An event of an erased identifier counts only if it happened after the erasure.
     """
     await store.privacy.share()
-    erased = await store.privacy.suppressed({name for event in events for name in names_in(event.data)})
+    erased = await store.privacy.suppressed(_all_names(events))
     return effective(events, erased) if erased else events
+
+
+def _all_names(events: Sequence[Event]) -> set[str]:
+    names: set[str] = set()
+    for event in events:
+        names.update(names_in(event.data))
+    return names
 
 
 def effective(events: Sequence[Event], erased: Mapping[str, datetime]) -> Sequence[Event]:
@@ -29,8 +36,10 @@ def effective(events: Sequence[Event], erased: Mapping[str, datetime]) -> Sequen
     ]
 
 
-def names_in(body: Contract | SaleRead) -> Sequence[str]:
+def names_in(body: Contract | Bought) -> Sequence[str]:
     """The keys of the identifiers in a body, or the customer id that a fact of offers names."""
+    if type(body) is Bought:
+        return () if body.holder is None else (body.holder,)
     if isinstance(body, VoucherFact):
         return () if body.customer_id is None else (body.customer_id,)
     found = (getattr(body, member) for member in _members(type(body)))
@@ -38,7 +47,5 @@ def names_in(body: Contract | SaleRead) -> Sequence[str]:
 
 
 @cache
-def _members(model: type[Contract] | type[SaleRead]) -> Sequence[str]:
-    if issubclass(model, SaleRead):
-        return ("customer",)
+def _members(model: type[Contract]) -> Sequence[str]:
     return tuple(place[0] for place in identifier_fields(model) if len(place) == 1)

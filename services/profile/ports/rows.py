@@ -74,8 +74,7 @@ class GrownFacet(Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     added: Effects
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SoldReceipt:
+class SoldReceipt(Struct, frozen=True, gc=False):
     """A receipt that was paid, and where its purchase lies: at a position within a delta. Nobody's has none."""
 
     receipt_id: str

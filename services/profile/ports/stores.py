@@ -6,6 +6,7 @@ from typing import Protocol
 
 from services.profile.domain.delta import Delta
 from services.profile.domain.facet_codec import Rows
+from services.profile.domain.purchases import ItemLabel
 from services.profile.ports.customers import CustomerStore
 from services.profile.ports.privacy import PrivacyStore
 from services.profile.ports.rows import (
@@ -37,8 +38,8 @@ class CatalogStore(Protocol):
         """The same for stores."""
         ...
 
-    async def items(self, item_ids: Collection[str]) -> Mapping[str, ItemRow]:
-        """Those of the items that are known."""
+    async def labels(self, item_ids: Collection[str]) -> Mapping[str, ItemLabel]:
+        """Of the items that are known at least these."""
         ...
 
     async def stores(self, store_ids: Collection[str]) -> Mapping[str, StoreRow]:
@@ -77,7 +78,7 @@ class FacetStore(Protocol):
 class ReceiptStore(Protocol):
     """Which facet a receipt went to, and what waits for a receipt that is not known yet."""
 
-    async def register(self, sold: Collection[SoldReceipt], awaited: Collection[str]) -> Collection[str]:
+    async def register(self, sold: Sequence[SoldReceipt], awaited: Collection[str]) -> Collection[str]:
         """Remember sold receipts, and that somebody looks for the awaited ones; of two writers one waits for the other.
 
         Returns the receipts that somebody had told of before.

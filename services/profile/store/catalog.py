@@ -1,10 +1,13 @@
 """Newest master data on PostgreSQL."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
+from typing import Any, TypeAlias
 
 from sqlalchemy import text
 
 from libs.common.persistence import Transaction
+from services.profile.domain.purchases import ItemLabel
 from services.profile.ports import ItemRow, StoreRow
 
 _KEEP_ITEMS = text("""
@@ -35,45 +38,49 @@ _CHANGED = text(f"""
 """)  # noqa: S608 - our own words
 _STORES = text("SELECT * FROM stores WHERE store_id = ANY(CAST(:store_ids AS text[]))")
 
+_Item: TypeAlias = Any
+"""A row of _COLUMNS."""
 _KEPT = 500_000
 _FROM_NOW_ON = 1 << 62
 """No transaction is that young: the first look only learns where to look from."""
 
 
 class RememberedItems:
-    """Items in the memory of one process, as fresh as the table whenever `items` was asked; shared by its transactions.
+    """Items in the memory of one process, as fresh as the table whenever `labels` was asked; shared by its transactions.
 
     Only what is committed gets in here, so a rollback leaves nothing to undo.
     """
 
     def __init__(self) -> None:
-        self.items: dict[str, ItemRow] = {}
+        self.labels: dict[str, ItemLabel] = {}
         self.horizon = _FROM_NOW_ON
+        self._said: dict[str, tuple[datetime, str]] = {}
         self._unknown: set[str] = set()
 
     def missing(self, item_ids: Collection[str]) -> list[str]:
         """Those that nothing is known of, not even that they are unknown."""
-        return [item_id for item_id in item_ids if item_id not in self.items and item_id not in self._unknown]
+        return [item_id for item_id in item_ids if item_id not in self.labels and item_id not in self._unknown]
 
-    def met(self, asked: Collection[str], rows: Collection[ItemRow]) -> None:
+    def met(self, asked: Collection[str], rows: Iterable[_Item]) -> None:
         """What was found of those that were missing."""
-        if len(self.items) + len(self._unknown) > _KEPT:
-            self.items, self._unknown = {}, set()
+        if len(self.labels) + len(self._unknown) > _KEPT:
+            self.labels, self._said, self._unknown = {}, {}, set()
         self._take(rows)
-        self._unknown.update(item_id for item_id in asked if item_id not in self.items)
+        self._unknown.update(item_id for item_id in asked if item_id not in self.labels)
 
-    def changed(self, rows: Collection[ItemRow], horizon: int) -> None:
+    def changed(self, rows: Iterable[_Item], horizon: int) -> None:
         """What was committed since the horizon before."""
         if self.horizon != _FROM_NOW_ON:
             self._take(rows)
         self.horizon = horizon if self.horizon == _FROM_NOW_ON else max(self.horizon, horizon)
 
-    def _take(self, rows: Collection[ItemRow]) -> None:
-        for row in rows:
-            known = self.items.get(row.item_id)
-            if known is None or (known.occurred_at, known.event_id) < (row.occurred_at, row.event_id):
-                self.items[row.item_id] = row
-                self._unknown.discard(row.item_id)
+    def _take(self, rows: Iterable[_Item]) -> None:
+        for item_id, category, item_type, rankable, occurred_at, event_id in rows:
+            said, known = (occurred_at, event_id), self._said.get(item_id)
+            if known is None or known < said:
+                self._said[item_id] = said
+                self.labels[item_id] = ItemLabel(category, item_type, rankable)
+                self._unknown.discard(item_id)
 
 
 class PostgresCatalog:
@@ -116,7 +123,7 @@ class PostgresCatalog:
             },
         )
 
-    async def items(self, item_ids: Collection[str]) -> Mapping[str, ItemRow]:
+    async def labels(self, item_ids: Collection[str]) -> Mapping[str, ItemLabel]:
         """As the port promises; of what is remembered only changes are asked for."""
         if not item_ids:
             return {}
@@ -125,24 +132,12 @@ class PostgresCatalog:
         missing = known.missing(item_ids)
         if missing:
             rows = await self._connection.execute(_ITEMS, {"item_ids": missing})
-            known.met(missing, [ItemRow(**row._mapping) for row in rows])  # noqa: SLF001  # a Row's public mapping
-        return known.items
+            known.met(missing, rows.all())
+        return known.labels
 
     async def _catch_up(self, known: RememberedItems) -> None:
         rows = (await self._connection.execute(_CHANGED, {"since": str(known.horizon)})).all()
-        changed = [
-            ItemRow(
-                item_id=row.item_id,
-                category=row.category,
-                item_type=row.item_type,
-                rankable=row.rankable,
-                occurred_at=row.occurred_at,
-                event_id=row.event_id,
-            )
-            for row in rows
-            if row.item_id is not None
-        ]
-        known.changed(changed, int(rows[0].horizon))
+        known.changed([row[1:] for row in rows if row.item_id is not None], int(rows[0].horizon))
 
     async def stores(self, store_ids: Collection[str]) -> Mapping[str, StoreRow]:
         """As the port promises."""

@@ -1,14 +1,15 @@
 """Receipts and what is parked for them, on PostgreSQL. The row of a receipt is where a sale and its return meet."""
 
-import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date
+from hashlib import sha256
 from typing import Any
 
 import msgspec
 from sqlalchemy import text
 
 from libs.common.persistence import Transaction
+from libs.common.persistence.arrays import plain_array
 from services.profile.domain.contact import AnyPurchase, PackedPurchase
 from services.profile.domain.delta import decode_delta
 from services.profile.ports import FoundReceipt, SoldReceipt, TakenBack
@@ -18,9 +19,10 @@ from services.profile.store.earlier import purchase_of_map, returned_line_of_map
 _REGISTER = text("""
     WITH told AS (
         INSERT INTO receipts (receipt_key, sold, delta_id, position)
-        SELECT encode(key, 'hex')::uuid, sold, delta_id, position
-        FROM unnest(CAST(:keys AS bytea[]), CAST(:sold AS boolean[]), CAST(:delta_ids AS bigint[]),
-                    CAST(:positions AS smallint[])) AS new (key, sold, delta_id, position)
+        SELECT key, sold, delta_id, position
+        FROM unnest(CAST(CAST(:keys AS text) AS uuid[]), CAST(CAST(:sold AS text) AS boolean[]),
+                    CAST(CAST(:delta_ids AS text) AS bigint[]), CAST(CAST(:positions AS text) AS smallint[]))
+             AS new (key, sold, delta_id, position)
         ON CONFLICT (receipt_key) DO UPDATE
         SET sold = receipts.sold OR excluded.sold,
             delta_id = CASE WHEN receipts.sold THEN receipts.delta_id ELSE excluded.delta_id END,
@@ -60,7 +62,7 @@ _decoder = msgspec.msgpack.Decoder()
 
 def receipt_key(receipt_id: str) -> bytes:
     """128 bits that stand for a receipt; migrations make the same."""
-    return hashlib.sha256(receipt_id.encode()).digest()[:16]
+    return sha256(receipt_id.encode()).digest()[:16]
 
 
 class PostgresReceipts:
@@ -69,26 +71,28 @@ class PostgresReceipts:
     def __init__(self, tx: Transaction) -> None:
         self._connection = tx.connection
 
-    async def register(self, sold: Collection[SoldReceipt], awaited: Collection[str]) -> Collection[str]:
+    async def register(self, sold: Sequence[SoldReceipt], awaited: Collection[str]) -> Collection[str]:
         """As the port promises. Of two sales with one receipt id the first one is remembered."""
-        known: dict[str, SoldReceipt | None] = dict.fromkeys(awaited)
-        for receipt in sold:
-            if known.get(receipt.receipt_id) is None:
-                known[receipt.receipt_id] = receipt
-        if not known:
+        if not sold and not awaited:
             return ()
-        by_key = {receipt_key(receipt_id): receipt_id for receipt_id in known}
-        rows = [(key, known[by_key[key]]) for key in sorted(by_key)]
-        told_before = await self._connection.execute(
+        rows: dict[str, SoldReceipt | None] = {receipt_key(receipt_id).hex(): None for receipt_id in awaited}
+        for receipt in reversed(sold):
+            rows[receipt_key(receipt.receipt_id).hex()] = receipt
+        keys = sorted(rows)
+        receipts = [rows[key] for key in keys]
+        found = await self._connection.execute(
             _REGISTER,
             {
-                "keys": [key for key, _ in rows],
-                "sold": [receipt is not None for _, receipt in rows],
-                "delta_ids": [receipt and receipt.delta_id for _, receipt in rows],
-                "positions": [receipt and receipt.position for _, receipt in rows],
+                "keys": plain_array(keys),
+                "sold": plain_array([receipt is not None for receipt in receipts]),
+                "delta_ids": plain_array([receipt and receipt.delta_id for receipt in receipts]),
+                "positions": plain_array([receipt and receipt.position for receipt in receipts]),
             },
         )
-        return {by_key[bytes(key)] for key in told_before.scalars()}
+        told_before = {bytes(key) for key in found.scalars()}
+        if not told_before:
+            return ()
+        return {one for one in (*awaited, *(r.receipt_id for r in sold)) if receipt_key(one) in told_before}
 
     async def find(self, receipt_ids: Collection[str]) -> Mapping[str, FoundReceipt]:
         """As the port promises."""

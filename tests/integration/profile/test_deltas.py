@@ -20,7 +20,7 @@ from tests.support.profile_running import RunningProfile, running_profile
 
 async def items_known(profile: RunningProfile, remembered: RememberedItems, *names: str) -> set[str]:
     async with profile.parts.transactions.begin() as tx:
-        found = await PostgresProfileStore(tx, remembered).catalog.items(names)
+        found = await PostgresProfileStore(tx, remembered).catalog.labels(names)
         return {found[name].category for name in names if name in found}
 
 

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 import pytest
@@ -25,6 +26,8 @@ from libs.common.contracts.stock import StockMoved
 from libs.common.contracts.values import Identifier, IdentifierKind
 from libs.common.errors import InvalidMessage
 from libs.common.money import Money, allocate_cents
+from libs.common.persistence.messages import decode_headers, encode_headers
+from libs.common.streaming.batch import Record
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LINE = {"line_no": 1, "item_id": "milk", "quantity": "1.5", "unit": "kg", "amount_cents": 199}
@@ -96,6 +99,16 @@ def test_what_is_no_event_is_an_invalid_message_with_a_stable_slug(
     with pytest.raises(InvalidMessage) as caught:
         decode(with_headers(event, **headers), event.body() if body is None else body)
     assert caught.value.slug == slug
+
+
+def test_a_header_that_is_null_is_no_crash() -> None:
+    event = a_sale()
+    headers: list[Any] = [(name, None if name == "ce_source" else text) for name, text in event.headers()]
+    with pytest.raises(InvalidMessage) as caught:
+        decode(headers, event.body())
+    assert caught.value.slug == "invalid-headers"
+    letter = Record(offset=1, key=None, headers=headers, value=b"").as_dead_letter("invalid-headers", "")
+    assert dict(decode_headers(encode_headers(letter.headers)))["ce_source"] == b""
 
 
 def test_a_refusal_names_the_place_but_not_the_value() -> None:

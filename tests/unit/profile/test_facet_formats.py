@@ -52,7 +52,7 @@ def test_it_goes_on_growing(name: str, told: list[Contact]) -> None:
     assert ranking_state_of_rows(read_rows(content)) == ranking_state(decode(content))
 
 
-@pytest.mark.parametrize("name", ["delta-of-lines", "delta-of-columns"])
+@pytest.mark.parametrize("name", ["delta-of-lines", "delta-of-columns", "delta-of-purchases"])
 def test_a_delta_that_a_release_before_stored_tells_the_same(name: str) -> None:
     delta = decode_delta((FACET_BYTES / f"{name}.bin").read_bytes())
     assert apply_all(EMPTY, delta.contacts) == apply_all(EMPTY, told_since_matters())

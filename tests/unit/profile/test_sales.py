@@ -14,7 +14,7 @@ from libs.common.contracts.pos import Sale
 from libs.common.errors import InvalidMessage
 from services.profile.domain.facet_of import of
 from services.profile.handlers.contacts import MasterData, purchase_of
-from services.profile.handlers.sales import milli_of, read_sale
+from services.profile.handlers.sales import read_sale
 from tests.support.profile_events import a_sale, card
 
 quantities = st.decimals(min_value=Decimal("0.000001"), max_value=Decimal(10**9), places=6).filter(lambda one: one > 0)
@@ -66,7 +66,6 @@ def test_what_is_plain_is_the_same_purchase(quantity: Decimal, cents: int, disco
     short, whole = decode_with({Sale: read_sale})(headers, content), decode(headers, content)
     assert not isinstance(short.data, Sale)
     assert purchase_of(short, known) == purchase_of(whole, known)
-    assert milli_of(format(quantity, "f")) == milli_of(quantity)
 
 
 def test_a_coupon_is_what_a_voucher_caused_or_somebody_else_pays_for() -> None:
