@@ -11,7 +11,7 @@ from pydantic_core import to_json
 
 from services.profile.domain import facet as facet_module
 from services.profile.domain.contact import Contact, Purchase, PurchaseLine, packed
-from services.profile.domain.delta import Delta, decode_delta, effects_of, encode_delta
+from services.profile.domain.delta import Delta, decode_delta, effects_of, encode_delta, grown
 from services.profile.domain.facet import EMPTY, VisitKey
 from services.profile.domain.facet_codec import decode, encode, facet_of_rows, read_rows, write_rows
 from services.profile.domain.facet_of import apply_all
@@ -22,8 +22,23 @@ from services.profile.domain.ranking_state import (
     ranking_state_of_rows,
     visits_before,
 )
+from tests.support.noting import labels_of, noted
 from tests.support.shopping import a_purchase
 from tests.unit.profile.test_facet import histories, purchases
+
+few = st.sampled_from(["milk", "tea"])
+crowded = st.builds(
+    Purchase,
+    event_id=st.sampled_from(["e1", "e2", "e3"]), receipt_id=few, occurred_at_seconds=st.integers(5, 7), store_id=few,
+    lines=st.lists(
+        st.builds(
+            PurchaseLine, item_id=few, category=few, type=st.sampled_from(["a", "b", "c"]),
+            quantity_milli=st.integers(1, 9), amount_cents=st.integers(0, 9), rankable=st.booleans(),
+        ),
+        min_size=1, max_size=4,
+    ).map(tuple),
+)  # fmt: skip
+crowds = st.lists(crowded, max_size=4)
 
 
 def grow(content: bytes, contacts: Sequence[Contact]) -> bytes:
@@ -42,6 +57,23 @@ def test_growing_in_place_gives_the_bytes_of_the_rules(before: list[Contact], to
 def test_growing_twice_is_growing_once(one: list[Contact], other: list[Contact]) -> None:
     empty = encode(EMPTY)
     assert grow(grow(empty, one), other) == grow(grow(empty, other), one) == grow(empty, one + other)
+
+
+@settings(max_examples=2_000)
+@given(crowds, st.lists(st.tuples(crowds.filter(bool), st.booleans()), max_size=3), st.data())
+def test_columns_of_several_batches_grow_by_the_rules_in_any_order(
+    before: list[Purchase], batches: list[tuple[list[Purchase], bool]], data: st.DataObject
+) -> None:
+    # Each batch has labels of its own: in between, the catalogue told something else.
+    deltas = [Delta(bought=noted(batch, labels_of(batch)), quiet=quiet) for batch, quiet in batches]
+    facet = apply_all(EMPTY, before)
+    content, expected = encode(facet), facet
+    for delta in deltas:
+        expected = grown(expected, delta)
+    growing = GrowingFacet(content)
+    for delta in data.draw(st.permutations(deltas)):
+        growing.hear(decode_delta(encode_delta(delta)))
+    assert write_rows(growing.settle()) == encode(expected)
 
 
 @given(st.lists(purchases, max_size=6), purchases)
@@ -99,21 +131,6 @@ def a_great_history() -> list[Purchase]:
     random = Random(3)
     names = [f"item-{number}" for number in range(700)]
     return [a_purchase(f"e{day}", day=day, items=random.sample(names, 30)) for day in range(100)]
-
-
-few = st.sampled_from(["milk", "tea"])
-crowded = st.builds(
-    Purchase,
-    event_id=st.sampled_from(["e1", "e2", "e3"]), receipt_id=few, occurred_at_seconds=st.integers(5, 7), store_id=few,
-    lines=st.lists(
-        st.builds(
-            PurchaseLine, item_id=few, category=few, type=st.sampled_from(["a", "b", "c"]),
-            quantity_milli=st.integers(1, 9), amount_cents=st.integers(0, 9), rankable=st.booleans(),
-        ),
-        min_size=1, max_size=4,
-    ).map(tuple),
-)  # fmt: skip
-crowds = st.lists(crowded, max_size=4)
 
 
 @settings(max_examples=2_000)
