@@ -107,7 +107,7 @@ def _facet(contacts: Sequence[Contact]) -> FacetMade:
     ]
     growing = GrowingFacet(_EMPTY_STATE)
     for delta in deltas:
-        growing.tell(delta.contacts)
+        growing.hear(delta)
     return FacetMade(write_rows(growing.settle()), effects_of(*deltas), [encode_delta(delta) for delta in deltas])
 
 

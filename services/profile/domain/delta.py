@@ -67,18 +67,18 @@ def grown(facet: Facet, delta: Delta) -> Facet:
 
 def effects_of(*deltas: Delta) -> Effects:
     """What deltas add to the plain columns."""
-    contacts = [contact for delta in deltas for contact in delta.contacts]
-    bought = [contact.amounts_cents for contact in contacts if type(contact) is PackedPurchase]
-    if len(bought) < len(contacts):
-        bought += [packed(contact).amounts_cents for contact in contacts if type(contact) is Purchase]
-    returned = [contact.lines for contact in contacts if type(contact) is Return] if len(bought) < len(contacts) else []
+    columns = [delta.bought for delta in deltas if delta.bought is not None]
+    others = [contact for delta in deltas for contact in delta.others]
+    bought = [packed(contact).amounts_cents for contact in others if isinstance(contact, PackedPurchase | Purchase)]
+    returned = [contact.lines for contact in others if isinstance(contact, Return)]
+    receipts = sum([len(one.receipts) for one in columns])
     return Effects(
-        receipts_count=len(bought),
-        lines_count=sum(map(len, bought)),
-        amount_cents=sum(map(sum, bought)),
+        receipts_count=receipts + len(bought),
+        lines_count=sum([len(one.item_numbers) for one in columns]) + sum(map(len, bought)),
+        amount_cents=sum([sum(one.amounts_cents) for one in columns]) + sum(map(sum, bought)),
         returns_count=len(returned),
         refund_cents=sum([line.refund_cents for lines in returned for line in lines]),
-        contacts_count=len(contacts),
+        contacts_count=receipts + len(others),
         currency=min((delta.currency for delta in deltas if delta.currency is not None), default=None),
         accepted_at=max((delta.accepted_at for delta in deltas if delta.accepted_at is not None), default=None),
     )

@@ -7,13 +7,12 @@ contact goes the way that the law names.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import compress
-from operator import attrgetter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from services.profile.domain import facet as bounds
 from services.profile.domain.contact import Contact, PackedPurchase, Purchase, packed, tie_of
+from services.profile.domain.delta import Delta
 from services.profile.domain.facet import EMPTY, Facet, merge
 from services.profile.domain.facet_codec import (
     Rows,
@@ -24,10 +23,10 @@ from services.profile.domain.facet_codec import (
     small_rows,
 )
 from services.profile.domain.facet_of import apply_all, week_of
+from services.profile.domain.purchases import NotedReceipt, Purchases, purchases_of
 from services.profile.domain.settling import period_place, settle_periods, settle_visits, settle_words
 
 _FIRST, _SPAN, _LABEL_AGE, _TIE, _CATEGORY, _TYPE, _RANKABLE = range(6, 13)
-_in_time = attrgetter("occurred_at_seconds")
 
 
 class GrowingFacet:
@@ -42,64 +41,98 @@ class GrowingFacet:
         self._weeks = {row[0]: row for row in rows.weeks}
         self._cells: dict[int, dict[str, list[Any]]] = {}
         self._spelled: list[list[Any]] = []
-        self._purchases: list[PackedPurchase] = []
+        self._bought: list[Purchases] = []
         self._visits: list[list[Any]] = []
         self._relabelled = False
 
-    def tell(self, contacts: Iterable[Contact], *, quiet: bool = False) -> None:
-        """Work in contacts, in any order; `quiet` ones leave the first and the last contact as they were."""
-        rows, purchases, others = self.rows, [], []
+    def hear(self, delta: Delta) -> None:
+        """Work in a delta; deltas may come in any order. A quiet one leaves the first and the last contact as they were."""
+        between = self.rows.first, self.rows.last
+        if delta.bought is not None:
+            self._note(delta.bought)
+        self.tell(delta.others)
+        if delta.quiet:
+            self.rows.first, self.rows.last = between
+
+    def tell(self, contacts: Iterable[Contact]) -> None:
+        """Work in contacts, in any order."""
+        others = []
         for contact in contacts:
-            if type(contact) is PackedPurchase:
-                purchases.append(contact)
-            elif type(contact) is Purchase:
-                purchases.append(packed(contact))
+            if isinstance(contact, PackedPurchase | Purchase):
+                self._note(purchases_of(packed(contact)))
             else:
                 others.append(contact)
-        between = rows.first, rows.last
-        if purchases:
-            self._purchases += purchases
-            times = list(map(_in_time, purchases))
-            rows.first, rows.last = min(rows.first, *times), max(rows.last, *times)
         if others:
             self._add(apply_all(EMPTY, others))
-        if quiet:
-            rows.first, rows.last = between
 
     def settle(self) -> Rows:
         """The rows in canonical order, cut to the facet's bounds."""
         rows = self.rows
-        if self._purchases:
-            self._purchases.sort(key=_in_time)  # nearly every line is then its item's latest
-            for purchase in self._purchases:
-                self._buy(purchase)
-            rows.counts = _counted(self._purchases, dict(rows.counts))
+        if self._bought:
+            self._bought.sort(key=_began_at)  # nearly every line is then its item's latest
+            for bought in self._bought:
+                self._buy(bought)
+            receipts = [receipt for bought in self._bought for receipt in bought.receipts]
+            rows.counts = _counted(receipts, dict(rows.counts))
         rows.weeks = [self._weeks[week] for week in sorted(self._weeks)[-bounds.WEEKS_KEPT :]]
         self._cut_items()
         settle_visits(rows, self._items, self._visits)
         number = settle_words(rows, self._spelled, self._cells)
         settle_periods(rows, self._cells, number, relabelled=self._relabelled)
-        self._purchases, self._visits, self._spelled, self._cells = [], [], [], {}
+        self._bought, self._visits, self._spelled, self._cells = [], [], [], {}
         return rows
 
-    def _buy(self, purchase: PackedPurchase) -> None:  # noqa: C901, PLR0912, PLR0915 - the innermost loop: a call a line costs a tenth
-        at, tie = purchase.occurred_at_seconds, tie_of(purchase.event_id)
-        week = week_of(at, purchase.utc_offset_minutes)
-        period = week // 4
+    def _note(self, bought: Purchases) -> None:
+        rows, times = self.rows, [receipt.occurred_at_seconds for receipt in bought.receipts]
+        if times:
+            self._bought.append(bought)
+            rows.first, rows.last = min(rows.first, *times), max(rows.last, *times)
+
+    def _buy(self, bought: Purchases) -> None:
+        labels, end = bought.labels, 0
+        unwanted = frozenset([number for number, label in enumerate(labels) if not label.rankable])
+        for receipt in bought.receipts:
+            start, end = end, end + receipt.line_count
+            key = receipt.occurred_at_seconds, tie_of(receipt.event_id)
+            week = week_of(key[0], receipt.utc_offset_minutes)
+            numbers, amounts = bought.item_numbers[start:end], bought.amounts_cents[start:end]
+            discounts = bought.discounts_cents[start:end]
+            lines = zip(numbers, bought.quantities_milli[start:end], amounts, discounts, strict=True)
+            again = self._buy_lines(bought, lines, key, week // 4)
+            amount, row = sum(amounts), self._weeks.get(week)
+            if row is None:
+                row = self._weeks[week] = [week, 0, 0, 0, 0, 0]
+            row[1] += 1
+            row[2] += receipt.line_count
+            row[3] += amount
+            row[4] += sum(discounts)
+            names = list(map(bought.items.__getitem__, numbers))
+            wanted: Collection[str] = names
+            if again:
+                self._count_once(again, names)
+            if again or not unwanted.isdisjoint(numbers):
+                wanted = {bought.items[number] for number in numbers if number not in unwanted}
+            if wanted:
+                self._visits.append([*key, receipt.store_id, receipt.utc_offset_minutes, amount, wanted])
+
+    def _buy_lines(  # noqa: C901, PLR0915 - the innermost loop of all: a call a line costs a tenth
+        self, bought: Purchases, lines: Iterable[tuple[int, int, int, int]], key: tuple[int, int], period: int
+    ) -> Collection[str]:
+        """Returns items that may be named twice: a second line is never later than the first one."""
+        at, tie = key
         cells = self._cells.get(period)
         if cells is None:
             cells = self._cells[period] = self._cells_of(period)
-        items, names, spelled = self._items, purchase.items, self._spelled.append
-        again: set[str] = set()
-        labels = purchase.categories, purchase.types
-        numbers = purchase.quantities_milli, purchase.amounts_cents, purchase.discounts_cents
-        for item, category, kind, milli, cents, off, can in zip(
-            names, *labels, *numbers, purchase.rankable, strict=True
-        ):
+        items, names, labels = self._items, bought.items, bought.labels
+        again = []
+        for number, milli, cents, off in lines:
+            item, label = names[number], labels[number]
+            category = label.category
             row = items.get(item)
             if row is None:
-                row = items[item] = [1, milli, cents, off, 0, 0, at, 0, 0, tie, category, kind, 1 if can else 0]
-                spelled(row)
+                kind, can = label.item_type, 1 if label.rankable else 0
+                row = items[item] = [1, milli, cents, off, 0, 0, at, 0, 0, tie, category, kind, can]
+                self._spelled.append(row)
             else:
                 row[0] += 1
                 row[1] += milli
@@ -109,13 +142,12 @@ class GrowingFacet:
                     self._spell(row)
                 if row[6] <= at > row[6] + row[7]:
                     row[7], row[8], row[9] = at - row[6], 0, tie
-                    if row[10] != category or row[11] != kind:
-                        row[10], row[11], self._relabelled = category, kind, True
+                    if row[10] != category or row[11] != label.item_type:
+                        row[10], row[11], self._relabelled = category, label.item_type, True
                 else:
-                    self._date(row, (at, tie, category, kind))
-                    if names.count(item) > 1:  # an item's second line is never later than its first one
-                        again.add(item)
-                if can:
+                    self._date(row, (at, tie, category, label.item_type))
+                    again.append(item)
+                if label.rankable:
                     row[12] = 1
             cell = cells.get(category)
             if cell is None:
@@ -123,23 +155,14 @@ class GrowingFacet:
             else:
                 cell[2] += 1
                 cell[3] += cents
-        for item in again:
-            items[item][0] -= names.count(item) - 1  # type: ignore[index]  # it has just been bought
-        if again or not all(purchase.rankable):
-            names = tuple(set(compress(names, purchase.rankable)))
-        self._trip(purchase, (at, tie), week, names)
+        return again
 
-    def _trip(self, purchase: PackedPurchase, key: tuple[int, int], week: int, wanted: Sequence[str]) -> None:
-        amount = sum(purchase.amounts_cents)
-        row = self._weeks.get(week)
-        if row is None:
-            row = self._weeks[week] = [week, 0, 0, 0, 0, 0]
-        row[1] += 1
-        row[2] += len(purchase.items)
-        row[3] += amount
-        row[4] += sum(purchase.discounts_cents)
-        if wanted:
-            self._visits.append([*key, purchase.store_id, purchase.utc_offset_minutes, amount, wanted])
+    def _count_once(self, again: Iterable[str], names: Sequence[str]) -> None:
+        """What is named twice was in one basket for all that."""
+        for item in set(again):
+            row = self._items[item]
+            assert row is not None  # noqa: S101 - it has just been bought
+            row[0] -= names.count(item) - 1
 
     def _cells_of(self, period: int) -> dict[str, list[Any]]:
         """The rows of a period by category, taken up to be changed."""
@@ -198,18 +221,22 @@ class GrowingFacet:
             self._items[item], self._relabelled = None, True
 
 
+def _began_at(bought: Purchases) -> int:
+    return bought.receipts[0].occurred_at_seconds
+
+
 def _as_spelled(words: Iterable[str]) -> Mapping[str, str]:
     """For a row that spells its words: each stands for itself."""
     return {word: word for word in words}
 
 
-def _counted(purchases: Sequence[PackedPurchase], known: Mapping[str, int]) -> list[list[Any]]:
-    """What is only counted of purchases, on top of what is known."""
+def _counted(receipts: Sequence[NotedReceipt], known: Mapping[str, int]) -> list[list[Any]]:
+    """What is only counted of receipts, on top of what is known."""
     bought = Counter(known)
-    bought["visits"] += len(purchases)
-    for channel, times in Counter([purchase.channel for purchase in purchases]).items():
+    bought["visits"] += len(receipts)
+    for channel, times in Counter([receipt.channel for receipt in receipts]).items():
         bought[f"channel:{channel}"] += times
-    coupons = [purchase.coupon_cents for purchase in purchases if purchase.coupon_cents]
+    coupons = [receipt.coupon_cents for receipt in receipts if receipt.coupon_cents]
     if coupons:
         bought["coupon_receipts"] += len(coupons)
         bought["coupon_cents"] += sum(coupons)

@@ -100,6 +100,29 @@ class Purchases(Struct, frozen=True, array_like=True, gc=False):
         )
 
 
+def purchases_of(purchase: PackedPurchase) -> Purchases:
+    """The columns of one purchase: an item that it names twice is there twice, with the label of each line."""
+    receipt = NotedReceipt(
+        purchase.event_id,
+        purchase.receipt_id,
+        purchase.occurred_at_seconds,
+        purchase.store_id,
+        purchase.channel,
+        purchase.utc_offset_minutes,
+        purchase.coupon_cents,
+        len(purchase.items),
+    )
+    return Purchases(
+        list(purchase.items),
+        list(map(ItemLabel, purchase.categories, purchase.types, purchase.rankable)),
+        [receipt],
+        list(range(len(purchase.items))),
+        list(purchase.quantities_milli),
+        list(purchase.amounts_cents),
+        list(purchase.discounts_cents),
+    )
+
+
 class Noted:
     """Purchases as they come, of one identifier in one batch; its items have the labels of that batch."""
 

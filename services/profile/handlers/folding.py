@@ -133,7 +133,7 @@ def _outcome(customer: Customer, judgement: Judgement) -> Outcome:
             told = [decode_delta(delta) for delta in deltas]
             growing, added = GrowingFacet(facet.state), effects_of(*told)
             for delta in told:
-                growing.tell(delta.contacts, quiet=delta.quiet)
+                growing.hear(delta)
             rows, effects = growing.settle(), plus(effects, added)
             stored.append(GrownFacet(identifier=facet.identifier, state=write_rows(rows), added=added))
         elif customer.shown:

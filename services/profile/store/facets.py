@@ -102,7 +102,7 @@ def rows_with(state: bytes, pending: Sequence[bytes]) -> Rows:
         return read_rows(state)
     growing = GrowingFacet(state)
     for delta in map(decode_delta, pending):
-        growing.tell(delta.contacts, quiet=delta.quiet)
+        growing.hear(delta)
     return growing.settle()
 
 

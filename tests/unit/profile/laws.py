@@ -34,7 +34,7 @@ def folded_bytes(content: bytes, rounds: Iterable[Iterable[Delta]]) -> bytes:
     for deltas in rounds:
         growing = GrowingFacet(content)
         for delta in deltas:
-            growing.tell(delta.contacts, quiet=delta.quiet)
+            growing.hear(delta)
         content = write_rows(growing.settle())
     return content
 

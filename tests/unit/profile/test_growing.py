@@ -7,17 +7,38 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic_core import to_json
 
 from services.profile.domain import facet as facet_module
-from services.profile.domain.contact import Contact, Purchase, packed
-from services.profile.domain.delta import Delta, decode_delta, effects_of, encode_delta
+from services.profile.domain.contact import Contact, Purchase, PurchaseLine, packed
+from services.profile.domain.delta import Delta, decode_delta, effects_of, encode_delta, grown
 from services.profile.domain.facet import EMPTY, VisitKey
-from services.profile.domain.facet_codec import decode, encode, read_rows, write_rows
+from services.profile.domain.facet_codec import decode, encode, facet_of_rows, read_rows, write_rows
 from services.profile.domain.facet_of import apply_all
 from services.profile.domain.growing import GrowingFacet
-from services.profile.domain.ranking_state import ranking_state, ranking_state_of_rows, visits_before
+from services.profile.domain.ranking_state import (
+    ranking_json_of_rows,
+    ranking_state,
+    ranking_state_of_rows,
+    visits_before,
+)
+from tests.support.noting import labels_of, noted
 from tests.support.shopping import a_purchase
 from tests.unit.profile.test_facet import histories, purchases
+
+few = st.sampled_from(["milk", "tea"])
+crowded = st.builds(
+    Purchase,
+    event_id=st.sampled_from(["e1", "e2", "e3"]), receipt_id=few, occurred_at_seconds=st.integers(5, 7), store_id=few,
+    lines=st.lists(
+        st.builds(
+            PurchaseLine, item_id=few, category=few, type=st.sampled_from(["a", "b", "c"]),
+            quantity_milli=st.integers(1, 9), amount_cents=st.integers(0, 9), rankable=st.booleans(),
+        ),
+        min_size=1, max_size=4,
+    ).map(tuple),
+)  # fmt: skip
+crowds = st.lists(crowded, max_size=4)
 
 
 def grow(content: bytes, contacts: Sequence[Contact]) -> bytes:
@@ -36,6 +57,23 @@ def test_growing_in_place_gives_the_bytes_of_the_rules(before: list[Contact], to
 def test_growing_twice_is_growing_once(one: list[Contact], other: list[Contact]) -> None:
     empty = encode(EMPTY)
     assert grow(grow(empty, one), other) == grow(grow(empty, other), one) == grow(empty, one + other)
+
+
+@settings(max_examples=2_000)
+@given(crowds, st.lists(st.tuples(crowds.filter(bool), st.booleans()), max_size=3), st.data())
+def test_columns_of_several_batches_grow_by_the_rules_in_any_order(
+    before: list[Purchase], batches: list[tuple[list[Purchase], bool]], data: st.DataObject
+) -> None:
+    # Each batch has labels of its own: in between, the catalogue told something else.
+    deltas = [Delta(bought=noted(batch, labels_of(batch)), quiet=quiet) for batch, quiet in batches]
+    facet = apply_all(EMPTY, before)
+    content, expected = encode(facet), facet
+    for delta in deltas:
+        expected = grown(expected, delta)
+    growing = GrowingFacet(content)
+    for delta in data.draw(st.permutations(deltas)):
+        growing.hear(decode_delta(encode_delta(delta)))
+    assert write_rows(growing.settle()) == encode(expected)
 
 
 @given(st.lists(purchases, max_size=6), purchases)
@@ -65,11 +103,43 @@ def test_rows_give_the_ranking_state_of_the_facet(history: list[Contact]) -> Non
 
 
 def test_rows_give_the_ranking_state_of_a_great_facet_too() -> None:
+    facet = apply_all(EMPTY, a_great_history())
+    assert ranking_state_of_rows(read_rows(encode(facet))) == ranking_state(facet)
+
+
+@given(histories)
+def test_rows_give_the_ranking_state_as_json(history: list[Contact]) -> None:
+    facet = apply_all(EMPTY, history)
+    assert ranking_json_of_rows(read_rows(encode(facet))) == to_json(ranking_state(facet).to_json())
+
+
+def test_rows_give_the_ranking_state_of_a_great_facet_as_json_too() -> None:
+    facet = apply_all(EMPTY, a_great_history())
+    assert ranking_json_of_rows(read_rows(encode(facet))) == to_json(ranking_state(facet).to_json())
+
+
+def test_rows_give_the_ranking_state_with_items_of_which_only_a_visit_knows() -> None:
+    facet = apply_all(EMPTY, [a_purchase(f"e{day}", day=day, items=("milk", f"tea{day}")) for day in range(9)])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(facet_module, "ITEMS_KEPT", 3)
+        rows = read_rows(grow(encode(facet), [a_purchase("e9", day=9, items=("milk",))]))
+    assert None in rows.tallies
+    assert ranking_json_of_rows(rows) == to_json(ranking_state(facet_of_rows(rows)).to_json())
+
+
+def a_great_history() -> list[Purchase]:
     random = Random(3)
     names = [f"item-{number}" for number in range(700)]
-    history = [a_purchase(f"e{day}", day=day, items=random.sample(names, 30)) for day in range(100)]
-    facet = apply_all(EMPTY, history)
-    assert ranking_state_of_rows(read_rows(encode(facet))) == ranking_state(facet)
+    return [a_purchase(f"e{day}", day=day, items=random.sample(names, 30)) for day in range(100)]
+
+
+@settings(max_examples=2_000)
+@given(crowds, crowds)
+def test_baskets_that_name_an_item_twice_and_share_a_second_grow_by_the_rules_too(
+    before: list[Purchase], told: list[Purchase]
+) -> None:
+    facet = apply_all(EMPTY, before)
+    assert grow(encode(facet), told) == encode(apply_all(facet, told))
 
 
 @given(purchases)
