@@ -16,6 +16,8 @@ class Settings(ServiceSettings):
     fold_batch_marks: Annotated[int, Field(ge=1)] = 100
     fold_share_when_behind: Annotated[float, Field(gt=0, le=1)] = 0.05
     """The part of the time that folding may take while contacts wait that are older than a few seconds."""
+    fold_share_beside: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """The same where processes beside the worker fold: they take a core that the worker leaves idle."""
     fold_processes: Annotated[int, Field(ge=0, le=16)] = 0
     """Processes that fold beside the worker, where there are cores to spare; with none the worker folds by itself."""
     receipts_kept_days: Annotated[int, Field(ge=1)] = 400
@@ -47,3 +49,8 @@ class Settings(ServiceSettings):
     """How far it reads: to where the live worker stood when it looked, or to the end of the topics."""
     inbox_kept_days: Annotated[int, Field(ge=1)] = 35
     """How long event ids are remembered: longer than any topic can bring a repeat (28 days)."""
+
+    @property
+    def share_when_behind(self) -> float:
+        """The one of the two shares that holds."""
+        return self.fold_share_beside if self.fold_processes else self.fold_share_when_behind

@@ -36,7 +36,7 @@ from services.profile.bootstrap.rounds import (
 from services.profile.consumer import learner_handler, worker_handler
 from services.profile.handlers.memory import Judge, NeedsLearning
 from services.profile.handlers.sales import read_sale
-from services.profile.store import PostgresProfileStore, RememberedItems
+from services.profile.store import PostgresProfileStore, RememberedDeltas, RememberedItems
 
 WORKER_GROUP = "profile"
 LEARNER_GROUP = "profile-learner"
@@ -80,14 +80,16 @@ def worker_of(parts: Parts) -> Worker:
     pool = FoldPool(settings.fold_processes) if settings.fold_processes else None
     outlet = Outlet(runtime.settings, pool)
     relays = parts.relay_runtime(outlet.producer)
+    store_of = partial(PostgresProfileStore, remembered=RememberedItems(), deltas=RememberedDeltas())
     consumer = Consumer(
         runtime,
         Subscription(group=WORKER_GROUP, topics=WORKER_TOPICS, deduplicate=True, side_by_side=SIDE_BY_SIDE),
-        worker_handler(partial(PostgresProfileStore, remembered=RememberedItems()), parts.metrics),
+        worker_handler(store_of, parts.metrics),
     )
     # While one round is folded apart, the next one is being read and the one before is being stored.
     rounds = [
-        fold_round(parts, pool or Judge(), lambda: consumer.behind_seconds) for _ in range(settings.fold_processes + 1)
+        fold_round(parts, pool or Judge(), store_of, lambda: consumer.behind_seconds)
+        for _ in range(settings.fold_processes + 1)
     ]
     folders = [
         RelayLoop(fold, name="folder", backoff=parts.backoff, idle_seconds=settings.fold_interval_seconds)

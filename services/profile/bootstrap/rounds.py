@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from libs.common.contracts.topics import SUPPRESSION_RETENTION
 from services.profile.bootstrap.parts import Parts
+from services.profile.consumer import StoreOf
 from services.profile.handlers.erasing import ANSWERING, sweep
 from services.profile.handlers.folding import Folding, fold_dirty
 from services.profile.handlers.memory import Judge, NeedsLearning
@@ -17,14 +18,14 @@ _MARKS_AHEAD = 4
 Round = Callable[[], Awaitable[int]]
 
 
-def fold_round(parts: Parts, folding: Folding, behind_seconds: Callable[[], float]) -> Round:
+def fold_round(parts: Parts, folding: Folding, store_of: StoreOf, behind_seconds: Callable[[], float]) -> Round:
     """Folds one batch of dirty customers; says 0 (rest a little) unless there may be more than a batch.
 
     While the consumer is behind, folding takes only a part of the time: the longer a customer waits, the more changes
     are worked in at once.
     """
     settings, metrics, clock = parts.settings, parts.metrics, parts.clock
-    limit, patience = settings.fold_batch_marks, 1 / settings.fold_share_when_behind - 1
+    limit, patience = settings.fold_batch_marks, 1 / settings.share_when_behind - 1
     not_before = 0.0
 
     async def fold() -> int:
@@ -33,8 +34,7 @@ def fold_round(parts: Parts, folding: Folding, behind_seconds: Callable[[], floa
         if began < not_before and behind_seconds() > BEHIND_SECONDS:
             return 0
         async with parts.transactions.begin() as tx:
-            store = PostgresProfileStore(tx)
-            folded = await fold_dirty(store, limit, folding)
+            folded = await fold_dirty(store_of(tx), limit, folding)
         took = clock.monotonic_seconds() - began
         not_before = began + took + took * patience
         if folded.marks:

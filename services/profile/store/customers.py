@@ -11,7 +11,7 @@ from libs.common.persistence import Transaction
 from libs.common.persistence.messages import encode_headers
 from services.profile.domain.delta import Effects, decode_delta, effects_of, plus
 from services.profile.ports import ConsentRow, CustomerRow, FacetRow, FoldedFacet, GrownFacet, Mark
-from services.profile.store.facets import PENDING, facet_with
+from services.profile.store.facets import PENDING, RememberedDeltas, facet_with
 
 EFFECTS = Effects.__struct_fields__
 
@@ -39,13 +39,11 @@ _LOCK_FACETS = text(f"""
 """)  # noqa: S608 - our own words
 # A mark that another folder holds is left to it: it waits for our customers, and sees then what it finds.
 _TAKE = text("""
-    WITH taken AS (
-        DELETE FROM dirty_customers WHERE id IN (
-            SELECT id FROM dirty_customers WHERE customer_id = ANY(CAST(:own_ids AS text[])) FOR UPDATE SKIP LOCKED
-        ) RETURNING customer_id, delta_id, shown
-    )
-    SELECT customer_id, shown, body FROM taken LEFT JOIN facet_deltas USING (delta_id)
+    DELETE FROM dirty_customers WHERE id IN (
+        SELECT id FROM dirty_customers WHERE customer_id = ANY(CAST(:own_ids AS text[])) FOR UPDATE SKIP LOCKED
+    ) RETURNING customer_id, delta_id, shown
 """)
+_DELTAS = text("SELECT delta_id, body FROM facet_deltas WHERE delta_id = ANY(CAST(:delta_ids AS bigint[]))")
 _SAVE_FACETS = text("""
     UPDATE facets SET
         state = new.state,
@@ -84,8 +82,9 @@ _SNAPSHOT = text("""
 class PostgresCustomers:
     """Fits CustomerStore."""
 
-    def __init__(self, tx: Transaction) -> None:
+    def __init__(self, tx: Transaction, remembered: RememberedDeltas | None = None) -> None:
         self._connection = tx.connection
+        self._remembered = remembered
 
     async def dirty(self, limit: int) -> Collection[str]:
         """As the port promises."""
@@ -123,8 +122,19 @@ class PostgresCustomers:
 
     async def take_marks(self, own_customer_ids: Collection[str]) -> Sequence[Mark]:
         """As the port promises."""
-        rows = await self._connection.execute(_TAKE, {"own_ids": list(own_customer_ids)})
-        return [Mark(own_customer_id=own_id, delta=delta, shown=shown) for own_id, shown, delta in rows]
+        rows = (await self._connection.execute(_TAKE, {"own_ids": list(own_customer_ids)})).all()
+        deltas = await self._deltas([delta_id for _, delta_id, _ in rows if delta_id is not None])
+        return [
+            Mark(own_customer_id=own_id, delta=deltas.get(delta_id), shown=shown) for own_id, delta_id, shown in rows
+        ]
+
+    async def _deltas(self, delta_ids: Collection[int]) -> Mapping[int, bytes]:
+        take = self._remembered.take if self._remembered is not None else _nothing
+        known = {delta_id: body for delta_id in delta_ids if (body := take(delta_id)) is not None}
+        missing = [delta_id for delta_id in delta_ids if delta_id not in known]
+        if missing:
+            known |= {row.delta_id: row.body for row in await self._connection.execute(_DELTAS, {"delta_ids": missing})}
+        return known
 
     async def save_facets(self, grown: Collection[GrownFacet]) -> None:
         """As the port promises."""
@@ -178,6 +188,10 @@ class PostgresCustomers:
         """As the port promises."""
         row = (await self._connection.execute(_SNAPSHOT, {"customer_id": customer_id})).one_or_none()
         return None if row is None else (row.version, row.body)
+
+
+def _nothing(_: int) -> None:
+    """For processes that remember none."""
 
 
 def _effects(row: Any) -> Effects:

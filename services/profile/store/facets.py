@@ -1,7 +1,7 @@
 """Facets on PostgreSQL: writers append deltas, readers see the state and all deltas that it lacks in one statement."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from functools import reduce
+from functools import partial, reduce
 
 from sqlalchemy import text
 
@@ -45,11 +45,37 @@ PENDING = """
 _STATES = text(f"SELECT identifier, state, {PENDING} FROM facets WHERE identifier = ANY(CAST(:identifiers AS text[]))")  # noqa: S608 - our own words
 
 
+class RememberedDeltas:
+    """The newest deltas that this process appended, in bytes: its folders need not read again what was just written.
+
+    Only what is committed gets in here. Whether a delta still counts is said by its mark, and an erasure deletes that.
+    """
+
+    def __init__(self, most_bytes: int = 64 << 20) -> None:
+        self._bodies: dict[int, bytes] = {}
+        self._bytes, self._most_bytes = 0, most_bytes
+
+    def met(self, bodies: Mapping[int, bytes]) -> None:
+        """These are stored now; the oldest ones make room."""
+        self._bodies |= bodies
+        self._bytes += sum(map(len, bodies.values()))
+        while self._bytes > self._most_bytes:
+            self.take(next(iter(self._bodies)))
+
+    def take(self, delta_id: int) -> bytes | None:
+        """A delta, which is worked in once; None where it is not remembered."""
+        body = self._bodies.pop(delta_id, None)
+        self._bytes -= len(body or b"")
+        return body
+
+
 class PostgresFacets:
     """Fits FacetStore."""
 
-    def __init__(self, tx: Transaction) -> None:
+    def __init__(self, tx: Transaction, remembered: RememberedDeltas | None = None) -> None:
         self._connection = tx.connection
+        self._on_commit = tx.on_commit
+        self._remembered = remembered
 
     async def make(self, own_ids: Mapping[str, str]) -> None:
         """As the port promises."""
@@ -64,16 +90,20 @@ class PostgresFacets:
 
     async def append(self, deltas: Mapping[int, tuple[str, Delta]]) -> None:
         """As the port promises."""
-        if deltas:
-            await self._connection.execute(
-                _APPEND,
-                {
-                    "delta_ids": list(deltas),
-                    "identifiers": [identifier for identifier, _ in deltas.values()],
-                    "bodies": [encode_delta(delta) for _, delta in deltas.values()],
-                    "shown": [not delta.quiet for _, delta in deltas.values()],
-                },
-            )
+        if not deltas:
+            return
+        bodies = {delta_id: encode_delta(delta) for delta_id, (_, delta) in deltas.items()}
+        await self._connection.execute(
+            _APPEND,
+            {
+                "delta_ids": list(bodies),
+                "identifiers": [identifier for identifier, _ in deltas.values()],
+                "bodies": list(bodies.values()),
+                "shown": [not delta.quiet for _, delta in deltas.values()],
+            },
+        )
+        if self._remembered is not None:
+            self._on_commit(partial(self._remembered.met, bodies))
 
     async def mark_dirty(self, own_customer_ids: Iterable[str]) -> None:
         """As the port promises."""

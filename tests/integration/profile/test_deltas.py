@@ -1,5 +1,6 @@
 """Deltas, the receipts that point into them, and what is remembered of the catalogue: on a real database."""
 
+import contextlib
 import os
 import signal
 from datetime import timedelta
@@ -10,12 +11,18 @@ import pytest
 
 from libs.common.errors import RetryableError
 from services.profile.bootstrap.fold_pool import FoldPool
+from services.profile.domain.contact import packed
+from services.profile.domain.delta import Delta
+from services.profile.domain.facet_codec import decode
 from services.profile.handlers.folding import Grounds, fold_dirty
-from services.profile.store import PostgresProfileStore, RememberedItems
+from services.profile.handlers.intake import own_customer_id
+from services.profile.store import PostgresProfileStore, RememberedDeltas, RememberedItems
+from services.profile.store.forgetting import erase_by_key
 from services.profile.store.receipts import receipt_key
 from tests.support.postgres import Database
 from tests.support.profile_events import ITEMS, a_catalogue, a_return, a_sale, a_view, a_void, card, visitor
 from tests.support.profile_running import RunningProfile, running_profile
+from tests.support.shopping import a_purchase
 
 
 async def items_known(profile: RunningProfile, remembered: RememberedItems, *names: str) -> set[str]:
@@ -128,3 +135,58 @@ async def test_folding_apart_gives_the_same_bytes_and_outlives_a_process(
             assert (await apart.facets(), await apart.views()) == (await here.facets(), await here.views())
     finally:
         pool.close()
+
+
+async def appended(profile: RunningProfile, deltas: RememberedDeltas, receipt_id: str, *, fails: bool = False) -> None:
+    """One sale of one card, applied by a process that remembers; with `fails` its transaction is rolled back."""
+    purchase = packed(a_purchase(receipt_id))
+    with contextlib.suppress(ZeroDivisionError):
+        async with profile.parts.transactions.begin() as tx:
+            store = PostgresProfileStore(tx, deltas=deltas)
+            await store.facets.make({card(1).key: own_customer_id(card(1).key)})
+            await store.facets.append({await store.facets.reserve(): (card(1).key, Delta((purchase,), "EUR"))})
+            if fails:
+                raise ZeroDivisionError
+
+
+async def folded(profile: RunningProfile, deltas: RememberedDeltas, *, fails: bool = False) -> None:
+    with contextlib.suppress(ZeroDivisionError):
+        async with profile.parts.transactions.begin() as tx:
+            await fold_dirty(PostgresProfileStore(tx, deltas=deltas), 100, profile.judge)
+            if fails:
+                raise ZeroDivisionError
+
+
+async def test_what_a_process_remembers_of_its_deltas_is_worked_in_once_whoever_rolls_back(database: Database) -> None:
+    async with running_profile(database) as profile:
+        deltas, others = RememberedDeltas(), RememberedDeltas()
+        await appended(profile, deltas, "r1")
+        await appended(profile, deltas, "r2", fails=True)
+        await appended(profile, others, "r3")
+        await folded(profile, deltas, fails=True)  # what was taken for it is read from the table now
+        await appended(profile, deltas, "r4")
+        await folded(profile, deltas)
+        [facet] = await profile.facets()
+        assert (facet["receipts_count"], decode(facet["state"]).counts["visits"]) == (3, 3)
+        assert deltas.take(0) is None
+
+
+async def test_an_erased_persons_deltas_have_no_effect_however_well_they_are_remembered(database: Database) -> None:
+    async with running_profile(database) as profile:
+        deltas = RememberedDeltas()
+        await appended(profile, deltas, "r1")
+        async with profile.parts.transactions.begin() as tx:
+            names = [card(1).key], [own_customer_id(card(1).key)]
+            await erase_by_key(tx.connection, *names)
+        await folded(profile, deltas)
+        assert await profile.facets() == []
+        assert await profile.snapshots() == {}
+
+
+def test_what_is_remembered_of_deltas_is_bounded() -> None:
+    deltas = RememberedDeltas(most_bytes=10)
+    deltas.met({1: b"1234", 2: b"1234"})
+    deltas.met({3: b"1234"})
+    assert [deltas.take(number) for number in (1, 2, 3)] == [None, b"1234", b"1234"]
+    deltas.met({4: b"0123456789"})
+    assert deltas.take(4) == b"0123456789"
