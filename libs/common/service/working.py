@@ -9,7 +9,8 @@ from libs.common.http.service_app import create_service_app
 from libs.common.service.parts import ServiceParts
 from libs.common.streaming import Worker, run_until_stopped, stop_on_signals
 
-_COLLECT_AFTER = (100_000, 50, 100)
+_COLLECT_AFTER = (500_000, 10, 20)
+"""More than a batch under way is made of: what it needs is no garbage, and is gone without the collector when it is done."""
 
 
 async def run_as_worker(parts: ServiceParts[Any, Any], worker: Worker) -> None:

@@ -59,7 +59,7 @@ class RememberedItems:
 
     def missing(self, item_ids: Collection[str]) -> list[str]:
         """Those that nothing is known of, not even that they are unknown."""
-        return [item_id for item_id in item_ids if item_id not in self.labels and item_id not in self._unknown]
+        return list(set(item_ids).difference(self.labels, self._unknown))
 
     def met(self, asked: Collection[str], rows: Iterable[_Item]) -> None:
         """What was found of those that were missing."""
