@@ -10,7 +10,7 @@ from libs.common.http.direct_routes import ShortCut
 from libs.common.pseudonyms import Pseudonyms
 from services.profile.api.viewer import REQUEST_ID, request_id_for, viewer_in
 from services.profile.handlers.intake import own_customer_id
-from services.profile.handlers.looking import Looking
+from services.profile.handlers.looking import Looking, Viewer
 from services.profile.handlers.shapes import CustomerView
 
 _CUSTOMER_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -23,19 +23,29 @@ def short_cuts(looking: Looking, pseudonyms: Pseudonyms) -> Mapping[str, ShortCu
 
     async def by_id(request: Request) -> Response | None:
         customer_id = request.scope["path"].rpartition("/")[2]
-        return await answer(request, customer_id) if _CUSTOMER_ID.fullmatch(customer_id) else None
+        return await page(customer_id, _viewer(request)) if _CUSTOMER_ID.fullmatch(customer_id) else None
 
     async def by_identifier(request: Request) -> Response | None:
-        asked = request.query_params.multi_items()
-        if len(asked) != 1 or asked[0][0] != "identifier":
+        identifier = _plain_identifier(request)
+        if identifier is None:
             return None
-        identifier = asked[0][1]
-        plain = identifier.isascii() and identifier.isprintable() and 0 < len(identifier) <= _LONGEST
-        return await answer(request, own_customer_id(pseudonyms.key_of(identifier))) if plain else None
+        viewer = _viewer(request)  # first: whoever may not ask learns nothing of identifiers
+        return await page(own_customer_id(pseudonyms.key_of(identifier)), viewer)
 
-    async def answer(request: Request, customer_id: str) -> Response:
-        request_id = request_id_for(request.headers.get(REQUEST_ID))
-        view = await looking.customer(customer_id, viewer_in(request, request_id))
-        return Response(_PAGE.dump_json(view), headers={REQUEST_ID: request_id}, media_type="application/json")
+    async def page(customer_id: str, viewer: Viewer) -> Response:
+        view = await looking.customer(customer_id, viewer)
+        return Response(_PAGE.dump_json(view), headers={REQUEST_ID: viewer.request_id}, media_type="application/json")
 
     return {"/v1/customers": by_identifier, "/v1/customers/{customer_id}": by_id}
+
+
+def _viewer(request: Request) -> Viewer:
+    return viewer_in(request, request_id_for(request.headers.get(REQUEST_ID)))
+
+
+def _plain_identifier(request: Request) -> str | None:
+    """The identifier that is asked for, if nothing else is and nobody could object to how it is written."""
+    match request.query_params.multi_items():
+        case [("identifier", stated)] if stated.isascii() and stated.isprintable() and 0 < len(stated) <= _LONGEST:
+            return stated
+    return None
