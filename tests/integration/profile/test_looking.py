@@ -95,6 +95,11 @@ async def test_a_look_at_an_old_id_is_found_under_the_person(database: Database,
                 assert (await client.get(f"/v1/customers/{own_customer_id(who.key)}")).status_code == 200
             await profile.take([a_link("l1", card(1), visitor(1), day=1)])
             assert len((await client.get(f"/v1/views?customer_id={SHOPPER}")).json()["views"]) == 2
+            both = {own_customer_id(who.key) for who in (card(1), visitor(1))}
+            for old in both:
+                assert (await client.get(f"/v1/customers/{old}")).json()["customer_id"] == min(both)
+                (newest,) = (await client.get("/v1/views?limit=1")).json()["views"]
+                assert newest["customer_id"] == min(both), "kept under the present id, whichever was asked for"
 
 
 async def test_the_short_cut_answers_as_the_declared_route_does(database: Database, tmp_path: Path) -> None:
@@ -116,6 +121,8 @@ async def test_the_short_cut_answers_as_the_declared_route_does(database: Databa
                         )
                 by_id = (await client.get(f"/v1/customers/{own_customer_id(shopper.key)}")).json()
                 assert by_id == (await client.get(f"/v1/customers?{ways[0]}&unusual=1")).json()
+                if role == "read":
+                    assert by_id["totals"]["receipts_count"] == by_id["counts"]["visits"] == 7, "the one that waits too"
         async with asking(profile, tmp_path, "views:read", key_id="auditor") as client:
             looks = (await client.get("/v1/views?limit=200")).json()["views"]
             assert len(looks) == 2 * (2 + 2), (
