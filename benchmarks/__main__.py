@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from pathlib import Path
 
 from benchmarks import contracts, delivery
 from benchmarks.ingest import comparing
@@ -28,6 +29,7 @@ def main() -> None:
     parser.add_argument(
         "--customers", type=int, nargs="+", default=[100_000, 300_000, 1_000_000], help="for profile-size, ascending"
     )
+    parser.add_argument("--folder", type=Path, help="keeps the database of profile-size; asked again if it is there")
     arguments = parser.parse_args()
     for name in arguments.names or [*BENCHMARKS, INGEST, PROFILE]:
         if name == INGEST:
@@ -42,7 +44,7 @@ def main() -> None:
             )
             year.compare(plan)
         elif name == SIZE:
-            size.compare(arguments.customers)
+            size.compare(arguments.customers, arguments.folder)
         else:
             title, measure = BENCHMARKS[name]
             show(title, measure())

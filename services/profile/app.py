@@ -6,11 +6,13 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from libs.common.http.service_app import create_service_app
+from libs.common.persistence import Transactions
 from services.profile.api.customers import customers_router
 from services.profile.api.looks import looks_router
 from services.profile.api.privacy import erasures_router, exports_router
 from services.profile.api.segments import segments_router
-from services.profile.bootstrap import Parts, assemble
+from services.profile.api.short_cuts import short_cuts
+from services.profile.bootstrap import SERVICE, Parts, assemble
 from services.profile.bootstrap.export import sources_of
 from services.profile.handlers.asking import Asking
 from services.profile.handlers.erasing import Erasing
@@ -37,7 +39,12 @@ def create_app(parts: Parts) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.credentials = parts.credentials()
-    looking = Looking(parts.transactions, PostgresProfileStore, clock=parts.clock)
+    looking = Looking(
+        parts.transactions,
+        PostgresProfileStore,
+        clock=parts.clock,
+        statements=Transactions(parts.engine.execution_options(isolation_level="AUTOCOMMIT"), SERVICE),
+    )
     asking = Asking(
         parts.transactions,
         PostgresProfileStore,
@@ -55,7 +62,10 @@ def create_app(parts: Parts) -> FastAPI:
         deadline_seconds=parts.settings.export_seconds,
     )
     pseudonyms = parts.settings.pseudonyms()
-    app.include_router(customers_router(looking, asking, pseudonyms))
+    customers = customers_router(looking, asking, pseudonyms)
+    app.include_router(customers)
+    for path, short_cut in short_cuts(looking, pseudonyms).items():
+        app.shorten(customers, path, short_cut)
     app.include_router(erasures_router(erasing, pseudonyms))
     app.include_router(exports_router(exporting))
     app.include_router(looks_router(looking))

@@ -22,6 +22,7 @@ from services.profile.bootstrap.roles import WORKER_GROUP, WORKER_TOPICS
 from services.profile.domain.checkpoint import CheckpointHeader
 from services.profile.handlers.erasing import Erasing
 from services.profile.handlers.intake import own_customer_id
+from services.profile.ports.privacy import Asker
 from services.profile.settings import Settings
 from services.profile.store import PostgresProfileStore
 from tests.support.brokers import Broker
@@ -29,6 +30,7 @@ from tests.support.postgres import Database
 from tests.support.profile_events import a_history, a_voucher, card
 from tests.support.profile_running import migrated, settings_for
 
+ASKER = Asker(key_id="privacy-officer", roles="privacy")
 _PATIENCE_SECONDS = 60.0
 
 
@@ -100,9 +102,9 @@ class LiveProfile:
             return await cluster.end_offsets(names)
 
     async def erase(self, customer_id: str) -> None:
-        """As the API does it."""
+        """As the API does it for ASKER."""
         erasing = Erasing(self.parts.transactions, PostgresProfileStore, self.parts.clock, play_mode=False)
-        await erasing.erase(customer_id)
+        await erasing.erase(customer_id, ASKER)
 
     async def checkpoint(self, path: Path) -> CheckpointHeader:
         parts = assemble_job(self.settings.model_copy(update={"checkpoint_file": path}), "checkpoint")

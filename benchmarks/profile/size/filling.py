@@ -19,9 +19,7 @@ from services.profile.store.facets import DELTAS_A_BLOCK
 from services.profile.store.receipts import receipt_key
 
 AT_ONCE = 2_000
-DELTAS_A_CUSTOMER = 1_000
-"""More than a history has."""
-_FROM_HERE_ON = "SELECT setval('profile.facet_delta_blocks', $1)"
+_BLOCKS = "SELECT nextval('profile.facet_delta_blocks') FROM generate_series(1, $1)"
 REPEATS_KNOWN = 4
 """Events a customer in the inbox's days, each known once to the worker and once to the learner."""
 _AT = datetime(2018, 1, 1, tzinfo=UTC)
@@ -81,17 +79,18 @@ async def fill(
 ) -> None:
     """Add these customers."""
     copied: asyncio.Task[None] | None = None
-    for first in range(numbers.start, numbers.stop, AT_ONCE):
+    batches = range(numbers.start, numbers.stop, AT_ONCE)
+    # A block of ids for each batch's deltas, from the sequence that a worker on this database takes its own from.
+    blocks = await connection.fetch(_BLOCKS, len(batches))
+    for first, (block,) in zip(batches, blocks, strict=True):
         some = range(first, min(first + AT_ONCE, numbers.stop))
-        # A block of deltas' ids for each batch, by number: those of the database go on from a later one.
-        rows = await asyncio.to_thread(rows_of, made, pseudonyms, some, first * DELTAS_A_CUSTOMER)
+        rows = await asyncio.to_thread(rows_of, made, pseudonyms, some, block * DELTAS_A_BLOCK)
         if copied is not None:
             await copied
         copied = asyncio.create_task(_copy(connection, rows))
         progress("customers", first, numbers.stop)
     if copied is not None:
         await copied
-    await connection.execute(_FROM_HERE_ON, numbers.stop * DELTAS_A_CUSTOMER // DELTAS_A_BLOCK + 1)
 
 
 async def _copy(connection: asyncpg.Connection, rows: Rows) -> None:

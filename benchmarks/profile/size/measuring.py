@@ -79,6 +79,8 @@ class Api:
     by_identifier: Answered
     cpu_ms: float
     """Of the door's own process, a view."""
+    postgres_cpu_ms: float
+    """Of the database's processes, a view."""
     memory_mb: float
 
 
@@ -87,11 +89,16 @@ async def questioned(servers: Servers, names: Sequence[tuple[str, str]], chance:
     async with started(servers, API) as (child, port):
         await child.wait_ready(_answers(port), within_seconds=_READY_SECONDS)
         key = Keys(servers.folder).key("office")
-        some, cpu_before = chance.sample(names, len(names)), cpu_seconds(child)
+        some = chance.sample(names, len(names))
+        asking = (child, servers.postgres.child)
+        before = [cpu_seconds(process) for process in asking]
         by_id = await asked(port, key, [f"/v1/customers/{customer_id}" for customer_id, _ in some])
         by_identifier = await asked(port, key, [f"/v1/customers?identifier={raw}" for _, raw in some])
-        cpu_ms = 1_000 * (cpu_seconds(child) - cpu_before) / (2 * len(some))
-        return Api(by_id, by_identifier, cpu_ms, memory_mb(child))
+        door_ms, postgres_ms = (
+            1_000 * (cpu_seconds(process) - spent) / (2 * len(some))
+            for process, spent in zip(asking, before, strict=True)
+        )
+        return Api(by_id, by_identifier, door_ms, postgres_ms, memory_mb(child))
 
 
 def memory_mb(child: Child) -> float:

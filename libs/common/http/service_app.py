@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from libs.common.http.direct_routes import DirectRoutes
+from libs.common.http.direct_routes import DirectRoutes, ShortCut
 from libs.common.http.openapi import HEALTH, METRICS, complete_openapi
 from libs.common.http.problems import add_problem_handlers
 from libs.common.http.request_metrics import RequestMetrics
@@ -31,6 +31,10 @@ class ServiceApp(FastAPI):
         """Include it as FastAPI does, and serve its direct routes directly."""
         super().include_router(router, **options)
         self._direct.add(router, options.get("prefix", ""))
+
+    def shorten(self, router: APIRouter, path: str, short_cut: ShortCut) -> None:
+        """Ask `short_cut` before the declared route of `router` at `path`; see DirectRoutes."""
+        self._direct.shorten(router, path, short_cut)
 
     def surround(self, middleware: Callable[[ASGIApp], ASGIApp]) -> None:
         """Put `middleware` around all routes; what `add_middleware` is given does not see direct ones."""

@@ -19,6 +19,7 @@ from services.profile.handlers.export_shapes import Export
 from services.profile.handlers.exporting import Exporting
 from services.profile.handlers.looking import Viewer
 from services.profile.handlers.privacy_shapes import ErasureView
+from services.profile.ports.privacy import Asker
 
 READ, WRITE = "privacy:read", "privacy:write"
 _ERASURES = problems(404, s404="No such customer, or no such erasure.")
@@ -27,6 +28,8 @@ _EXPORT: dict[int | str, dict[str, Any]] = {
     **problems(503, s503="A part is out of reach, or the whole takes too long; nothing is shown."),
 }
 Reader = Annotated[Credential, Depends(require(READ))]
+_may_write = require(WRITE)
+Writer = Annotated[Credential, Depends(_may_write)]
 
 
 class ErasureRequest(BaseModel):
@@ -39,17 +42,17 @@ class ErasureRequest(BaseModel):
 
 def erasures_router(erasing: Erasing, pseudonyms: Pseudonyms) -> APIRouter:
     """Erasures; every route wants the scope `privacy:write`."""
-    router = APIRouter(prefix="/v1", tags=["privacy"], dependencies=[Depends(require(WRITE))], responses=_ERASURES)
+    router = APIRouter(prefix="/v1", tags=["privacy"], dependencies=[Depends(_may_write)], responses=_ERASURES)
 
     @router.post("/customers/{customer_id}/erasure", summary="Forget a customer", status_code=status.HTTP_202_ACCEPTED)
-    async def erase(customer_id: CustomerIdInPath, response: Response) -> ErasureView:
+    async def erase(caller: Writer, customer_id: CustomerIdInPath, response: Response) -> ErasureView:
         """Readable nowhere from this answer on here, and within seconds everywhere; asked again, the same erasure."""
-        return _located(await erasing.erase(customer_id), response)
+        return _located(await erasing.erase(customer_id, _asker(caller)), response)
 
     @router.post("/erasures", summary="Forget whoever has an identifier", status_code=status.HTTP_202_ACCEPTED)
-    async def erase_with(request: ErasureRequest, response: Response) -> ErasureView:
+    async def erase_with(caller: Writer, request: ErasureRequest, response: Response) -> ErasureView:
         """Also what lies in quarantine only. All identifiers that are known to be of the same person go with it."""
-        return _located(await erasing.erase_with(pseudonyms.of(request.customer).key), response)
+        return _located(await erasing.erase_with(pseudonyms.of(request.customer).key, _asker(caller)), response)
 
     @router.get("/erasures/{erasure_id}", summary="How far an erasure is")
     async def erasure(
@@ -81,6 +84,10 @@ def exports_router(exporting: Exporting) -> APIRouter:
         return Response(whole.model_dump_json(), media_type="application/json", headers=kept_nowhere)
 
     return router
+
+
+def _asker(caller: Credential) -> Asker:
+    return Asker(key_id=caller.key_id, roles=",".join(sorted(role for role in Role if caller.allows(role.scope))))
 
 
 def _located(view: ErasureView, response: Response) -> ErasureView:

@@ -11,6 +11,7 @@ from libs.common.ids import random_id
 from services.profile.domain.roles import Role
 from services.profile.handlers.looking import Viewer
 
+REQUEST_ID = "X-Request-Id"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 
@@ -21,10 +22,14 @@ async def request_id_of(
     ] = None,
 ) -> str:
     """The request's name, which the answer carries too."""
-    stated = x_request_id or ""
-    request_id = stated if _REQUEST_ID.fullmatch(stated) else random_id()
-    response.headers["X-Request-Id"] = request_id
+    request_id = request_id_for(x_request_id)
+    response.headers[REQUEST_ID] = request_id
     return request_id
+
+
+def request_id_for(stated: str | None) -> str:
+    """What was stated, where it may stand in the record; else a new one."""
+    return stated if stated and _REQUEST_ID.fullmatch(stated) else random_id()
 
 
 RequestId = Annotated[str, Depends(request_id_of)]
@@ -32,6 +37,11 @@ RequestId = Annotated[str, Depends(request_id_of)]
 
 async def viewer_of(request: Request, request_id: RequestId, _described: API_KEY = None) -> Viewer:
     """The caller in all the roles that its key carries; raises Unauthenticated or Forbidden."""
+    return viewer_in(request, request_id)
+
+
+def viewer_in(request: Request, request_id: str) -> Viewer:
+    """The same, of a request that was not taken apart."""
     credentials: Credentials = request.app.state.credentials
     known = credentials.authenticate(key_in(request))
     roles = frozenset(role for role in Role if known.allows(role.scope))

@@ -18,7 +18,7 @@ from services.profile.handlers.persons import find_persons
 from services.profile.handlers.privacy_shapes import ErasureState, ErasureView, RemovedView
 from services.profile.handlers.snapshots import SOURCE, identifier_of, tombstone
 from services.profile.ports import ProfileStore
-from services.profile.ports.privacy import Erasure, Person, ServiceReceipt
+from services.profile.ports.privacy import Asker, Erasure, Person, ServiceReceipt
 
 ANSWERING = ("ingest", "inventory", "offers", "profile")
 """Who has to answer until an erasure is complete."""
@@ -40,27 +40,28 @@ class Erasing:
         self._clock = clock
         self._play_mode = play_mode
 
-    async def erase(self, customer_id: str) -> ErasureView:
+    async def erase(self, customer_id: str, asker: Asker | None = None) -> ErasureView:
         """Forget the customer that this id stands for. Who was forgotten already: the same erasure again. Raises NotFound."""
         async with self._transactions.begin() as tx:
             store = self._store_of(tx)
             await store.privacy.exclude()
             person = await store.privacy.person(customer_id)
             if person is not None:
-                return await self._erased(store, person)
+                return await self._erased(store, person, asker)
             known = await store.privacy.newest_of(customer_id)
             if known is None:
                 raise NotFound("no such customer", slug="unknown-customer")
             return _view(known, await store.privacy.receipts(known.erasure_id))
 
-    async def erase_with(self, identifier: str) -> ErasureView:
+    async def erase_with(self, identifier: str, asker: Asker | None = None) -> ErasureView:
         """Forget whoever has this identifier (`kind:pseudonym`), and the identifier itself though no profile has it."""
         own_id = own_customer_id(identifier)
         async with self._transactions.begin() as tx:
             store = self._store_of(tx)
             await store.privacy.exclude()
             person = await store.privacy.person(own_id)
-            return await self._erased(store, person or Person(customer_id=own_id, identifiers={identifier: own_id}))
+            unknown = Person(customer_id=own_id, identifiers={identifier: own_id})
+            return await self._erased(store, person or unknown, asker)
 
     async def state(self, erasure_id: str) -> ErasureView:
         """How far an erasure is; raises NotFound."""
@@ -71,11 +72,15 @@ class Erasing:
                 raise NotFound("no such erasure", slug="unknown-erasure")
             return _view(known, await store.privacy.receipts(erasure_id))
 
-    async def _erased(self, store: ProfileStore, person: Person) -> ErasureView:
+    async def _erased(self, store: ProfileStore, person: Person, asker: Asker | None) -> ErasureView:
         now = self._clock.now()
         newest_at = await store.privacy.newest_event_at(person.customer_id) if self._play_mode else None
         erasure = Erasure(
-            erasure_id=random_id(), customer_id=person.customer_id, erased_at=newest_at or now, requested_at=now
+            erasure_id=random_id(),
+            customer_id=person.customer_id,
+            erased_at=newest_at or now,
+            requested_at=now,
+            asker=asker,
         )
         await _forget(store, person, erasure)
         await store.privacy.tell(_request(person, erasure))
@@ -110,7 +115,8 @@ async def _forget(store: ProfileStore, person: Person, erasure: Erasure) -> None
         await find_persons(store, linked, occurred_at=erasure.erased_at, accepted_at=None)
     gone = [tombstone(name, version) for name, version in sorted(versions.items())]
     in_force = versions_in_force([row.segment for row in await store.segments.all()])
-    await settle_memberships(store, gone, in_force)
+    left = await settle_memberships(store, gone, in_force)
+    await store.privacy.also_removed(erasure.erasure_id, {"memberships": len(left)})
 
 
 async def take_answers(store: ProfileStore, events: Sequence[Event]) -> None:
@@ -168,6 +174,8 @@ def _view(erasure: Erasure, receipts: Sequence[ServiceReceipt]) -> ErasureView:
         erasure_id=erasure.erasure_id,
         erased_at=erasure.erased_at,
         requested_at=erasure.requested_at,
+        requested_by=erasure.asker.key_id if erasure.asker else None,
+        requested_roles=tuple(filter(None, erasure.asker.roles.split(","))) if erasure.asker else None,
         state=ErasureState.COMPLETE if answered >= set(ANSWERING) else ErasureState.OPEN,
         waiting_for=tuple(service for service in ANSWERING if service not in answered),
         receipts=tuple(

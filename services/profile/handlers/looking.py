@@ -20,7 +20,7 @@ from services.profile.handlers.shapes import (
     LookView,
 )
 from services.profile.handlers.snapshots import consents_in_force, identifier_of, newest_event_at
-from services.profile.handlers.views import customer_view, facets_of
+from services.profile.handlers.views import facets_of, page_view
 from services.profile.ports import ProfileStore
 from services.profile.ports.views import KeptLook, LookRow
 
@@ -56,19 +56,24 @@ class Looking:
     """One per API process."""
 
     def __init__(
-        self, transactions: Transactions, store_of: Callable[[Transaction], ProfileStore], *, clock: Clock
+        self,
+        transactions: Transactions,
+        store_of: Callable[[Transaction], ProfileStore],
+        *,
+        clock: Clock,
+        statements: Transactions | None = None,
     ) -> None:
+        """`statements` (the same ones without it) begins transactions of a single statement each."""
         self._transactions = transactions
+        self._statements = statements or transactions
         self._store_of = store_of
         self._clock = clock
 
     async def customer(self, customer_id: str, viewer: Viewer) -> CustomerView:
         """The customer that this id stands for now, as the viewer may see it; raises NotFound."""
-        async with self._transactions.begin() as tx:
-            store = self._store_of(tx)
-            view = await customer_view(store, customer_id)
-            await self.note(store, viewer, "page", view.customer_id)
-        return masked(view, viewer)
+        async with self._statements.begin() as tx:
+            page = await self._store_of(tx).views.seen(self._look(viewer, "page", customer_id))
+        return masked(page_view(page), viewer)
 
     async def health(self, customer_id: str, viewer: Viewer) -> CustomerHealth:
         """How fresh and how complete a profile is; raises NotFound, Forbidden."""
@@ -117,15 +122,16 @@ class Looking:
 
     async def note(self, store: ProfileStore, viewer: Viewer, action: str, customer_id: str | None) -> None:
         """Keep a look, in the transaction that reads what will be shown; last, for looks of a key wait for each other."""
-        await store.views.note(
-            LookRow(
-                key_id=viewer.key_id,
-                viewed_at=self._clock.now(),
-                roles=",".join(sorted(viewer.roles)),
-                action=action,
-                customer_id=customer_id,
-                request_id=viewer.request_id,
-            )
+        await store.views.note(self._look(viewer, action, customer_id))
+
+    def _look(self, viewer: Viewer, action: str, customer_id: str | None) -> LookRow:
+        return LookRow(
+            key_id=viewer.key_id,
+            viewed_at=self._clock.now(),
+            roles=",".join(sorted(viewer.roles)),
+            action=action,
+            customer_id=customer_id,
+            request_id=viewer.request_id,
         )
 
 

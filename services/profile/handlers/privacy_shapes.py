@@ -24,12 +24,16 @@ class RemovedView(View):
 
 
 class ErasureView(View):
-    """How far an erasure is. It names nobody."""
+    """How far an erasure is. It names nobody but who asked."""
 
     erasure_id: str
     erased_at: AwareDatetime
     """Events up to then have no effect any more, whenever they come."""
     requested_at: AwareDatetime
+    requested_by: str | None
+    """The id of the key that asked; null where another service's record or a time before this was noted is all there is."""
+    requested_roles: tuple[str, ...] | None
+    """In which that key may look at customers."""
     state: ErasureState
     waiting_for: tuple[str, ...]
     receipts: tuple[RemovedView, ...]

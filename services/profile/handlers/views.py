@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import reduce
 
 from msgspec import Raw, Struct, json
 
@@ -11,10 +12,11 @@ from libs.common.errors import Conflict, InvalidInput, NotFound
 from libs.ranking.population import PopulationState
 from libs.ranking.ranker import Need, PriorRanker, Ranker
 from libs.ranking.state import CustomerRankingState, Moment, MomentKind
-from services.profile.domain.delta import Effects, plus
+from services.profile.domain.delta import plus
 from services.profile.domain.drivers import drivers_of
-from services.profile.domain.facet import NEVER_FIRST, AnswerTally, Facet, ItemTally, fold, has_open_complaint
+from services.profile.domain.facet import NEVER_FIRST, AnswerTally, Facet, has_open_complaint
 from services.profile.domain.figures import objects_to_profiling, words_of
+from services.profile.domain.page import Favourite, seen
 from services.profile.domain.value import value_of
 from services.profile.handlers.contacts import seconds_of, utc_offset_minutes
 from services.profile.handlers.shapes import (
@@ -31,6 +33,7 @@ from services.profile.handlers.shapes import (
 from services.profile.handlers.snapshots import consents_in_force, identifier_of, newest_event_at
 from services.profile.handlers.worth import YEAR_DAYS
 from services.profile.ports import FacetRow, ProfileStore
+from services.profile.ports.views import PageFacet, PageRow
 
 TOP = 20
 _FARTHEST = timedelta(days=3_650)
@@ -79,28 +82,37 @@ class Question:
 
 async def customer_view(store: ProfileStore, customer_id: str) -> CustomerView:
     """The customer that an id (also an old one) stands for now; raises NotFound."""
-    current, rows = await facets_of(store, customer_id)
-    consents = await store.customers.consents([row.identifier for row in rows])
-    words = [word for row in rows for word in consents.get(row.identifier, ())]
-    stored = await store.customers.snapshot(current)
-    facet, in_force = fold(row.facet for row in rows), consents_in_force(words)
+    return page_view(await store.views.page(customer_id))
+
+
+def page_view(page: PageRow | None) -> CustomerView:
+    """All that there is to show; raises NotFound for no page."""
+    if page is None:
+        raise NotFound("no such customer", slug="unknown-customer")
+    words = [word for facet in page.facets for word in facet.consents]
+    in_force = consents_in_force(words)
     objects = objects_to_profiling(words_of(in_force))
-    derived = None if objects or stored is None else _read(stored[1])
+    shown = seen([facet.rows for facet in page.facets], 0 if objects else TOP)
+    facet = shown.facet
+    derived = None if objects or page.snapshot is None else _read(page.snapshot)
     value = derived and derived.customer_value
     return CustomerView(
-        customer_id=current,
-        snapshot_version=stored[0] if stored else 0,
-        identifiers=tuple(identifier_of(row.identifier) for row in rows),
+        customer_id=page.customer_id,
+        snapshot_version=page.version,
+        identifiers=tuple(identifier_of(one.identifier) for one in page.facets),
         as_of=newest_event_at(facet, words),
         first_contact_at=None if facet.first_at_seconds == NEVER_FIRST else _moment(facet.first_at_seconds),
-        totals=_totals(rows, facet),
+        totals=_totals(page.facets, facet.counts),
         consents=in_force,
         segments=derived.segments if derived else (),
         tier=value.tier if value else None,
         value=_value(facet, value, seconds_of(derived.as_of)) if derived and value else None,
         open_complaint=has_open_complaint(facet),
-        favourite_items=() if objects else _favourites(facet.items),
-        categories=() if objects else _categories(facet),
+        favourite_items=tuple(map(_favourite, shown.favourites)),
+        categories=tuple(
+            CategorySpend(category=category, lines_count=lines, amount_cents=amount)
+            for category, lines, amount in shown.categories
+        ),
         answers=_answers(facet.answers),
         counts=dict(sorted(facet.counts.items())),
     )
@@ -174,10 +186,8 @@ def _value(facet: Facet, value: CustomerValue, at_seconds: int) -> ValueView:
     )
 
 
-def _totals(rows: Sequence[FacetRow], facet: Facet) -> Totals:
-    effects = Effects()
-    for row in rows:
-        effects = plus(effects, row.effects)
+def _totals(facets: Sequence[PageFacet], counts: Mapping[str, int]) -> Totals:
+    effects = reduce(plus, (facet.effects for facet in facets))
     return Totals(
         receipts_count=effects.receipts_count,
         lines_count=effects.lines_count,
@@ -185,37 +195,21 @@ def _totals(rows: Sequence[FacetRow], facet: Facet) -> Totals:
         returns_count=effects.returns_count,
         refund_cents=effects.refund_cents,
         contacts_count=effects.contacts_count,
-        vouchers_issued_count=facet.counts.get("vouchers_issued", 0),
-        vouchers_redeemed_count=facet.counts.get("vouchers_redeemed", 0),
-        voucher_discount_cents=facet.counts.get("voucher_discount_cents", 0),
+        vouchers_issued_count=counts.get("vouchers_issued", 0),
+        vouchers_redeemed_count=counts.get("vouchers_redeemed", 0),
+        voucher_discount_cents=counts.get("voucher_discount_cents", 0),
     )
 
 
-def _favourites(items: Mapping[str, ItemTally]) -> tuple[FavouriteItem, ...]:
-    bought = [(name, tally) for name, tally in items.items() if tally.baskets]
-    bought.sort(key=lambda entry: (-entry[1].baskets, -entry[1].amount_cents, entry[0]))
-    return tuple(
-        FavouriteItem(
-            item_id=name,
-            category=tally.label[2],
-            item_type=tally.label[3],
-            baskets_count=tally.baskets,
-            amount_cents=tally.amount_cents,
-            last_bought_at=_moment(tally.last_at_seconds),
-        )
-        for name, tally in bought[:TOP]
-    )
-
-
-def _categories(facet: Facet) -> tuple[CategorySpend, ...]:
-    spent: dict[str, tuple[int, int]] = {}
-    for key, tally in facet.periods.items():
-        lines, amount = spent.get(key.category, (0, 0))
-        spent[key.category] = (lines + tally.lines, amount + tally.amount_cents)
-    ranked = sorted(spent.items(), key=lambda entry: (-entry[1][1], entry[0]))
-    return tuple(
-        CategorySpend(category=category, lines_count=lines, amount_cents=amount)
-        for category, (lines, amount) in ranked[:TOP]
+def _favourite(favourite: Favourite) -> FavouriteItem:
+    name, tally = favourite
+    return FavouriteItem(
+        item_id=name,
+        category=tally.label[2],
+        item_type=tally.label[3],
+        baskets_count=tally.baskets,
+        amount_cents=tally.amount_cents,
+        last_bought_at=_moment(tally.last_at_seconds),
     )
 
 

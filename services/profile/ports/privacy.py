@@ -22,13 +22,25 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Asker:
+    """Who asks for an erasure: the key, and the roles that it carries (names with commas between)."""
+
+    key_id: str
+    roles: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Erasure:
-    """One erasure as it is noted; `erased_at` is up to when events have no effect any more."""
+    """One erasure as it is noted; `erased_at` is up to when events have no effect any more.
+
+    `asker` is None where it came from the topic: that does not say.
+    """
 
     erasure_id: str
     customer_id: str
     erased_at: datetime
     requested_at: datetime
+    asker: Asker | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +108,10 @@ class PrivacyStore(Protocol):
 
     async def erase(self, person: Person, erasure: Erasure) -> Mapping[str, int]:
         """Note the erasure, suppress the identifiers, delete what hangs on them, and replace views by tombstones: their versions."""
+        ...
+
+    async def also_removed(self, erasure_id: str, removed: Mapping[str, int]) -> None:
+        """Add to what the erasure's receipt will say that profile removed."""
         ...
 
     async def tell(self, message: OutboxMessage) -> None:

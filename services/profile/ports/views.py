@@ -5,6 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from services.profile.domain.delta import Effects
+from services.profile.domain.facet_codec import Rows
+from services.profile.ports.rows import ConsentRow
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookRow:
@@ -36,6 +40,26 @@ class ChainCheck:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PageFacet:
+    """One facet of a page, with all that is committed, folded or not."""
+
+    identifier: str
+    rows: Rows
+    effects: Effects
+    consents: Sequence[ConsentRow]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageRow:
+    """All that a page shows, as of one moment; `snapshot` is the body of the newest view, `version` 0 without one."""
+
+    customer_id: str
+    version: int
+    snapshot: bytes | None
+    facets: Sequence[PageFacet]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FoundRow:
     """A customer that a search found."""
 
@@ -60,6 +84,17 @@ class ViewStore(Protocol):
 
     async def note(self, look: LookRow) -> None:
         """Keep a look: if it is not kept, nothing is shown."""
+        ...
+
+    async def page(self, customer_id: str) -> PageRow | None:
+        """The page of the customer that an id stands for now; None for nobody."""
+        ...
+
+    async def seen(self, look: LookRow) -> PageRow | None:
+        """The page of the customer that the look's id stands for now; with it the look is kept, under the present id.
+
+        One statement: if the look is not kept, nothing is shown. None, and no look, for nobody.
+        """
         ...
 
     async def looks(

@@ -10,6 +10,7 @@ from libs.common.persistence import Transaction
 from services.profile.domain.digest import DigestOfPieces, Fingerprint, StateDigest
 from services.profile.ports.privacy import Erasure, Person
 from services.profile.store.digest import PARTS, VIEWS, fingerprints
+from services.profile.store.privacy import erasure_of
 
 Side = Literal["live", "rebuilt"]
 _TOGETHER = 5_000
@@ -49,10 +50,9 @@ _FIRST = text(f"""
 _UNSWEPT = text("SELECT EXISTS (SELECT FROM erasures WHERE NOT swept)")
 _DIRTY = text("SELECT EXISTS (SELECT FROM dirty_customers)")
 _ERASURES = text("""
-    SELECT erasure_id, erasures.customer_id, erasures.erased_at, requested_at,
-           array_agg(identifier) AS identifiers, array_agg(suppressions.customer_id) AS own_ids
+    SELECT erasures.*, array_agg(identifier) AS identifiers, array_agg(suppressions.customer_id) AS own_ids
     FROM erasures JOIN suppressions USING (erasure_id)
-    GROUP BY erasure_id, erasures.customer_id, erasures.erased_at, requested_at ORDER BY requested_at, erasure_id
+    GROUP BY erasures.erasure_id ORDER BY requested_at, erasure_id
 """)
 _ERASURE_IDS = text("SELECT erasure_id FROM erasures")
 
@@ -124,12 +124,7 @@ async def erasures_of(tx: Transaction) -> Sequence[tuple[Person, Erasure]]:
     return [
         (
             Person(customer_id=row.customer_id, identifiers=dict(zip(row.identifiers, row.own_ids, strict=True))),
-            Erasure(
-                erasure_id=row.erasure_id,
-                customer_id=row.customer_id,
-                erased_at=row.erased_at,
-                requested_at=row.requested_at,
-            ),
+            erasure_of(row),
         )
         for row in await tx.connection.execute(_ERASURES)
     ]

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import text
 
 from libs.common.persistence import OutboxMessage, Transaction, append, dead_letters
-from services.profile.ports.privacy import ConsentWord, Erasure, OpenErasures, Person, ServiceReceipt, Swept
+from services.profile.ports.privacy import Asker, ConsentWord, Erasure, OpenErasures, Person, ServiceReceipt, Swept
 from services.profile.store.facets import DELTAS_A_BLOCK
 from services.profile.store.forgetting import erase_by_key, sweep
 
@@ -28,8 +28,8 @@ _PERSON = text("""
 """)
 _NEWEST = text("SELECT body FROM customers WHERE customer_id = :customer_id AND body IS NOT NULL")
 _NOTE = text("""
-    INSERT INTO erasures (erasure_id, customer_id, erased_at, requested_at, removed, deltas_below)
-    VALUES (:erasure_id, :customer_id, :erased_at, :requested_at, CAST(:removed AS jsonb),
+    INSERT INTO erasures (erasure_id, customer_id, erased_at, requested_at, requested_by, requested_roles, removed, deltas_below)
+    VALUES (:erasure_id, :customer_id, :erased_at, :requested_at, :requested_by, :requested_roles, CAST(:removed AS jsonb),
             nextval('facet_delta_blocks') * CAST(:block AS bigint))
 """)
 _SUPPRESS = text("""
@@ -39,7 +39,8 @@ _SUPPRESS = text("""
     ON CONFLICT (identifier) DO UPDATE
     SET erased_at = greatest(suppressions.erased_at, excluded.erased_at), erasure_id = excluded.erasure_id
 """)
-_COLUMNS = "erasure_id, customer_id, erased_at, requested_at"
+_ALSO = text("UPDATE erasures SET removed = removed || CAST(:removed AS jsonb) WHERE erasure_id = :erasure_id")
+_COLUMNS = "erasure_id, customer_id, erased_at, requested_at, requested_by, requested_roles"
 _KNOWN = text("SELECT erasure_id FROM erasures WHERE erasure_id = ANY(CAST(:erasure_ids AS text[]))")
 _NEWEST_OF = text(f"""
     SELECT {_COLUMNS} FROM erasures
@@ -137,11 +138,17 @@ class PostgresPrivacy:
                 "customer_id": erasure.customer_id,
                 "erased_at": erasure.erased_at,
                 "requested_at": erasure.requested_at,
+                "requested_by": erasure.asker.key_id if erasure.asker else None,
+                "requested_roles": erasure.asker.roles if erasure.asker else None,
                 "removed": json.dumps(removed),
                 "block": DELTAS_A_BLOCK,
             },
         )
         return versions
+
+    async def also_removed(self, erasure_id: str, removed: Mapping[str, int]) -> None:
+        """As the port promises."""
+        await self._connection.execute(_ALSO, {"erasure_id": erasure_id, "removed": json.dumps(dict(removed))})
 
     async def tell(self, message: OutboxMessage) -> None:
         """As the port promises."""
@@ -216,4 +223,15 @@ class PostgresPrivacy:
 
 
 def _erasure(row: Any) -> Erasure | None:
-    return None if row is None else Erasure(**row._mapping)  # noqa: SLF001  # a Row's public mapping
+    return None if row is None else erasure_of(row)
+
+
+def erasure_of(row: Any) -> Erasure:
+    """The erasure in a row that has all of its columns."""
+    return Erasure(
+        erasure_id=row.erasure_id,
+        customer_id=row.customer_id,
+        erased_at=row.erased_at,
+        requested_at=row.requested_at,
+        asker=Asker(key_id=row.requested_by, roles=row.requested_roles) if row.requested_by is not None else None,
+    )

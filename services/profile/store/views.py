@@ -5,7 +5,8 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import text
 
 from libs.common.persistence import Transaction
-from services.profile.ports.views import ChainCheck, FoundRow, Freshness, KeptLook, LookRow
+from services.profile.ports.views import ChainCheck, FoundRow, Freshness, KeptLook, LookRow, PageRow
+from services.profile.store.pages import page_of, page_seen
 
 _NOTE = text("""
     INSERT INTO audit (key_id, viewed_at, roles, action, customer_id, request_id)
@@ -73,6 +74,14 @@ class PostgresViews:
                 "request_id": look.request_id,
             },
         )
+
+    async def page(self, customer_id: str) -> PageRow | None:
+        """As the port promises."""
+        return await page_of(self._connection, customer_id)
+
+    async def seen(self, look: LookRow) -> PageRow | None:
+        """As the port promises."""
+        return await page_seen(self._connection, look)
 
     async def looks(
         self, customer_ids: Collection[str] | None, key_id: str | None, before: int, limit: int

@@ -156,6 +156,9 @@ async def test_a_rebuild_that_reads_the_erasures_first_equals_what_was_erased_on
         async with rebuilt.parts.transactions.begin() as tx:
             store, asked = PostgresProfileStore(tx), await requests(profile)
             assert [await catch_up(store, asked, rebuilt.parts.clock) for _ in range(2)] == [1, 0]
+            caught_up = await store.privacy.find(asked[0].id)
+            assert caught_up is not None
+            assert caught_up.asker is None, "the topic does not say who asked"
         await rebuilt.take([*a_catalogue(), *history])
         await profile.fold_all()
         await rebuilt.fold_all()
@@ -206,14 +209,20 @@ async def test_an_erasure_waits_for_batches_under_way_so_that_none_brings_the_pe
 
 
 async def test_an_erasure_is_complete_when_every_service_has_answered(database: Database, tmp_path: Path) -> None:
-    async with running_profile(database) as profile, asking(profile, tmp_path, "privacy:write") as client:
+    scopes = ("privacy:write", "customers:service_desk", "customers:privacy")
+    async with running_profile(database) as profile, asking(profile, tmp_path, *scopes, key_id="anna") as client:
         await profile.take(a_life())
         await profile.fold_all()
+        of_them = f"SELECT count(*) AS count FROM segment_members WHERE customer_id IN ('{min(IDS)}', '{max(IDS)}')"  # noqa: S608 - ids
+        memberships = (await profile.rows(of_them))[0]["count"]
         answer = await client.post(f"/v1/customers/{min(IDS)}/erasure")
         erasure = answer.json()
         assert (answer.status_code, erasure["state"]) == (202, "open")
         assert erasure["waiting_for"] == sorted(ANSWERING)
-        again = await client.post(f"/v1/customers/{max(IDS)}/erasure")
+        assert (erasure["requested_by"], erasure["requested_roles"]) == ("anna", ["privacy", "service_desk"])
+        async with asking(profile, tmp_path, "privacy:write", key_id="bert") as other:
+            again = await other.post(f"/v1/customers/{max(IDS)}/erasure")
+        assert again.json()["requested_by"] == "anna", "the same erasure is still who asked first"
         assert (again.status_code, again.json()["erasure_id"]) == (202, erasure["erasure_id"])
         async with profile.parts.transactions.begin() as tx:
             await sweep(PostgresProfileStore(tx))
@@ -227,6 +236,8 @@ async def test_an_erasure_is_complete_when_every_service_has_answered(database: 
         counts: dict[str, Any] = {receipt["service"]: receipt["removed"] for receipt in done["receipts"]}
         assert counts["profile"]["facets"] == 2
         assert counts["profile"]["receipts"] == 2
+        assert counts["profile"]["memberships"] == memberships > 0
+        assert (done["requested_by"], (await profile.rows(of_them))[0]["count"]) == ("anna", 0)
 
 
 async def test_whoever_no_profile_knows_can_be_erased_by_identifier(database: Database, tmp_path: Path) -> None:
@@ -236,6 +247,7 @@ async def test_whoever_no_profile_knows_can_be_erased_by_identifier(database: Da
         (request,) = [event.data for event in await requests(profile)]
         assert isinstance(request, ErasureRequested)
         assert [identifier.key for identifier in request.identifiers] == [PSEUDONYMS.of(card(77)).key]
+        assert (answer.json()["requested_by"], answer.json()["requested_roles"]) == ("staff", [])
         for way in ("/v1/customers/nobody/erasure", "/v1/erasures/none"):
             missing = await (client.get(way) if way.endswith("none") else client.post(way))
             assert missing.status_code == 404

@@ -1,11 +1,13 @@
 """Every look at a customer is masked by role and kept, in a chain that shows when it was tampered with."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
+from structlog.testing import capture_logs
 
 from services.profile.handlers.intake import own_customer_id
 from tests.support.postgres import Database
@@ -22,6 +24,7 @@ from tests.support.profile_events import (
     visitor,
 )
 from tests.support.profile_running import RunningProfile, running_profile
+from tests.support.secrets import PSEUDONYMS
 
 SHOPPER = own_customer_id(card(1).key)
 
@@ -92,6 +95,64 @@ async def test_a_look_at_an_old_id_is_found_under_the_person(database: Database,
                 assert (await client.get(f"/v1/customers/{own_customer_id(who.key)}")).status_code == 200
             await profile.take([a_link("l1", card(1), visitor(1), day=1)])
             assert len((await client.get(f"/v1/views?customer_id={SHOPPER}")).json()["views"]) == 2
+            both = {own_customer_id(who.key) for who in (card(1), visitor(1))}
+            for old in both:
+                assert (await client.get(f"/v1/customers/{old}")).json()["customer_id"] == min(both)
+                (newest,) = (await client.get("/v1/views?limit=1")).json()["views"]
+                assert newest["customer_id"] == min(both), "kept under the present id, whichever was asked for"
+
+
+async def test_the_short_cut_answers_as_the_declared_route_does(database: Database, tmp_path: Path) -> None:
+    shopper = PSEUDONYMS.of(card(1))
+    ways = [f"identifier={card(1).key}", "identifier=loyalty_card:nobody", "identifier=nothing"]
+    strangers = {"x-api-key": "tk_nobody_secret"}
+    async with running_profile(database) as profile:
+        await profile.take([*a_catalogue(), *(a_sale(f"r{n}", shopper, day=7 * n) for n in range(6))])
+        await profile.fold_all()
+        await profile.take([a_sale("not folded yet", shopper, day=50)])
+        for role in ("read", "cashier"):
+            async with asking(profile, tmp_path, f"customers:{role}", key_id=role) as client:
+                for headers in ({"x-request-id": "same"}, {"x-request-id": "same", **strangers}):
+                    for way in ways:
+                        short = await client.get(f"/v1/customers?{way}", headers=headers)
+                        declared = await client.get(f"/v1/customers?{way}&unusual=1", headers=headers)
+                        assert (short.status_code, short.headers, short.json()) == (
+                            *(declared.status_code, declared.headers, declared.json()),
+                        )
+                by_id = (await client.get(f"/v1/customers/{own_customer_id(shopper.key)}")).json()
+                assert by_id == (await client.get(f"/v1/customers?{ways[0]}&unusual=1")).json()
+                if role == "read":
+                    assert by_id["totals"]["receipts_count"] == by_id["counts"]["visits"] == 7, "the one that waits too"
+        async with asking(profile, tmp_path, "views:read", key_id="auditor") as client:
+            looks = (await client.get("/v1/views?limit=200")).json()["views"]
+            assert len(looks) == 2 * (2 + 2), (
+                "of each role: both ways by identifier, by id, and what it was compared with"
+            )
+
+
+async def test_looks_of_one_key_at_the_same_time_are_one_chain(database: Database, tmp_path: Path) -> None:
+    async with running_profile(database) as profile:
+        await a_customer(profile)
+        async with asking(profile, tmp_path, "customers:read", "views:read", key_id="anna") as client:
+            answers = await asyncio.gather(*(client.get(f"/v1/customers/{SHOPPER}") for _ in range(30)))
+            assert {answer.status_code for answer in answers} == {200}
+            checked = (await client.get("/v1/views/chain?key_id=anna")).json()
+            assert checked == {"key_id": "anna", "checked_count": 30, "broken_sequence": None}
+
+
+async def test_no_look_that_cannot_be_kept_is_shown(database: Database, tmp_path: Path) -> None:
+    async with running_profile(database) as profile, asking(profile, tmp_path, "customers:read") as client:
+        shopper = PSEUDONYMS.of(card(1))
+        await profile.take([a_sale("r1", shopper)])
+        await _as_superuser(database, "ALTER TABLE audit ADD CONSTRAINT full_up CHECK (false) NOT VALID")
+        for way in (
+            f"/{own_customer_id(shopper.key)}",
+            f"?identifier={card(1).key}",
+            f"?identifier={card(1).key}&unusual=1",
+        ):
+            with capture_logs():
+                refused = await client.get(f"/v1/customers{way}")
+            assert (refused.status_code, refused.json()["title"]) == (500, "unforeseen")
 
 
 async def test_the_record_is_never_changed_and_shows_when_somebody_did_all_the_same(

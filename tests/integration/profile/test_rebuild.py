@@ -21,7 +21,7 @@ from services.profile.store.checkpoint_file import CheckpointReader
 from tests.support.brokers import EMBEDDED, Broker, running_broker
 from tests.support.postgres import Database
 from tests.support.profile_events import a_catalogue, a_link, a_sale, card, visitor
-from tests.support.profile_live import LiveProfile, a_crowd, halves, live_profile, rebuilt
+from tests.support.profile_live import ASKER, LiveProfile, a_crowd, halves, live_profile, rebuilt
 from tests.support.profile_running import running_profile
 
 PAGE = Path(__file__).parents[3] / "docs/rebuild.md"
@@ -132,6 +132,8 @@ async def test_whoever_was_forgotten_after_the_checkpoint_is_in_no_rebuild(
             assert not await live.rows(
                 "SELECT 1 FROM customers WHERE body IS NOT NULL AND customer_id = $1", person, schema=schema
             )
+            asked_by = await live.rows("SELECT requested_by, requested_roles FROM erasures", schema=schema)
+            assert asked_by == [{"requested_by": ASKER.key_id, "requested_roles": ASKER.roles}]
 
 
 async def test_what_lies_beyond_where_the_live_worker_stands_is_left_and_an_erasure_that_has_not_left_it_counts(

@@ -6,6 +6,8 @@ from random import Random
 
 import asyncpg
 import pytest
+from sqlalchemy import TextClause, text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from benchmarks.profile.size.erasing import plans
 from benchmarks.profile.size.filling import fill, history_for, named, raw_identifiers
@@ -16,6 +18,7 @@ from services.profile.domain.delta import decode_delta
 from services.profile.handlers.intake import own_customer_id
 from services.profile.store import PostgresProfileStore
 from services.profile.store.catalog import RememberedItems
+from services.profile.store.pages import PAGE
 from tests.support.postgres import Database
 from tests.support.profile_api import asking
 from tests.support.profile_running import RunningProfile, running_profile
@@ -92,9 +95,30 @@ async def test_nothing_that_is_asked_of_one_customer_reads_a_whole_table(
     async with running_profile(database) as profile:
         await filled(database, made, range(MANY))
         async with profile.parts.transactions.begin() as tx:
-            found = await plans(tx.connection, [PSEUDONYMS.key_of(raw_identifiers(7)[0])])
-    assert found
+            await tx.connection.execute(text("SET LOCAL enable_seqscan = off"))  # some tables are empty
+            found = [
+                *await plans(tx.connection, [PSEUDONYMS.key_of(raw_identifiers(7)[0])]),
+                *await lines_of(tx.connection, PAGE, customer_id="somebody"),
+            ]
+    assert len([line for line in found if "Index" in line]) > 4
     assert not [line for line in found if "Seq Scan" in line]
+
+
+async def lines_of(connection: AsyncConnection, statement: TextClause, **asked: object) -> list[str]:
+    """The plan."""
+    return [str(line) for line in (await connection.execute(text(f"EXPLAIN {statement.text}"), asked)).scalars()]
+
+
+async def test_a_database_that_a_worker_was_at_work_on_grows_on(database: Database, made: Sequence[History]) -> None:
+    async with running_profile(database) as profile:
+        for numbers in (range(10), range(10, 20)):
+            await filled(database, made, numbers)
+            identifier = PSEUDONYMS.key_of(raw_identifiers(numbers.start)[0])
+            body = history_for(numbers.start, made).facets[0].deltas[0]
+            async with profile.parts.transactions.begin() as tx:
+                facets = PostgresProfileStore(tx).facets
+                await facets.append({await facets.reserve(): (identifier, decode_delta(body))})
+        assert len(await profile.facets()) >= 20
 
 
 def test_what_a_process_remembers_of_items_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator
 from typing import Annotated
 
 import pytest
-from fastapi import APIRouter, FastAPI, HTTPException, Query, Request, Response
+from fastapi import APIRouter, FastAPI, HTTPException, Path, Query, Request, Response
+from fastapi.responses import JSONResponse
 from httpx import ASGITransport, AsyncClient
 from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -179,3 +180,45 @@ async def test_what_goes_wrong_in_a_direct_route_is_the_same_problem_as_anywhere
         answer = await client.post("/v1/hot", content=body)
     assert (answer.status_code, answer.json()["title"]) == (status, slug)
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+def shortened_app(registry: CollectorRegistry) -> FastAPI:
+    app = create_service_app("test", description="", health=Health(), metrics=registry)
+    router = APIRouter(prefix="/things")
+
+    @router.get("/all")
+    async def every() -> str:
+        return "all"
+
+    @router.get("/{thing_id}")
+    async def thing(thing_id: Annotated[str, Path(max_length=3)]) -> str:
+        return f"declared {thing_id}"
+
+    async def short_cut(request: Request) -> Response | None:
+        match request.scope["path"].rpartition("/")[2]:
+            case "hot":
+                return JSONResponse("short")
+            case "ours":
+                raise NotFound("not here", slug="not-here")
+        return None
+
+    app.include_router(router)
+    app.shorten(router, "/things/{thing_id}", short_cut)
+    with pytest.raises(ValueError, match="no such route"):
+        app.shorten(router, "/things/{other}", short_cut)
+    return app
+
+
+async def test_a_short_cut_answers_the_ordinary_request_and_leaves_the_rest_to_the_declared_route() -> None:
+    registry = CollectorRegistry()
+    async with AsyncClient(transport=ASGITransport(shortened_app(registry)), base_url="http://app") as client:
+        assert (await client.get("/things/hot")).json() == "short"
+        assert (await client.get("/things/ours")).json()["title"] == "not-here"
+        assert (await client.get("/things/odd")).json() == "declared odd"
+        assert (await client.get("/things/all")).json() == "all"
+        assert (await client.get("/things/toolong")).status_code == 422
+        assert (await client.get("/things/hot/deeper")).status_code == 404
+        assert (await client.post("/things/hot")).status_code == 405
+    short = {"route": "/things/{thing_id}", "method": "GET", "code": "200"}
+    assert registry.get_sample_value("http_requests_total", short) == 2
+    assert registry.get_sample_value("http_requests_total", short | {"code": "404"}) == 1
