@@ -16,7 +16,7 @@ from zlib import compress, decompress
 
 import numpy as np
 
-from libs.ranking.features import Candidates
+from libs.ranking.features import Candidates, Levels
 from libs.ranking.history import Floats
 from libs.ranking.schema import CATEGORY_SLOTS, CROSSES, FEATURES, HIGH, LEVELS, LOW, ROW, TYPE_SLOTS, Group
 from libs.ranking.state import Integers
@@ -53,9 +53,10 @@ _FIRST = np.array([ROW[first] for first, _ in CROSSES])
 _SECOND = np.array([ROW[second] for _, second in CROSSES])
 _FEATURE_START = np.arange(len(FEATURES))[:, None] * LEVELS
 _CROSS_START = SMOOTH + np.arange(len(CROSSES))[:, None] * LEVELS
-_TO_NEXT = (np.arange(LEVELS) % SPREAD / SPREAD).reshape(
-    KNOTS - 1, SPREAD
-)  # how far a level lies towards its next knot
+_TO_NEXT = np.arange(SPREAD) / SPREAD  # how far a level lies towards its next knot
+_SHARES = np.stack((1 - _TO_NEXT, _TO_NEXT), axis=1)  # of a level, in the knots around it
+ENTRIES = len(FEATURES) + len(CROSSES) + 3
+"""Table entries that make up a score."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,31 +105,38 @@ def untrained(name: str) -> Model:
 
 def cells_of(candidates: Candidates) -> Integers:
     """(table entries of a candidate x candidates): where in `table_of` the parts of each score are."""
-    levels = candidates.levels
+    return cells_at(candidates.levels, candidates.type_slots, candidates.category_slots)
+
+
+def cells_at(levels: Levels, type_slots: Integers, category_slots: Integers) -> Integers:
+    """The same, of levels (features x candidates) and slots of labels."""
     coarse = levels >> 4
-    pairs = coarse[_FIRST] * BINS + coarse[_SECOND]
+    cells = np.empty((ENTRIES, levels.shape[1]), np.int64)
+    np.add(levels, _FEATURE_START, out=cells[: len(FEATURES)])
+    np.add(coarse[_FIRST] * np.uint8(BINS) + coarse[_SECOND], _CROSS_START, out=cells[len(FEATURES) : -3])
+    by_type = type_slots * BINS + (SMOOTH + TYPE_SINCE)
     weekend = levels[ROW["weekday"]] >= 5 * LEVELS // 7
+    np.add(by_type, coarse[ROW["since_days"]], out=cells[-3])
+    np.add(by_type + (TYPE_DUE - TYPE_SINCE), coarse[ROW["due_days"]], out=cells[-2])
     hour = (levels[ROW["hour"]] >> 5) * 2 + weekend
-    hashed = (
-        SMOOTH + TYPE_SINCE + candidates.type_slots * BINS + coarse[ROW["since_days"]],
-        SMOOTH + TYPE_DUE + candidates.type_slots * BINS + coarse[ROW["due_days"]],
-        SMOOTH + CATEGORY_HOUR + candidates.category_slots * BINS + hour,
-    )
-    return np.concatenate([_FEATURE_START + levels, _CROSS_START + pairs, hashed])
+    np.add(category_slots * BINS + (SMOOTH + CATEGORY_HOUR), hour, out=cells[-1])
+    return cells
 
 
 def table_of(knots: Floats, cells: Floats) -> Floats:
     """The flat table that `cells_of` points into."""
     table = np.empty(SMOOTH + CELLS)
-    refresh(table, knots, cells)
+    spread(knots, table[:SMOOTH])
+    table[SMOOTH:] = cells
     return table
 
 
-def refresh(table: Floats, knots: Floats, cells: Floats) -> None:
-    """Write the weights into a table."""
-    left, right = knots[:, :-1, None], knots[:, 1:, None]
-    table[:SMOOTH] = (left + (right - left) * _TO_NEXT).ravel()
-    table[SMOOTH:] = cells
+def spread(knots: Floats, smooth: Floats) -> None:
+    """Write the piecewise linear parts, (... x features x KNOTS), into their table entries, (... x SMOOTH) one after the other."""
+    left = knots[..., :-1, None]
+    by_span = smooth.reshape(*knots.shape[:-1], KNOTS - 1, SPREAD)
+    np.multiply(knots[..., 1:, None] - left, _TO_NEXT, out=by_span)
+    by_span += left
 
 
 def score(table: Floats, cells: Integers) -> Floats:
@@ -145,12 +153,14 @@ def lifts(table: Floats, cells: Integers, chosen: list[int]) -> list[dict[Group,
 
 
 def knot_gradient(levels_gradient: Floats) -> Floats:
-    """The gradient on the knots from the one on the levels of the piecewise linear part."""
-    by_span = levels_gradient.reshape(len(FEATURES), KNOTS - 1, SPREAD)
-    towards_next = (by_span * _TO_NEXT).sum(axis=2)
-    gradient = np.zeros((len(FEATURES), KNOTS))
-    gradient[:, :-1] = by_span.sum(axis=2) - towards_next
-    gradient[:, 1:] += towards_next
+    """The gradient on the knots, (... x features x KNOTS), from the one on the levels of the piecewise linear part, (... x SMOOTH)."""
+    shape = levels_gradient.shape[:-1]
+    from_left, from_right = (levels_gradient.reshape(-1, SPREAD) @ _SHARES).T.reshape(
+        2, *shape, len(FEATURES), KNOTS - 1
+    )
+    gradient = np.zeros((*shape, len(FEATURES), KNOTS))
+    gradient[..., :-1] = from_left
+    gradient[..., 1:] += from_right
     return gradient
 
 

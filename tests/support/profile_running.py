@@ -125,6 +125,7 @@ def a_learning(parts: Parts) -> NeedsLearning:
         interval=timedelta(seconds=parts.settings.learning_interval_seconds),
         chunk_baskets=7,
         published_items=parts.settings.published_items,
+        customers_kept=parts.settings.learning_customers_kept,
         metrics=parts.metrics,
         clock=parts.clock,
     )

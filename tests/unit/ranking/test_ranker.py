@@ -14,7 +14,7 @@ from libs.ranking.population import PopulationState
 from libs.ranking.ranker import LearnedRanker, PriorRanker, Ranker
 from libs.ranking.schema import FEATURES
 from libs.ranking.state import CustomerRankingState, Moment, MomentKind, state_of
-from services.profile.domain.population import PopulationLearner
+from services.profile.domain.population import NEVER_SECONDS, PopulationLearner
 from tests.support.shopping import START_SECONDS, a_chain_of_trips, a_trip, labels_for
 
 NOW = START_SECONDS + 86_400 * 40
@@ -24,9 +24,9 @@ TILL = Moment(NOW, "s1", "till")
 
 def a_population() -> PopulationState:
     learner = PopulationLearner()
-    nobody = state_of((), {})
     for _, trip in a_chain_of_trips(customers=6, trips=6, seed=1):
-        learner.learn(nobody, trip, labels_for(trip.items))
+        rows = learner.rows(trip.items, labels_for(trip.items))
+        learner.learn(rows, trip.at_seconds, np.full(len(rows), NEVER_SECONDS))
     learner.review_popular(NOW)
     return learner.state
 
@@ -83,7 +83,7 @@ def test_what_nobody_has_seen_is_harmless(ranker: Ranker) -> None:
 @given(st.permutations(range(12)), st.sampled_from(["arrival", "till"]))
 def test_the_order_of_candidates_does_not_matter(order: list[int], kind: MomentKind) -> None:
     population, state, model = a_population(), a_customer(), a_model()
-    candidates = candidates_of(History.of(state, population), population, replace(ARRIVAL, kind=kind))
+    candidates = candidates_of(History.of(state, population), population, replace(ARRIVAL, kind=kind), state.items)
     table = table_of(model.knots, model.cells)
     mixed = replace(
         candidates,
