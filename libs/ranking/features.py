@@ -88,8 +88,8 @@ def asked_at(history: History, population: PopulationState, moments: Sequence[Mo
     _fill(raw[:, :, :owned], _habit(weighted))
     _fill(raw[:, :, :owned], _due(weighted, log_gap[:owned]))
     _fill(raw[:, :, owned:], _never_bought(log_gap[owned:]))
-    _fill(raw, _label("category", weighted, goods.category_codes, category_codes, len(population.categories)))
-    _fill(raw, _label("type", weighted, goods.type_codes, type_codes, len(population.types)))
+    sizes = len(population.categories), len(population.types)
+    _fill(raw, _labels(weighted, (category_codes, type_codes), sizes))
     faded_120 = np.zeros((len(moments), len(rows)))
     faded_120[:, :owned] = weighted.counts[FADED_120]
     return Asked(
@@ -205,35 +205,45 @@ def _trip(weighted: Weighted) -> dict[str, Floats | float]:
     }
 
 
-def _label(name: str, weighted: Weighted, owned: Integers, codes: Integers, size: int) -> dict[str, Floats]:
-    """Features of the category or type of each candidate: how much, how lately, how due, and the item's share in it."""
+def _labels(weighted: Weighted, codes: Sequence[Integers], sizes: Sequence[int]) -> dict[str, Floats]:
+    """Features of the category and the type of each candidate: how much, how lately, how due, and the item's share in it.
+
+    `codes` are of categories, then of types; both are worked out in one go, types as labels after the categories.
+    """
     history, counts, now = weighted.history, weighted.counts, weighted.clock.at
-    bought = len(owned)
-    faded_35, faded_120 = _by_label(owned, counts[FADED_35 : FADED_120 + 1], size)[:, :, codes]
+    bought, candidates, size = len(history.rows), len(codes[0]), sum(sizes)
+    both = np.concatenate((codes[0], codes[1] + sizes[0])).reshape(2, candidates)
+    owned = both[:, :bought]
+    faded = _by_label(owned, counts[FADED_35 : FADED_120 + 1], size)[:, :, both]
+    faded_35, faded_120 = faded[0], faded[1]  # moments x (category, type) x candidates
     last = np.full(size, -1)
-    last[owned[history.trips.line_items]] = history.trips.line_visits
-    visit = last[codes]
-    never = visit < 0
-    since = now - history.days[visit] if history.visits else np.zeros((len(now), len(codes)))
+    last[owned[:, history.trips.line_items]] = history.trips.line_visits
+    visit = last[both]
+    now = now[:, :, None]
+    since = now - history.days[visit] if history.visits else np.zeros(faded_35.shape)
     span = now - float(history.days[0]) if history.visits else np.zeros_like(now)
-    per_day = faded_120 / (120.0 * (1 - np.exp(-span / 120.0)) + 7.0)
-    due = (since + SAME_DAY) * per_day
+    due = (since + SAME_DAY) * (faded_120 / (120.0 * (1 - np.exp(-span / 120.0)) + 7.0))
     share = np.zeros_like(faded_120)
-    share[:, :bought] = counts[FADED_120] / (faded_120[:, :bought] + 0.1)
+    share[:, :, :bought] = counts[FADED_120][:, None] / (faded_120[:, :, :bought] + 0.1)
+    never = visit < 0
     since[:, never], due[:, never] = LONG_AGO_DAYS, 1.0
-    features = {
-        f"{name}_faded": faded_35 / (weighted.norms[FADED_35] + 0.5) + 0.002,
-        f"{name}_since": since + 0.25,
-        f"{name}_due": due,
-        f"share_in_{name}": share,
-    }
-    if name == "type":
-        features["type_variety"] = np.bincount(owned, minlength=size)[codes] + 0.5
+    amount = faded_35 / (weighted.norms[FADED_35][:, None] + 0.5) + 0.002
+    since += 0.25
+    features = {"type_variety": np.bincount(owned[1], minlength=size)[both[1]] + 0.5}
+    for place, name in enumerate(("category", "type")):
+        features |= {
+            f"{name}_faded": amount[:, place],
+            f"{name}_since": since[:, place],
+            f"{name}_due": due[:, place],
+            f"share_in_{name}": share[:, place],
+        }
     return features
 
 
 def _by_label(owned: Integers, counts: Floats, size: int) -> Floats:
-    """The counts of each label, (kinds x moments x labels)."""
+    """The counts of each label, (kinds x moments x labels); every item has a label of each sort, (sorts x items)."""
     kinds, moments, _ = counts.shape
-    cells = np.arange(0, kinds * moments * size, size)[:, None] + owned
-    return summed(cells.ravel(), counts.ravel(), kinds * moments * size).reshape(kinds, moments, size)
+    cells = np.arange(0, kinds * moments * size, size).reshape(kinds, moments, 1, 1) + owned
+    weights = np.empty(cells.shape)
+    weights[:] = counts[:, :, None]
+    return summed(cells.ravel(), weights.ravel(), kinds * moments * size).reshape(kinds, moments, size)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
-from zlib import compress, decompress
+from zlib import decompress
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from libs.ranking.history import Floats
 from libs.ranking.schema import CATEGORY_SLOTS, CROSSES, FEATURES, HIGH, LEVELS, LOW, ROW, TYPE_SLOTS, Group
 from libs.ranking.state import Integers
 
-FORMAT_VERSION = 1
+FORMAT_VERSION, EARLIER_FORMAT = 2, 1
 KNOTS = 33
 BINS = 16
 SPREAD = LEVELS // (KNOTS - 1)  # levels between two knots
@@ -52,9 +52,11 @@ _GROUP_ROWS = {
 _FIRST = np.array([ROW[first] for first, _ in CROSSES])
 _SECOND = np.array([ROW[second] for _, second in CROSSES])
 _FEATURE_START = np.arange(len(FEATURES))[:, None] * LEVELS
-_CROSS_START = SMOOTH + np.arange(len(CROSSES))[:, None] * LEVELS
+_CELL_STARTS = np.array([*range(0, TYPE_SINCE, LEVELS), TYPE_SINCE, TYPE_DUE, CATEGORY_HOUR])[:, None]
+_STARTS = np.concatenate((_FEATURE_START, SMOOTH + _CELL_STARTS))
 _TO_NEXT = np.arange(SPREAD) / SPREAD  # how far a level lies towards its next knot
 _SHARES = np.stack((1 - _TO_NEXT, _TO_NEXT), axis=1)  # of a level, in the knots around it
+_FEATURE_NAMES = [feature.name for feature in FEATURES]
 ENTRIES = len(FEATURES) + len(CROSSES) + 3
 """Table entries that make up a score."""
 
@@ -75,18 +77,35 @@ class Model:
         return f"{self.name}-{self.number}-{blake2b(content, digest_size=6).hexdigest()}"
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON value; weights as base64 of compressed little-endian doubles, so that nothing is rounded."""
-        weights = {"knots": _pack(self.knots), "cells": _pack(self.cells)}
-        features = [feature.name for feature in FEATURES]
-        return {"format": FORMAT_VERSION, "name": self.name, "number": self.number, "features": features, **weights}
+        """A JSON value; weights as base64 of little-endian doubles, so that nothing is rounded.
+
+        Of cells only those other than zero, and a bit each that tells which: compressing them would save no more.
+        """
+        known = self.cells != 0
+        return {
+            "format": FORMAT_VERSION,
+            "name": self.name,
+            "number": self.number,
+            "features": _FEATURE_NAMES,
+            "knots": _pack(self.knots),
+            "known_cells": b64encode(np.packbits(known).tobytes()).decode(),
+            "cells": _pack(self.cells[known]),
+        }
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Model":
-        """The model that gave this value; raises ValueError for another format or other features."""
-        if value.get("format") != FORMAT_VERSION or value.get("features") != [feature.name for feature in FEATURES]:
+        """The model that gave this value, in this format or the one before; raises ValueError for another or other features."""
+        version = value.get("format")
+        if version not in {FORMAT_VERSION, EARLIER_FORMAT} or value.get("features") != _FEATURE_NAMES:
             raise ValueError("a ranking model of an unknown format")
-        knots = _unpack(value["knots"]).reshape(len(FEATURES), KNOTS)
-        return cls(value["name"], value["number"], knots, _unpack(value["cells"]))
+        unpack = _unpack if version == FORMAT_VERSION else _unpack_compressed
+        cells = unpack(value["cells"])
+        if version == FORMAT_VERSION:
+            bits = np.frombuffer(b64decode(value["known_cells"]), np.uint8)
+            values, cells = cells, np.zeros(CELLS)
+            cells[np.unpackbits(bits, count=CELLS).astype(np.bool_)] = values
+        knots = unpack(value["knots"]).reshape(len(FEATURES), KNOTS)
+        return cls(value["name"], value["number"], knots, cells)
 
 
 def prior_knots() -> Floats:
@@ -105,21 +124,26 @@ def untrained(name: str) -> Model:
 
 def cells_of(candidates: Candidates) -> Integers:
     """(table entries of a candidate x candidates): where in `table_of` the parts of each score are."""
-    return cells_at(candidates.levels, candidates.type_slots, candidates.category_slots)
+    return cells_at(candidates.levels, candidates.type_slots, candidates.category_slots, _STARTS)
 
 
-def cells_at(levels: Levels, type_slots: Integers, category_slots: Integers) -> Integers:
-    """The same, of levels (features x candidates) and slots of labels."""
+def starts_of(smooth: int, cells: int) -> Integers:
+    """Where the table entries of each part begin when the piecewise linear parts begin there, and the cells there."""
+    return np.concatenate((smooth + _FEATURE_START, cells + _CELL_STARTS))
+
+
+def cells_at(levels: Levels, type_slots: Integers, category_slots: Integers, starts: Integers) -> Integers:
+    """The same of levels (features x ... x candidates); `starts` (entries x ... x 1) are as `starts_of` says."""
     coarse = levels >> 4
-    cells = np.empty((ENTRIES, levels.shape[1]), np.int64)
-    np.add(levels, _FEATURE_START, out=cells[: len(FEATURES)])
-    np.add(coarse[_FIRST] * np.uint8(BINS) + coarse[_SECOND], _CROSS_START, out=cells[len(FEATURES) : -3])
-    by_type = type_slots * BINS + (SMOOTH + TYPE_SINCE)
+    cells = np.empty((ENTRIES, *levels.shape[1:]), np.int64)
+    np.add(levels, starts[: len(FEATURES)], out=cells[: len(FEATURES)])
+    np.add(coarse[_FIRST] * np.uint8(BINS) + coarse[_SECOND], starts[len(FEATURES) : -3], out=cells[len(FEATURES) : -3])
+    by_type = type_slots * BINS
     weekend = levels[ROW["weekday"]] >= 5 * LEVELS // 7
-    np.add(by_type, coarse[ROW["since_days"]], out=cells[-3])
-    np.add(by_type + (TYPE_DUE - TYPE_SINCE), coarse[ROW["due_days"]], out=cells[-2])
-    hour = (levels[ROW["hour"]] >> 5) * 2 + weekend
-    np.add(category_slots * BINS + (SMOOTH + CATEGORY_HOUR), hour, out=cells[-1])
+    np.add(by_type + coarse[ROW["since_days"]], starts[-3], out=cells[-3])
+    np.add(by_type + coarse[ROW["due_days"]], starts[-2], out=cells[-2])
+    hour = (levels[ROW["hour"]] >> 5) * np.uint8(2) + weekend
+    np.add(category_slots * BINS + hour, starts[-1], out=cells[-1])
     return cells
 
 
@@ -133,10 +157,8 @@ def table_of(knots: Floats, cells: Floats) -> Floats:
 
 def spread(knots: Floats, smooth: Floats) -> None:
     """Write the piecewise linear parts, (... x features x KNOTS), into their table entries, (... x SMOOTH) one after the other."""
-    left = knots[..., :-1, None]
-    by_span = smooth.reshape(*knots.shape[:-1], KNOTS - 1, SPREAD)
-    np.multiply(knots[..., 1:, None] - left, _TO_NEXT, out=by_span)
-    by_span += left
+    around = np.stack((knots[..., :-1], knots[..., 1:]), axis=-1).reshape(-1, 2)
+    np.matmul(around, _SHARES.T, out=smooth.reshape(-1, SPREAD))
 
 
 def score(table: Floats, cells: Integers) -> Floats:
@@ -165,8 +187,12 @@ def knot_gradient(levels_gradient: Floats) -> Floats:
 
 
 def _pack(weights: Floats) -> str:
-    return b64encode(compress(weights.astype("<f8").tobytes(), 6)).decode()
+    return b64encode(weights.astype("<f8").tobytes()).decode()
 
 
 def _unpack(text: str) -> Floats:
+    return np.frombuffer(b64decode(text), "<f8").copy()
+
+
+def _unpack_compressed(text: str) -> Floats:
     return np.frombuffer(decompress(b64decode(text)), "<f8").copy()

@@ -63,7 +63,7 @@ class Labels:
         return len(self.names)
 
 
-_LEVEL = 6
+_LEVEL = 1
 _COMPRESSED = b"\x78"
 _encoder = msgspec.msgpack.Encoder()
 

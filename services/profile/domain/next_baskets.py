@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from libs.ranking.features import Asked
 from libs.ranking.history import Floats, summed
-from libs.ranking.model import CELLS, KNOTS, SMOOTH, Model, cells_at, knot_gradient, prior_knots, spread
+from libs.ranking.model import CELLS, KNOTS, SMOOTH, Model, cells_at, knot_gradient, prior_knots, spread, starts_of
 from libs.ranking.schema import FEATURES
 from libs.ranking.state import Integers, MomentKind
 
@@ -34,18 +34,20 @@ class NextBaskets:
         self.table: Floats = np.zeros(models * (SMOOTH + CELLS))
         self.cells: Floats = self.table[models * SMOOTH :]
         self.cell_squares: Floats = np.full(models * CELLS, FIRST_SQUARES)
+        self._starts: Integers = np.stack(
+            [starts_of(model * SMOOTH, models * SMOOTH + model * CELLS) for model in range(models)], axis=1
+        )
         self._rates = np.array([[[KNOT_RATES[kind]]] for kind in kinds])
         self._spread()
 
     def learn(self, asked: Asked, bought: Integers) -> None:
         """One step towards the items (by row) of a basket, given what was known of each candidate before it."""
         models, rows = len(self.kinds), asked.rows
-        cells = self._cells(asked)
+        cells = cells_at(asked.levels, asked.type_slots, asked.category_slots, self._starts)
         chance = 1.0 / (1.0 + np.exp(-self.table[cells].sum(axis=0)))
         wanted = (rows[:, None] == bought).any(axis=1)
-        slope = (chance.reshape(models, -1) - wanted) * float(len(bought)) ** -SIZE_EXPONENT
         slopes = np.empty(cells.shape)
-        slopes[:] = slope.ravel()
+        slopes[:] = (chance - wanted) * float(len(bought)) ** -SIZE_EXPONENT
         gradient = summed(cells.ravel(), slopes.ravel(), len(self.table))
         knot_slope = knot_gradient(gradient[: models * SMOOTH].reshape(models, SMOOTH))
         self.knot_squares += knot_slope**2
@@ -110,15 +112,3 @@ class NextBaskets:
 
     def _spread(self) -> None:
         spread(self.knots, self.table[: len(self.kinds) * SMOOTH])
-
-    def _cells(self, asked: Asked) -> Integers:
-        """The table entries of each candidate at each moment, (entries x (moments one after the other))."""
-        models, count = len(self.kinds), len(asked.rows)
-        levels = asked.levels.reshape(len(FEATURES), models * count)
-        cells = cells_at(levels, np.tile(asked.type_slots, models), np.tile(asked.category_slots, models))
-        smooth, rest = cells[: len(FEATURES)], cells[len(FEATURES) :]
-        rest += (models - 1) * SMOOTH
-        for model in range(1, models):
-            smooth[:, model * count :] += SMOOTH
-            rest[:, model * count :] += CELLS
-        return cells

@@ -6,6 +6,7 @@ What waits for its label hangs on the customer (Waiting); examples are made of i
 """
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
@@ -20,6 +21,8 @@ FORMAT_VERSION, EARLIER_FORMAT = 2, 1
 HORIZONS_DAYS = (14, 30)
 PROBES_DAYS = (0, 7, 14, 28, 56, 112)
 LEARNING_RATE = 0.02
+_PROBES = tuple(days * DAY_SECONDS for days in PROBES_DAYS)
+_HORIZONS = tuple(days * DAY_SECONDS for days in HORIZONS_DAYS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +53,16 @@ class Waiting(Struct, array_like=True, gc=False):
         if at_seconds > self.last_trip_at_seconds and not 0 < self.next_at_seconds <= at_seconds:
             self.next_at_seconds = at_seconds
 
-    def probes(self) -> Iterator[int]:
-        """When the customer is looked at."""
-        for days in PROBES_DAYS:
-            at = self.last_trip_at_seconds + days * DAY_SECONDS
-            if self.next_at_seconds and at >= self.next_at_seconds:
-                return
-            yield at
+    @property
+    def probes_count(self) -> int:
+        """How many of the probes come before the next trip."""
+        if not self.next_at_seconds:
+            return len(_PROBES)
+        return bisect_left(_PROBES, self.next_at_seconds - self.last_trip_at_seconds)
 
     def last_due_at(self) -> int:
         """When the last of its examples is due, as far as is known now."""
-        return max(self.probes()) + max(HORIZONS_DAYS) * DAY_SECONDS
+        return self.last_trip_at_seconds + _PROBES[self.probes_count - 1] + _HORIZONS[-1]
 
 
 class Example(NamedTuple):
@@ -77,18 +79,24 @@ class Example(NamedTuple):
 def due_examples(customer: str, waiting: Iterable[Waiting], since: int, until: int) -> Iterator[Example]:
     """The examples of a customer that are due from `since` on, before `until`."""
     for one in waiting:
-        for at in one.probes():
-            for days in HORIZONS_DAYS:
-                due = at + days * DAY_SECONDS
-                if since <= due < until:
-                    yield Example(due, customer, days, at, one, 0 < one.next_at_seconds <= due)
+        trip_at, count = one.last_trip_at_seconds, one.probes_count
+        for days, horizon in zip(HORIZONS_DAYS, _HORIZONS, strict=True):
+            begin = bisect_left(_PROBES, since - horizon - trip_at)
+            for delay in _PROBES[begin : min(count, bisect_left(_PROBES, until - horizon - trip_at))]:
+                due = trip_at + delay + horizon
+                yield Example(due, customer, days, trip_at + delay, one, 0 < one.next_at_seconds <= due)
 
 
 def next_due_at(waiting: Iterable[Waiting], since: int) -> int | None:
     """When the next of these examples is due, from `since` on."""
-    horizons = [days * DAY_SECONDS for days in HORIZONS_DAYS]
-    due = [at + days for one in waiting for at in one.probes() for days in horizons if at + days >= since]
-    return min(due, default=None)
+    found: int | None = None
+    for one in waiting:
+        trip_at, count = one.last_trip_at_seconds, one.probes_count
+        for horizon in _HORIZONS:
+            place = bisect_left(_PROBES, since - horizon - trip_at)
+            if place < count and (found is None or trip_at + _PROBES[place] + horizon < found):
+                found = trip_at + _PROBES[place] + horizon
+    return found
 
 
 def standing_of(rhythm: TripRhythm, value: Value) -> Standing:

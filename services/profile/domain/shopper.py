@@ -6,7 +6,6 @@ numbered in the order in which they first appear on trips.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -24,7 +23,9 @@ FORMAT_VERSION = 1
 _AT, _TIE, _OFFSET, _STORE, _SIZE = range(5)
 _ROW, _CATEGORY, _TYPE, _LAST_AT = range(4)
 _VISIT, _ITEM = range(2)
-_NARROW = ("<u1", "<u2", "<u4", "<i8")
+_VISIT_KINDS = ("<i8", "<u4", "<i2", "<u4", "<u4")
+_NARROW = (1 << 16) - 1
+"""The greatest number that two bytes hold."""
 
 
 class Shopper:
@@ -99,30 +100,43 @@ class Shopper:
 
     def encode(self) -> bytes:
         """All of it."""
-        visits = [_packed(column) for column in self._visits.rows]
-        lines = _packed(self._lines.rows[_ITEM])
-        goods = [_packed(column) for column in self._goods.rows[:_LAST_AT]]
+        visits = [column.astype(kind).tobytes() for column, kind in zip(self._visits.rows, _VISIT_KINDS, strict=True)]
+        goods, narrow = self._goods.rows, self._goods.size <= _NARROW
+        codes = goods[_CATEGORY : _TYPE + 1]
+        few = not codes.size or int(codes.max()) <= _NARROW
         return msgspec.msgpack.encode(
-            [FORMAT_VERSION, self.knows_trips, self._stores, visits, lines, goods, self.pace, self.waiting]
+            [
+                FORMAT_VERSION,
+                self.knows_trips,
+                self._stores,
+                visits,
+                [narrow, _packed(self._lines.rows[_ITEM], narrow=narrow)],
+                goods[_ROW].astype("<u4").tobytes(),
+                [few, _packed(codes, narrow=few)],
+                self.pace,
+                self.waiting,
+            ]
         )
 
     @classmethod
     def decode(cls, content: bytes) -> "Shopper":
         """The one whose `encode` gave these bytes; raises ValueError for another format."""
-        version, knows_trips, stores, visits, lines, goods, pace, waiting = msgspec.msgpack.decode(content)
+        version, knows_trips, stores, columns, lines, rows, codes, pace, waiting = msgspec.msgpack.decode(content)
         if version != FORMAT_VERSION:
             raise ValueError("a shopper of an unknown format")
         shopper = cls()
         shopper.knows_trips, shopper._stores = knows_trips, stores
         shopper.pace, shopper.waiting = Pace(*pace), [Waiting(*one) for one in waiting]
-        shopper._visits = GrowingTable.of(np.array([_unpacked(column) for column in visits]))
-        known = shopper._visits.rows
-        items, line_visits = _unpacked(lines), np.repeat(np.arange(known.shape[1]), known[_SIZE])
+        kinds = zip(columns, _VISIT_KINDS, strict=True)
+        visits = np.array([np.frombuffer(column, kind).astype(np.int64) for column, kind in kinds])
+        items, line_visits = _unpacked(*lines), np.repeat(np.arange(visits.shape[1]), visits[_SIZE])
+        goods = np.zeros((4, len(rows) // 4), np.int64)
+        goods[_ROW] = np.frombuffer(rows, "<u4")
+        goods[_CATEGORY : _TYPE + 1] = _unpacked(*codes).reshape(2, -1)
+        goods[_LAST_AT, items] = visits[_AT, line_visits]
+        shopper._visits = GrowingTable.of(visits)
         shopper._lines = GrowingTable.of(np.array([line_visits, items]))
-        columns = [_unpacked(column) for column in goods]
-        last_at = np.zeros(len(columns[0]), np.int64)
-        last_at[items] = known[_AT, line_visits]
-        shopper._goods = GrowingTable.of(np.array([*columns, last_at]))
+        shopper._goods = GrowingTable.of(goods)
         return shopper
 
     def _append(self, basket: Basket) -> None:
@@ -213,15 +227,9 @@ class Shopper:
         return np.sort(np.append(sure, by_name[: ITEMS_KEPT - len(sure)]).astype(np.int64))
 
 
-def _packed(values: Integers) -> Any:
-    """Integers, none of them negative but offsets, in as few bytes as the greatest needs."""
-    if len(values) and int(values.min()) < 0:
-        return ["<i8", values.astype("<i8").tobytes()]
-    greatest = int(values.max()) if len(values) else 0
-    kind = next(one for one in _NARROW if greatest <= np.iinfo(one).max)
-    return [kind, values.astype(kind).tobytes()]
+def _packed(values: Integers, *, narrow: bool) -> bytes:
+    return values.astype("<u2" if narrow else "<u4").tobytes()
 
 
-def _unpacked(packed: Any) -> Integers:
-    kind, content = packed
-    return np.frombuffer(content, kind).astype(np.int64)
+def _unpacked(narrow: bool, content: bytes) -> Integers:  # noqa: FBT001  # as it was written
+    return np.frombuffer(content, "<u2" if narrow else "<u4").astype(np.int64)

@@ -1,6 +1,8 @@
 """Laws of scoring: pure, indifferent to the order of candidates, harmless with what it has never seen."""
 
+from base64 import b64encode
 from dataclasses import replace
+from zlib import compress
 
 import numpy as np
 import pytest
@@ -114,6 +116,23 @@ def test_a_model_survives_json_and_its_id_tells_weights_apart() -> None:
     assert a_model(seed=1).id != model.id
     assert replace(model, number=2).id != model.id
     assert model.id.startswith("any-1-")
+
+
+def test_a_model_of_the_format_before_is_read() -> None:
+    model = a_model()
+    now = model.to_json()
+    packed = {
+        name: b64encode(compress(weights.astype("<f8").tobytes(), 6)).decode()
+        for name, weights in (("knots", model.knots), ("cells", model.cells))
+    }
+    earlier = {name: now[name] for name in ("name", "number", "features")} | {"format": 1, **packed}
+    assert Model.from_json(earlier).id == model.id
+
+
+def test_cells_that_were_never_touched_stay_zero() -> None:
+    model = a_model()
+    model.cells[::3] = 0.0
+    assert Model.from_json(model.to_json()).id == model.id
 
 
 def test_a_model_with_other_features_is_refused() -> None:
