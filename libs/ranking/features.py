@@ -79,7 +79,7 @@ def asked_at(history: History, population: PopulationState, moments: Sequence[Mo
     category_codes = np.concatenate((goods.category_codes, population.category_codes[popular]))
     type_codes = np.concatenate((goods.type_codes, population.type_codes[popular]))
     weighted = Weighted.of(history, moments)
-    stats = population.stats[rows].T
+    stats = population.stats.take(rows, axis=0).T
     faded = stats[columns.FADED, None] * population.fading(weighted.clock.known_at)
     log_gap = columns.log_gap(stats)
     raw = np.zeros((len(FEATURES), len(moments), len(rows)))
@@ -214,22 +214,23 @@ def _labels(weighted: Weighted, codes: Sequence[Integers], sizes: Sequence[int])
     bought, candidates, size = len(history.rows), len(codes[0]), sum(sizes)
     both = np.concatenate((codes[0], codes[1] + sizes[0])).reshape(2, candidates)
     owned = both[:, :bought]
-    faded = _by_label(owned, counts[FADED_35 : FADED_120 + 1], size)[:, :, both]
+    faded = _by_label(owned, counts[FADED_35 : FADED_120 + 1], size).take(both, axis=2)
     faded_35, faded_120 = faded[0], faded[1]  # moments x (category, type) x candidates
     last = np.full(size, -1)
-    last[owned[:, history.trips.line_items]] = history.trips.line_visits
-    visit = last[both]
+    last[owned.take(history.trips.line_items, axis=1)] = history.trips.line_visits
+    visit = last.take(both)
     now = now[:, :, None]
-    since = now - history.days[visit] if history.visits else np.zeros(faded_35.shape)
+    since = now - history.days.take(visit, mode="wrap") if history.visits else np.zeros(faded_35.shape)
     span = now - float(history.days[0]) if history.visits else np.zeros_like(now)
     due = (since + SAME_DAY) * (faded_120 / (120.0 * (1 - np.exp(-span / 120.0)) + 7.0))
     share = np.zeros_like(faded_120)
     share[:, :, :bought] = counts[FADED_120][:, None] / (faded_120[:, :, :bought] + 0.1)
     never = visit < 0
-    since[:, never], due[:, never] = LONG_AGO_DAYS, 1.0
+    np.copyto(since, LONG_AGO_DAYS, where=never)
+    np.copyto(due, 1.0, where=never)
     amount = faded_35 / (weighted.norms[FADED_35][:, None] + 0.5) + 0.002
     since += 0.25
-    features = {"type_variety": np.bincount(owned[1], minlength=size)[both[1]] + 0.5}
+    features = {"type_variety": np.bincount(owned[1], minlength=size).take(both[1]) + 0.5}
     for place, name in enumerate(("category", "type")):
         features |= {
             f"{name}_faded": amount[:, place],

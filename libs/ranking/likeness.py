@@ -50,7 +50,7 @@ class Weighted:
         """The sums for questions at these moments."""
         clock = Clocks.of(history, moments)
         weights = visit_weights(history, moments, clock)
-        counts = np.add.reduceat(weights[:, :, history.visits_by_item], history.starts, axis=2)
+        counts = np.add.reduceat(weights.take(history.visits_by_item, axis=2), history.starts, axis=2)
         return cls(history, clock, counts, weights.sum(axis=2, keepdims=True))
 
 

@@ -57,8 +57,9 @@ _STARTS = np.concatenate((_FEATURE_START, SMOOTH + _CELL_STARTS))
 _TO_NEXT = np.arange(SPREAD) / SPREAD  # how far a level lies towards its next knot
 _SHARES = np.stack((1 - _TO_NEXT, _TO_NEXT), axis=1)  # of a level, in the knots around it
 _FEATURE_NAMES = [feature.name for feature in FEATURES]
-ENTRIES = len(FEATURES) + len(CROSSES) + 3
-"""Table entries that make up a score."""
+HASHED = 3
+ENTRIES = len(FEATURES) + len(CROSSES) + HASHED
+"""Table entries that make up a score; the last of them are hashed by label."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -136,8 +137,9 @@ def cells_at(levels: Levels, type_slots: Integers, category_slots: Integers, sta
     """The same of levels (features x ... x candidates); `starts` (entries x ... x 1) are as `starts_of` says."""
     coarse = levels >> 4
     cells = np.empty((ENTRIES, *levels.shape[1:]), np.int64)
-    np.add(levels, starts[: len(FEATURES)], out=cells[: len(FEATURES)])
-    np.add(coarse[_FIRST] * np.uint8(BINS) + coarse[_SECOND], starts[len(FEATURES) : -3], out=cells[len(FEATURES) : -3])
+    cells[: len(FEATURES)] = levels
+    cells[len(FEATURES) : -HASHED] = coarse.take(_FIRST, axis=0) * np.uint8(BINS) + coarse.take(_SECOND, axis=0)
+    cells[:-HASHED] += starts[:-HASHED]
     by_type = type_slots * BINS
     weekend = levels[ROW["weekday"]] >= 5 * LEVELS // 7
     np.add(by_type + coarse[ROW["since_days"]], starts[-3], out=cells[-3])
@@ -163,12 +165,12 @@ def spread(knots: Floats, smooth: Floats) -> None:
 
 def score(table: Floats, cells: Integers) -> Floats:
     """The log-odds of each candidate: the same for a candidate whoever else is one."""
-    return np.asarray(table[cells].sum(axis=0), np.float64)
+    return np.asarray(table.take(cells).sum(axis=0), np.float64)
 
 
 def lifts(table: Floats, cells: Integers, chosen: list[int]) -> list[dict[Group, float]]:
     """How much each group of features lifts the chosen candidates above the mean of all."""
-    parts = table[cells]
+    parts = table.take(cells)
     above = parts[:, chosen] - parts.mean(axis=1, keepdims=True)
     by_group = {group: above[rows].sum(axis=0).tolist() for group, rows in _GROUP_ROWS.items()}
     return [{group: values[place] for group, values in by_group.items()} for place in range(len(chosen))]

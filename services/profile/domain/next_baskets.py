@@ -7,7 +7,19 @@ import numpy.typing as npt
 
 from libs.ranking.features import Asked
 from libs.ranking.history import Floats, summed
-from libs.ranking.model import CELLS, KNOTS, SMOOTH, Model, cells_at, knot_gradient, prior_knots, spread, starts_of
+from libs.ranking.model import (
+    CELLS,
+    HASHED,
+    KNOTS,
+    SMOOTH,
+    TYPE_SINCE,
+    Model,
+    cells_at,
+    knot_gradient,
+    prior_knots,
+    spread,
+    starts_of,
+)
 from libs.ranking.schema import FEATURES
 from libs.ranking.state import Integers, MomentKind
 
@@ -44,7 +56,7 @@ class NextBaskets:
         """One step towards the items (by row) of a basket, given what was known of each candidate before it."""
         models, rows = len(self.kinds), asked.rows
         cells = cells_at(asked.levels, asked.type_slots, asked.category_slots, self._starts)
-        chance = 1.0 / (1.0 + np.exp(-self.table[cells].sum(axis=0)))
+        chance = 1.0 / (1.0 + np.exp(-self.table.take(cells).sum(axis=0)))
         wanted = (rows[:, None] == bought).any(axis=1)
         slopes = np.empty(cells.shape)
         slopes[:] = (chance - wanted) * float(len(bought)) ** -SIZE_EXPONENT
@@ -52,14 +64,22 @@ class NextBaskets:
         knot_slope = knot_gradient(gradient[: models * SMOOTH].reshape(models, SMOOTH))
         self.knot_squares += knot_slope**2
         self.knots -= self._rates * knot_slope / np.sqrt(self.knot_squares)
-        cell_gradient = gradient[models * SMOOTH :]
-        touched = np.flatnonzero(cell_gradient != 0)
-        cell_slope = cell_gradient[touched]
-        squares = self.cell_squares[touched] + cell_slope**2
-        self.cell_squares[touched] = squares
-        self.cells[touched] -= CELL_RATE * cell_slope / np.sqrt(squares)
+        self._learn_cells(gradient[models * SMOOTH :], cells[-HASHED:].ravel() - models * SMOOTH)
         self._spread()
         self.baskets += 1
+
+    def _learn_cells(self, gradient: Floats, hashed: Integers) -> None:
+        """Nearly all crosses are met in any basket, few of the hashed cells: these are found by where they are."""
+        shape = (len(self.kinds), CELLS)
+        crosses, squares = (part.reshape(shape)[:, :TYPE_SINCE] for part in (self.cells, self.cell_squares))
+        slope = gradient.reshape(shape)[:, :TYPE_SINCE]
+        squares += slope**2
+        crosses -= CELL_RATE * slope / np.sqrt(squares)
+        slope = gradient.take(hashed)
+        grown = self.cell_squares.take(hashed) + slope**2
+        stepped = self.cells.take(hashed) - CELL_RATE * slope / np.sqrt(grown)
+        # A cell that is met several times is written as often, each time with the same.
+        self.cell_squares[hashed], self.cells[hashed] = grown, stepped
 
     def table_of(self, kind: MomentKind) -> Floats:
         """The table of one model, as rankers read it."""
