@@ -201,10 +201,16 @@ async def test_a_memory_of_an_earlier_release_is_taken_over_and_forgotten_like_a
         assert {row["number"] for row in await profile.rows("SELECT number FROM learner_states")} == {4}
         await profile.take([*a_catalogue(), a_sale("r1", card(1), day=20)])
         await profile.tick(a_tick(21.5))
-        [returns] = await profile.rows("SELECT number, state FROM learner_states WHERE learner = 'return-weights'")
-        assert returns["number"] == 5
-        learned = msgspec.json.decode(decompress(returns["state"]))["models"]["14"]
-        assert learned["steps"] == 1  # the probe at the trip itself, fourteen days later; of one customer alone
+        assert await _learned_examples(profile) == (5, 1)  # the probe at the trip itself, fourteen days later
+        await profile.take([a_sale("r2", card(2), day=26)])
+        await profile.tick(a_tick(27.5))
+        assert await _learned_examples(profile) == (6, 2)  # the one a week later, of who stays away
+
+
+async def _learned_examples(profile: RunningProfile) -> tuple[int, int]:
+    """The number of the return model, and how many examples its shorter horizon has learned."""
+    [returns] = await profile.rows("SELECT number, state FROM learner_states WHERE learner = 'return-weights'")
+    return returns["number"], msgspec.json.decode(decompress(returns["state"]))["models"]["14"]["steps"]
 
 
 def _earlier_arrays(needs: Learner, model: int) -> list[bytes]:

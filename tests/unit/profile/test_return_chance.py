@@ -90,6 +90,14 @@ def test_a_probe_asks_only_who_has_not_come_again_and_its_label_is_whether_they_
     assert next_due_at([trip], trip.last_due_at() + 1) is None
 
 
+def test_a_trip_in_the_last_second_of_the_horizon_came_in_time() -> None:
+    for late_seconds, came in ((0, True), (1, False)):
+        trip = a_wait(a_standing(0, 7))
+        trip.came_again(14 * DAY_SECONDS + late_seconds)
+        [first] = due_examples("c", [trip], 14 * DAY_SECONDS, 14 * DAY_SECONDS + 1)
+        assert first.came is came
+
+
 def test_those_who_come_weekly_are_told_from_those_who_do_not() -> None:
     learner = taught(a_year())
     at = 366 * DAY_SECONDS
