@@ -171,10 +171,10 @@ class Shopper:
 
     def _numbers(self, rows: Integers) -> Integers:
         """The numbers of items; -1 for those that are not known."""
-        found = self._goods.rows[_ROW][:, None] == rows
-        if not len(found):
+        if not self._goods.size:
             return np.full(len(rows), -1)
-        return np.where(found.any(axis=0), found.argmax(axis=0), -1)
+        found = rows[:, None] == self._goods.rows[_ROW]
+        return np.where(found.any(axis=1), found.argmax(axis=1), -1)
 
     def _before(self, key: VisitKey) -> int:
         """How many trips came before a key."""

@@ -21,6 +21,7 @@ from services.profile.ports import LearnerCustomer, ProfileStore, QueuedBasket
 
 EARLIER_RETURNS = "return-chance"
 """What earlier releases remembered of customers: one value for all of them."""
+_AT_ONCE = 500
 
 
 class Shoppers:
@@ -55,12 +56,13 @@ class Shoppers:
         examples, self._matured = self._matured, []
         due: dict[str, int | None] = {}
         identifiers = await store.learning.due_customers(until)
-        missing = await store.learning.customers([name for name in identifiers if name not in self._known])
-        for identifier in identifiers:
-            shopper = self._known.get(identifier)
-            waiting = shopper.waiting if shopper else Shopper.decode(missing[identifier]).waiting
-            examples.extend(due_examples(identifier, waiting, since, until))
-            due[identifier] = next_due_at(waiting, until)
+        for start in range(0, len(identifiers), _AT_ONCE):
+            some = identifiers[start : start + _AT_ONCE]
+            missing = await store.learning.customers([name for name in some if name not in self._known])
+            for identifier in some:
+                shopper = self._known.get(identifier) or Shopper.decode(missing[identifier])
+                examples.extend(due_examples(identifier, shopper.waiting, since, until))
+                due[identifier] = next_due_at(shopper.waiting, until)
         await store.learning.set_due(due)
         return examples
 
@@ -155,7 +157,7 @@ def _remember(shopper: Shopper, basket: Basket, purchase: PackedPurchase, *, voi
     shopper.pace.add(week_of(visit.at_seconds, visit.utc_offset_minutes), paid)
     if voided or not visit.items:
         return
-    for waiting in shopper.waiting:
+    for waiting in shopper.waiting[-2:] if is_newest else shopper.waiting:  # the others know of a trip in between
         waiting.came_again(visit.at_seconds)
     if is_newest:
         _wait(shopper, visit.at_seconds)
