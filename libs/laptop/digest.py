@@ -11,6 +11,7 @@ import asyncpg
 COLUMNS: Mapping[str, Sequence[str]] = {
     "profile.facets": ("identifier", "receipts_count", "lines_count", "amount_cents", "refund_cents", "md5(state)"),
     "profile.learner_states": ("learner", "baskets_count", "md5(state)"),
+    "profile.learner_customers": ("identifier", "md5(state)"),
     "offers.budgets": ("campaign_id", "cap_cents", "reserved_cents", "spent_cents"),
     "offers.vouchers": (
         "campaign_id",

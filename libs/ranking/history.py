@@ -1,6 +1,8 @@
-"""What a ranking state says apart from any question: rhythm per item, trips, labels as codes; features are made from it."""
+"""What a customer's trips say apart from any question: rhythm per item, trips, labels as codes; features are made from it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +17,7 @@ GAP_MEMORY = 0.8  # weight of a gap against the one after it
 TRIP_MEMORY = 0.85
 USUAL_TRIP_GAP_DAYS = 7.0
 POOLED_GAPS = 1.5  # the pooled interval weighs like this many own gaps
+_FEW = 1 << 15  # numbers below it are sorted by radix
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,49 +30,104 @@ class Rhythm:
     newest_days: Floats  # 0 where there is no gap yet
 
 
-@dataclass(frozen=True, slots=True)
-class History:
-    """Arrays over visits, items and lines; all derived from the state, so it may be kept beside it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trips:
+    """Trips in ascending time and their items by number, from zero, each on some trip; `line_visits` ascend.
 
-    state: CustomerRankingState
+    `sizes` count the items of a trip whether they have a line or not.
+    """
+
+    at_seconds: Integers
+    utc_offset_minutes: Integers
+    stores: Integers
+    sizes: Integers
+    line_visits: Integers
+    line_items: Integers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Goods:
+    """The items of trips: rows and label codes in a population, aligned with their numbers."""
+
+    rows: Integers
+    category_codes: Integers
+    type_codes: Integers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """Arrays over visits, items and lines; all derived from trips and goods, so it may be kept beside them.
+
+    `visits_by_item` are the visits of the first item, then those of the second, ...; an item's begin at its `starts`.
+    """
+
+    trips: Trips
+    goods: Goods
+    store_names: Sequence[str]
     days: Floats
     hours: Floats
     weekdays: Integers
+    visits_by_item: Integers
+    starts: Integers
     counts: Floats
     first_visit: Integers
     last_visit: Integers
     rhythm: Rhythm
-    rows: Integers
-    category_codes: Integers
-    type_codes: Integers
     trip_gap_days: float
     usual_size: float
+
+    @property
+    def visits(self) -> int:
+        """How many trips there are."""
+        return len(self.days)
+
+    @property
+    def rows(self) -> Integers:
+        """The items' rows in the population."""
+        return self.goods.rows
 
     @classmethod
     def of(cls, state: CustomerRankingState, population: PopulationState) -> "History":
         """The history of a customer, in the rows and codes of this population."""
-        items, visits = len(state.items), state.visits
-        days = state.visit_at_seconds / DAY_SECONDS
-        local = days + state.visit_utc_offset_minutes / 1440
-        first, last = np.zeros(items, np.int64), np.zeros(items, np.int64)
-        last[state.line_items] = state.line_visits  # of lines with the same item the last one stays
-        first[state.line_items[::-1]] = state.line_visits[::-1]
-        newest_first = np.arange(visits)[::-1]
-        fading = np.power(TRIP_MEMORY, newest_first)
-        return cls(
-            state=state,
-            days=days,
-            hours=(local % 1) * 24,
-            weekdays=weekday_of(local),
-            counts=np.bincount(state.line_items, minlength=items).astype(float),
-            first_visit=first,
-            last_visit=last,
-            rhythm=_rhythm(days, state),
+        trips = Trips(
+            at_seconds=state.visit_at_seconds,
+            utc_offset_minutes=state.visit_utc_offset_minutes,
+            stores=state.visit_stores,
+            sizes=state.visit_sizes,
+            line_visits=state.line_visits,
+            line_items=state.line_items,
+        )
+        goods = Goods(
             rows=population.rows(state.items),
             category_codes=population.categories.codes(state.categories),
             type_codes=population.types.codes(state.types),
+        )
+        return cls.of_trips(trips, goods, state.stores)
+
+    @classmethod
+    def of_trips(cls, trips: Trips, goods: Goods, store_names: Sequence[str]) -> "History":
+        """The same, of trips whose goods have their rows and codes already."""
+        days = trips.at_seconds / DAY_SECONDS
+        local = days + trips.utc_offset_minutes / 1440
+        counts = np.bincount(trips.line_items, minlength=len(goods.rows))
+        starts = np.cumsum(counts) - counts
+        order = _by_item(trips.line_items, len(counts))
+        visits = trips.line_visits[order]
+        return cls(
+            trips=trips,
+            goods=goods,
+            store_names=store_names,
+            days=days,
+            hours=(local % 1) * 24,
+            weekdays=weekday_of(local),
+            visits_by_item=visits,
+            starts=starts,
+            counts=counts.astype(np.float64),
+            first_visit=visits[starts],
+            last_visit=visits[starts + counts - 1],
+            rhythm=_rhythm(days[visits], trips.line_items[order], len(counts)),
             trip_gap_days=trip_gap_days(days),
-            usual_size=_weighted_mean(state.visit_sizes, fading, 1.0),
+            usual_size=_weighted_mean(trips.sizes, fading(TRIP_MEMORY, len(days)), 1.0),
         )
 
     def log_interval_days(self, pooled_log_gap: Floats) -> Floats:
@@ -83,8 +141,8 @@ class History:
 
 def trip_gap_days(visit_days: Floats) -> float:
     """The faded mean of the days between trips, the newest gap weighing most; a usual one while there is none."""
-    newest_first = np.arange(len(visit_days) - 1)[::-1]
-    return _weighted_mean(np.diff(visit_days), np.power(TRIP_MEMORY, newest_first), USUAL_TRIP_GAP_DAYS)
+    gaps = visit_days[1:] - visit_days[:-1]
+    return _weighted_mean(gaps, fading(TRIP_MEMORY, len(gaps)), USUAL_TRIP_GAP_DAYS)
 
 
 def weekday_of(local_days: Floats) -> Integers:
@@ -97,25 +155,37 @@ def summed(keys: Integers, weights: Floats, size: int) -> Floats:
     return np.asarray(np.bincount(keys, weights, size), np.float64)
 
 
+@lru_cache(maxsize=2048)
+def fading(memory: float, count: int) -> Floats:
+    """Weights of so many things in order, 1 for the newest, each `memory` of the one after it."""
+    weights: Floats = np.power(memory, np.arange(count)[::-1])
+    weights.flags.writeable = False
+    return weights
+
+
 def _weighted_mean(values: Floats | Integers, weights: Floats, without: float) -> float:
     return float((values * weights).sum() / weights.sum()) if len(weights) else without
 
 
-def _rhythm(days: Floats, state: CustomerRankingState) -> Rhythm:
-    items = len(state.items)
-    order = np.argsort(state.line_items, kind="stable")
-    item, at = state.line_items[order], days[state.line_visits[order]]
-    gap = at[1:] - at[:-1]
-    counted = (item[1:] == item[:-1]) & (gap > SAME_DAY)
+def _by_item(line_items: Integers, items: int) -> Integers:
+    keys = line_items.astype(np.int16) if items < _FEW else line_items
+    return np.argsort(keys, kind="stable")
+
+
+def _rhythm(days: Floats, item: Integers, items: int) -> Rhythm:
+    """Of lines in the order of items, then visits."""
+    gap = days[1:] - days[:-1]
+    counted = np.flatnonzero((item[1:] == item[:-1]) & (gap > SAME_DAY))
     item, gap = item[1:][counted], gap[counted]
     gaps = np.bincount(item, minlength=items)
     newness = np.cumsum(gaps)[item] - 1 - np.arange(len(item))  # 0 for the newest gap of its item
     weight, log_gap = np.power(GAP_MEMORY, newness), np.log(gap + SAME_DAY)
     newest = np.zeros(items)
     newest[item] = gap
+    weighted = weight * log_gap
     return Rhythm(
         weight=summed(item, weight, items),
-        log_sum=summed(item, weight * log_gap, items),
-        log_square_sum=summed(item, weight * log_gap**2, items),
+        log_sum=summed(item, weighted, items),
+        log_square_sum=summed(item, weighted * log_gap, items),
         newest_days=newest,
     )

@@ -12,16 +12,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
-from zlib import compress, decompress
+from zlib import decompress
 
 import numpy as np
 
-from libs.ranking.features import Candidates
+from libs.ranking.features import Candidates, Levels
 from libs.ranking.history import Floats
 from libs.ranking.schema import CATEGORY_SLOTS, CROSSES, FEATURES, HIGH, LEVELS, LOW, ROW, TYPE_SLOTS, Group
 from libs.ranking.state import Integers
 
-FORMAT_VERSION = 1
+FORMAT_VERSION, EARLIER_FORMAT = 2, 1
 KNOTS = 33
 BINS = 16
 SPREAD = LEVELS // (KNOTS - 1)  # levels between two knots
@@ -52,10 +52,14 @@ _GROUP_ROWS = {
 _FIRST = np.array([ROW[first] for first, _ in CROSSES])
 _SECOND = np.array([ROW[second] for _, second in CROSSES])
 _FEATURE_START = np.arange(len(FEATURES))[:, None] * LEVELS
-_CROSS_START = SMOOTH + np.arange(len(CROSSES))[:, None] * LEVELS
-_TO_NEXT = (np.arange(LEVELS) % SPREAD / SPREAD).reshape(
-    KNOTS - 1, SPREAD
-)  # how far a level lies towards its next knot
+_CELL_STARTS = np.array([*range(0, TYPE_SINCE, LEVELS), TYPE_SINCE, TYPE_DUE, CATEGORY_HOUR])[:, None]
+_STARTS = np.concatenate((_FEATURE_START, SMOOTH + _CELL_STARTS))
+_TO_NEXT = np.arange(SPREAD) / SPREAD  # how far a level lies towards its next knot
+_SHARES = np.stack((1 - _TO_NEXT, _TO_NEXT), axis=1)  # of a level, in the knots around it
+_FEATURE_NAMES = [feature.name for feature in FEATURES]
+HASHED = 3
+ENTRIES = len(FEATURES) + len(CROSSES) + HASHED
+"""Table entries that make up a score; the last of them are hashed by label."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,18 +78,35 @@ class Model:
         return f"{self.name}-{self.number}-{blake2b(content, digest_size=6).hexdigest()}"
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON value; weights as base64 of compressed little-endian doubles, so that nothing is rounded."""
-        weights = {"knots": _pack(self.knots), "cells": _pack(self.cells)}
-        features = [feature.name for feature in FEATURES]
-        return {"format": FORMAT_VERSION, "name": self.name, "number": self.number, "features": features, **weights}
+        """A JSON value; weights as base64 of little-endian doubles, so that nothing is rounded.
+
+        Of cells only those other than zero, and a bit each that tells which: compressing them would save no more.
+        """
+        known = self.cells != 0
+        return {
+            "format": FORMAT_VERSION,
+            "name": self.name,
+            "number": self.number,
+            "features": _FEATURE_NAMES,
+            "knots": _pack(self.knots),
+            "known_cells": b64encode(np.packbits(known).tobytes()).decode(),
+            "cells": _pack(self.cells[known]),
+        }
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Model":
-        """The model that gave this value; raises ValueError for another format or other features."""
-        if value.get("format") != FORMAT_VERSION or value.get("features") != [feature.name for feature in FEATURES]:
+        """The model that gave this value, in this format or the one before; raises ValueError for another or other features."""
+        version = value.get("format")
+        if version not in {FORMAT_VERSION, EARLIER_FORMAT} or value.get("features") != _FEATURE_NAMES:
             raise ValueError("a ranking model of an unknown format")
-        knots = _unpack(value["knots"]).reshape(len(FEATURES), KNOTS)
-        return cls(value["name"], value["number"], knots, _unpack(value["cells"]))
+        unpack = _unpack if version == FORMAT_VERSION else _unpack_compressed
+        cells = unpack(value["cells"])
+        if version == FORMAT_VERSION:
+            bits = np.frombuffer(b64decode(value["known_cells"]), np.uint8)
+            values, cells = cells, np.zeros(CELLS)
+            cells[np.unpackbits(bits, count=CELLS).astype(np.bool_)] = values
+        knots = unpack(value["knots"]).reshape(len(FEATURES), KNOTS)
+        return cls(value["name"], value["number"], knots, cells)
 
 
 def prior_knots() -> Floats:
@@ -104,59 +125,76 @@ def untrained(name: str) -> Model:
 
 def cells_of(candidates: Candidates) -> Integers:
     """(table entries of a candidate x candidates): where in `table_of` the parts of each score are."""
-    levels = candidates.levels
+    return cells_at(candidates.levels, candidates.type_slots, candidates.category_slots, _STARTS)
+
+
+def starts_of(smooth: int, cells: int) -> Integers:
+    """Where the table entries of each part begin when the piecewise linear parts begin there, and the cells there."""
+    return np.concatenate((smooth + _FEATURE_START, cells + _CELL_STARTS))
+
+
+def cells_at(levels: Levels, type_slots: Integers, category_slots: Integers, starts: Integers) -> Integers:
+    """The same of levels (features x ... x candidates); `starts` (entries x ... x 1) are as `starts_of` says."""
     coarse = levels >> 4
-    pairs = coarse[_FIRST] * BINS + coarse[_SECOND]
+    cells = np.empty((ENTRIES, *levels.shape[1:]), np.int64)
+    cells[: len(FEATURES)] = levels
+    cells[len(FEATURES) : -HASHED] = coarse.take(_FIRST, axis=0) * np.uint8(BINS) + coarse.take(_SECOND, axis=0)
+    cells[:-HASHED] += starts[:-HASHED]
+    by_type = type_slots * BINS
     weekend = levels[ROW["weekday"]] >= 5 * LEVELS // 7
-    hour = (levels[ROW["hour"]] >> 5) * 2 + weekend
-    hashed = (
-        SMOOTH + TYPE_SINCE + candidates.type_slots * BINS + coarse[ROW["since_days"]],
-        SMOOTH + TYPE_DUE + candidates.type_slots * BINS + coarse[ROW["due_days"]],
-        SMOOTH + CATEGORY_HOUR + candidates.category_slots * BINS + hour,
-    )
-    return np.concatenate([_FEATURE_START + levels, _CROSS_START + pairs, hashed])
+    np.add(by_type + coarse[ROW["since_days"]], starts[-3], out=cells[-3])
+    np.add(by_type + coarse[ROW["due_days"]], starts[-2], out=cells[-2])
+    hour = (levels[ROW["hour"]] >> 5) * np.uint8(2) + weekend
+    np.add(category_slots * BINS + hour, starts[-1], out=cells[-1])
+    return cells
 
 
 def table_of(knots: Floats, cells: Floats) -> Floats:
     """The flat table that `cells_of` points into."""
     table = np.empty(SMOOTH + CELLS)
-    refresh(table, knots, cells)
+    spread(knots, table[:SMOOTH])
+    table[SMOOTH:] = cells
     return table
 
 
-def refresh(table: Floats, knots: Floats, cells: Floats) -> None:
-    """Write the weights into a table."""
-    left, right = knots[:, :-1, None], knots[:, 1:, None]
-    table[:SMOOTH] = (left + (right - left) * _TO_NEXT).ravel()
-    table[SMOOTH:] = cells
+def spread(knots: Floats, smooth: Floats) -> None:
+    """Write the piecewise linear parts, (... x features x KNOTS), into their table entries, (... x SMOOTH) one after the other."""
+    around = np.stack((knots[..., :-1], knots[..., 1:]), axis=-1).reshape(-1, 2)
+    np.matmul(around, _SHARES.T, out=smooth.reshape(-1, SPREAD))
 
 
 def score(table: Floats, cells: Integers) -> Floats:
     """The log-odds of each candidate: the same for a candidate whoever else is one."""
-    return np.asarray(table[cells].sum(axis=0), np.float64)
+    return np.asarray(table.take(cells).sum(axis=0), np.float64)
 
 
 def lifts(table: Floats, cells: Integers, chosen: list[int]) -> list[dict[Group, float]]:
     """How much each group of features lifts the chosen candidates above the mean of all."""
-    parts = table[cells]
+    parts = table.take(cells)
     above = parts[:, chosen] - parts.mean(axis=1, keepdims=True)
     by_group = {group: above[rows].sum(axis=0).tolist() for group, rows in _GROUP_ROWS.items()}
     return [{group: values[place] for group, values in by_group.items()} for place in range(len(chosen))]
 
 
 def knot_gradient(levels_gradient: Floats) -> Floats:
-    """The gradient on the knots from the one on the levels of the piecewise linear part."""
-    by_span = levels_gradient.reshape(len(FEATURES), KNOTS - 1, SPREAD)
-    towards_next = (by_span * _TO_NEXT).sum(axis=2)
-    gradient = np.zeros((len(FEATURES), KNOTS))
-    gradient[:, :-1] = by_span.sum(axis=2) - towards_next
-    gradient[:, 1:] += towards_next
+    """The gradient on the knots, (... x features x KNOTS), from the one on the levels of the piecewise linear part, (... x SMOOTH)."""
+    shape = levels_gradient.shape[:-1]
+    from_left, from_right = (levels_gradient.reshape(-1, SPREAD) @ _SHARES).T.reshape(
+        2, *shape, len(FEATURES), KNOTS - 1
+    )
+    gradient = np.zeros((*shape, len(FEATURES), KNOTS))
+    gradient[..., :-1] = from_left
+    gradient[..., 1:] += from_right
     return gradient
 
 
 def _pack(weights: Floats) -> str:
-    return b64encode(compress(weights.astype("<f8").tobytes(), 6)).decode()
+    return b64encode(weights.astype("<f8").tobytes()).decode()
 
 
 def _unpack(text: str) -> Floats:
+    return np.frombuffer(b64decode(text), "<f8").copy()
+
+
+def _unpack_compressed(text: str) -> Floats:
     return np.frombuffer(decompress(b64decode(text)), "<f8").copy()

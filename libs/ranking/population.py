@@ -13,15 +13,20 @@ import numpy.typing as npt
 
 from libs.ranking.state import Integers
 
-FORMAT_VERSION = 1
+FORMAT_VERSION, STORED_VERSION = 1, 2
 UNKNOWN = 0  # the row of items and the code of labels that were never seen
-FADING_DAYS = (3.0, 14.0, 60.0)
+FADING_DAYS = np.array([3.0, 14.0, 60.0])
 
 # columns of `stats`; the faded counts are as of `reference_at_days`
 FADED = slice(0, 3)
 BASKETS, BUYERS, GAP_LOG_SUM, GAPS, SHARE_SUM = 3, 4, 5, 6, 7
 COLUMNS = 8
 PRIOR_LOG_GAP, PRIOR_GAPS = 3.4, 5.0  # a month, weighing like five gaps
+
+
+def log_gap(stats: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Log of the days between two purchases of an item by one customer, drawn to a month while few are known; `stats` by column."""
+    return np.asarray((stats[GAP_LOG_SUM] + PRIOR_LOG_GAP * PRIOR_GAPS) / (stats[GAPS] + PRIOR_GAPS))
 
 
 class Labels:
@@ -58,8 +63,9 @@ class Labels:
         return len(self.names)
 
 
-_STORED_LEVEL, _PUBLISHED_LEVEL = 1, 6
-"""What is stored is read by nobody but the next learner; what is published goes to many."""
+_LEVEL = 1
+_COMPRESSED = b"\x78"
+_encoder = msgspec.msgpack.Encoder()
 
 
 @dataclass(slots=True)
@@ -81,14 +87,15 @@ class PopulationState:
         row_of = self.row_of
         return np.array([row_of.get(item_id, UNKNOWN) for item_id in item_ids], np.int64)
 
-    def fading(self, at_days: float) -> npt.NDArray[np.float64]:
-        """The factors that turn the faded columns into counts as of `at_days`."""
-        return np.exp((self.reference_at_days - at_days) / np.array(FADING_DAYS))
+    def fading(self, at_days: float | npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """The factors that turn the faded columns into counts as of `at_days`: (columns), or of a column of times (columns x times x 1)."""
+        return np.asarray(
+            np.exp((self.reference_at_days - at_days) / FADING_DAYS.reshape(-1, *(1,) * np.ndim(at_days)))
+        )
 
     def log_gap(self, rows: Integers) -> npt.NDArray[np.float64]:
-        """Log of the days between two purchases of the item by one customer, drawn to a month while few are known."""
-        sums, gaps = self.stats[rows, GAP_LOG_SUM], self.stats[rows, GAPS]
-        return np.asarray((sums + PRIOR_LOG_GAP * PRIOR_GAPS) / (gaps + PRIOR_GAPS))
+        """The same of items by row."""
+        return log_gap(self.stats[rows].T)
 
     def labels_of(self, item_ids: Iterable[str]) -> dict[str, tuple[str, str]]:
         """(category, type) of the items that are known here."""
@@ -96,8 +103,25 @@ class PopulationState:
         categories, types = self.categories.names, self.types.names
         return {item: (categories[self.category_codes[row]], types[self.type_codes[row]]) for item, row in known}
 
+    def store(self) -> bytes:
+        """All of it as it is, not compressed: what is read by nobody but the next learner, and written with every model."""
+        known = len(self.item_ids)
+        return _encoder.encode(
+            [
+                STORED_VERSION,
+                self.item_ids[1:],
+                self.stats[1:known].astype("<f8", copy=False).tobytes(),
+                self.category_codes[1:known].astype("<i4").tobytes(),
+                self.type_codes[1:known].astype("<i4").tobytes(),
+                self.categories.names[1:],
+                self.types.names[1:],
+                self.popular.astype("<i4").tobytes(),
+                self.reference_at_days,
+            ]
+        )
+
     def encode(self, most_items: int | None = None) -> bytes:
-        """Compressed MessagePack: to store, all of it as it is; to publish, with `most_items`, a small copy.
+        """Compressed MessagePack to publish: all of it, or a small copy of `most_items`.
 
         A copy keeps the items sold most in the last months (the rest read as unknown) and single floats.
         """
@@ -120,20 +144,23 @@ class PopulationState:
             popular[popular > 0].astype("<i4").tobytes(),
             self.reference_at_days,
         ]
-        return compress(msgspec.msgpack.encode(body), _STORED_LEVEL if most_items is None else _PUBLISHED_LEVEL)
+        return compress(_encoder.encode(body), _LEVEL)
 
     @classmethod
     def decode(cls, content: bytes) -> "PopulationState":
-        """The state that `encode` wrote; raises ValueError for another format."""
-        body = msgspec.msgpack.decode(decompress(content))
-        if body[0] != FORMAT_VERSION:
+        """The state that `store` or `encode` wrote; raises ValueError for another format."""
+        stored = content[:1] != _COMPRESSED
+        version, item_ids, *rest = msgspec.msgpack.decode(content if stored else decompress(content))
+        if version != (STORED_VERSION if stored else FORMAT_VERSION):
             raise ValueError("a population state of an unknown format")
-        _, item_ids, float_type, stats, category_codes, type_codes, categories, types, popular, reference = body
-        columns = np.frombuffer(stats, float_type).astype(np.float64).reshape(COLUMNS, -1)
+        float_type = "<f8" if stored else rest.pop(0)
+        stats, category_codes, type_codes, categories, types, popular, reference = rest
+        values = np.frombuffer(stats, float_type).astype(np.float64)
+        rows = values.reshape(-1, COLUMNS) if stored else values.reshape(COLUMNS, -1).T
         return cls(
             item_ids=["", *item_ids],
             row_of={item_id: row for row, item_id in enumerate(item_ids, 1)},
-            stats=np.vstack([np.zeros(COLUMNS), columns.T]),
+            stats=np.vstack([np.zeros(COLUMNS), rows]),
             category_codes=np.append(0, np.frombuffer(category_codes, "<i4")).astype(np.int64),
             type_codes=np.append(0, np.frombuffer(type_codes, "<i4")).astype(np.int64),
             categories=Labels(categories),

@@ -118,7 +118,7 @@ def _question(
         moment = replace(moment, kind="till")
         state = state.with_visit(moment, basket_in_hand, population.labels_of(basket_in_hand))
     history = History.of(state, population)
-    candidates = candidates_of(history, population, moment)
+    candidates = candidates_of(history, population, moment, state.items)
     allowed = all_allowed(candidates)
     if basket_in_hand:
         in_hand = history.last_visit == state.visits - 1

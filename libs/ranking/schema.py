@@ -69,6 +69,7 @@ LOGARITHMIC = len(_LOGARITHMIC)
 ROW = {feature.name: row for row, feature in enumerate(FEATURES)}
 LOW = np.array([[feature.low] for feature in FEATURES])
 HIGH = np.array([[feature.high] for feature in FEATURES])
+SCALE = (LEVELS - 1) / (HIGH - LOW)
 
 # Pairs whose joint level says more than the two alone: habit against time passed, trip, place and popularity.
 CROSSES = (

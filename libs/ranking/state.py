@@ -211,10 +211,15 @@ def state_of_trips(trips: Trips, items: Sequence[str], labels: Mapping[str, tupl
     )
 
 
+def strengths(items: int, line_items: Integers, line_at_seconds: Integers) -> npt.NDArray[np.float64]:
+    """The faded count of each item as of the newest line; lines are in the order of time."""
+    age_days = (line_at_seconds[-1] - line_at_seconds) / DAY_SECONDS
+    return np.asarray(np.bincount(line_items, np.exp(-age_days / FADING_DAYS) + 0.01, minlength=items), np.float64)
+
+
 def _strongest(items: int, line_items: Integers, line_at_seconds: Integers) -> Integers:
     """The ITEMS_KEPT numbers with the greatest faded count, ascending; of equals the lower ones."""
-    age_days = (line_at_seconds[-1] - line_at_seconds) / DAY_SECONDS
-    strength = np.bincount(line_items, np.exp(-age_days / FADING_DAYS) + 0.01, minlength=items)
+    strength = strengths(items, line_items, line_at_seconds)
     return np.sort(np.argsort(-strength, kind="stable")[:ITEMS_KEPT])
 
 

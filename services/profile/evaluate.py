@@ -21,7 +21,7 @@ from rich.table import Table
 
 from libs.laptop.complete_journey import NAME, Cut, open_dataset
 from libs.laptop.dataset import Basket, Dataset, Line, Product
-from libs.ranking.features import Candidates
+from libs.ranking.features import Asked, Candidates
 from libs.ranking.ranker import all_allowed, needs_of
 from libs.ranking.state import CustomerRankingState, Moment, MomentKind, state_of
 from services.profile.domain.contact import Purchase, PurchaseLine
@@ -71,28 +71,28 @@ class Replay:
         customer, purchase = basket.customer_id, purchase_of(basket, self.products)
         before = self.states.get(customer, NOBODY)
         visit = visit_of(purchase)
-        asked: dict[MomentKind, Candidates] = {}
+        asked: Asked | None = None
         if visit.items and before.visits >= VISITS_BEFORE_ASKING:
             if self.evaluation.kind == "arrival":
                 moment = Moment(visit.at_seconds, visit.store_id, "arrival", visit.utc_offset_minutes)
-                asked["arrival"] = self.ask(customer, before, moment)
+                asked = self.ask(customer, before, moment)
             self.evaluation.rows.append((customer, basket.basket_id, self.waiting[customer]))
         self.learn(customer, purchase, before, asked)
         state = self.states[customer]
         if self.evaluation.kind == "till" and visit.items and state.visits >= VISITS_BEFORE_ASKING:
             self.ask(customer, state, last_moment(state))
 
-    def ask(self, customer: str, state: CustomerRankingState, moment: Moment) -> Candidates:
+    def ask(self, customer: str, state: CustomerRankingState, moment: Moment) -> Asked:
         """Leave the customer's list at this moment in `waiting`."""
         with self.evaluation.step("decide"):
-            candidates = self.learner.candidates(state, moment)
-            needs = needs_of(self.learner.needs[moment.kind].table, candidates, all_allowed(candidates), LIST_LENGTH)
+            asked = self.learner.asked(state, moment)
+            candidates = Candidates.of(asked, self.learner.population.state, state.items)
+            table = self.learner.needs.table_of(moment.kind)
+            needs = needs_of(table, candidates, all_allowed(candidates), LIST_LENGTH)
         self.waiting[customer] = [need.item_id for need in needs]
-        return candidates
+        return asked
 
-    def learn(
-        self, customer: str, purchase: Purchase, before: CustomerRankingState, asked: dict[MomentKind, Candidates]
-    ) -> None:
+    def learn(self, customer: str, purchase: Purchase, before: CustomerRankingState, asked: Asked | None) -> None:
         """The facet grows, its ranking state follows, the learner takes the basket in."""
         with self.evaluation.step("apply"):
             facet = self.facets[customer] = apply(self.facets.get(customer, EMPTY), purchase)

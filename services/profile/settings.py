@@ -28,7 +28,9 @@ class Settings(ServiceSettings):
     """Models are made when event time completes a whole interval."""
     learning_grace_seconds: Positive = 60.0
     """Live: how long late events are waited for before an interval is learned."""
-    learning_chunk_baskets: Annotated[int, Field(ge=1)] = 200
+    learning_chunk_baskets: Annotated[int, Field(ge=1)] = 500
+    learning_customers_kept: Annotated[int, Field(ge=1)] = 10_000
+    """How many customers the learner has at hand; the others are read when they shop."""
     published_items: Annotated[int, Field(ge=100)] = 4_000
     """How many items' statistics travel beside a model: those sold most in the last months."""
     ingest_url: str | None = None

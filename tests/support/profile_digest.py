@@ -94,5 +94,6 @@ _PARTS: Mapping[str, tuple[str, Callable[[asyncpg.Record], Line]]] = {
     "inbox": ("SELECT event_key FROM profile.inbox", _as_it_is),
     "in line": ("SELECT occurred_at, event_id, identifier, purchase FROM profile.learning_queue", _as_it_is),
     "learners": ("SELECT learner, number, trained_until, baskets_count, state FROM profile.learner_states", _as_it_is),
+    "learner customers": ("SELECT identifier, state FROM profile.learner_customers", _as_it_is),
     "models": ("SELECT model_name, number, model_id, trained_until, body FROM profile.models", _as_it_is),
 }

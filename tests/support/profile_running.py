@@ -96,9 +96,9 @@ class RunningProfile:
             for customer_id, snapshot in (await self.snapshots()).items()
         }
 
-    def restarted_learner(self) -> "RunningProfile":
+    def restarted_learner(self, **changes: Any) -> "RunningProfile":
         """The same service with a learner process that remembers nothing."""
-        return RunningProfile(self.parts, Judge(), a_learning(self.parts))
+        return RunningProfile(self.parts, Judge(), a_learning(self.parts, **changes))
 
     async def _apply(self, handler: BatchHandler, topic: str, events: Sequence[Event], *, scope: str) -> None:
         async with self.parts.transactions.begin() as tx:
@@ -120,11 +120,12 @@ class RunningProfile:
                 await handler(tx, batch)
 
 
-def a_learning(parts: Parts) -> NeedsLearning:
+def a_learning(parts: Parts, *, chunk_baskets: int = 7, customers_kept: int = 10_000) -> NeedsLearning:
     return NeedsLearning(
         interval=timedelta(seconds=parts.settings.learning_interval_seconds),
-        chunk_baskets=7,
+        chunk_baskets=chunk_baskets,
         published_items=parts.settings.published_items,
+        customers_kept=customers_kept,
         metrics=parts.metrics,
         clock=parts.clock,
     )

@@ -19,8 +19,9 @@ from libs.common.streaming import Cluster
 from libs.laptop.child import Child
 from libs.laptop.dataset import Basket, Line
 from services.profile.domain.needs import Learner
-from services.profile.domain.return_chance import ReturnChance, Standing
-from services.profile.handlers.learning import NEEDS, RETURN_WEIGHTS, RETURNS, packed_returns
+from services.profile.domain.return_chance import ReturnChance, Waiting, next_due_at
+from services.profile.domain.shopper import Shopper
+from services.profile.handlers.learning import NEEDS, RETURN_WEIGHTS, packed_returns
 from services.profile.tables import CUSTOMERS, IDENTITY_CHANGES, MODELS
 
 SALES = 10_000
@@ -56,7 +57,7 @@ async def worked(
     servers: Servers, connection: asyncpg.Connection, pseudonyms: Pseudonyms, customers: int, progress: Progress
 ) -> Worked:
     """Let the worker apply and fold SALES sales, then the learner put them in line; each is weighed when nothing waits."""
-    await connection.execute("TRUNCATE profile.learner_states, profile.learning_queue")
+    await connection.execute("TRUNCATE profile.learner_states, profile.learner_customers, profile.learning_queue")
     await _remember(connection, pseudonyms, customers)
     before = await connection.fetchval(_APPLIED, "profile")
     await lay(servers.settings, _sales(pseudonyms, customers, before), SALES, progress)
@@ -81,20 +82,27 @@ def _sales(pseudonyms: Pseudonyms, customers: int, first: int) -> Iterator[Outbo
 
 
 async def _remember(connection: asyncpg.Connection, pseudonyms: Pseudonyms, customers: int) -> None:
-    """The learner's stored memory after it has met every customer: its examples wait for what comes of them."""
-    returns, first = ReturnChance(), int(_BEGAN_AT.timestamp()) - 30 * 86_400
-    for number in range(customers):
-        standing = Standing(first + number * 30 * 86_400 // customers, 9, 6.5, 4_200, 1.1, 0.9)
-        returns.visited(pseudonyms.key_of(f"loyalty_card:{number}"), standing)
-    needs = Learner().encode()
-    for learner, state in (
-        (NEEDS, needs),
-        (RETURNS, packed_returns(returns)),
-        (RETURN_WEIGHTS, packed_returns(ReturnChance())),
-    ):
+    """What the learner stored after it has met every customer: of each a trip whose examples wait for what comes of them."""
+    first = int(_BEGAN_AT.timestamp()) - 30 * 86_400
+    await connection.copy_records_to_table(
+        "learner_customers",
+        schema_name="profile",
+        columns=("identifier", "due_at_seconds", "state"),
+        records=(
+            (pseudonyms.key_of(f"loyalty_card:{number}"), *_waiting(first + number * 30 * 86_400 // customers))
+            for number in range(customers)
+        ),
+    )
+    for learner, state in ((NEEDS, Learner().encode()), (RETURN_WEIGHTS, packed_returns(ReturnChance()))):
         await connection.execute(
             "INSERT INTO profile.learner_states VALUES ($1, 1, $2, $3, $4)", learner, _BEGAN_AT, customers, state
         )
+
+
+def _waiting(trip_at_seconds: int) -> tuple[int | None, bytes]:
+    shopper = Shopper()
+    shopper.waiting = [Waiting(trip_at_seconds, 9, 6.5, 4_200, 1.1, 0.9)]
+    return next_due_at(shopper.waiting, trip_at_seconds), shopper.encode()
 
 
 async def _until(connection: asyncpg.Connection, child: Child, group: str, wanted: int, progress: Progress) -> None:

@@ -139,6 +139,7 @@ def learner_of(parts: Parts) -> Worker:
         interval=timedelta(seconds=settings.learning_interval_seconds),
         chunk_baskets=settings.learning_chunk_baskets,
         published_items=settings.published_items,
+        customers_kept=settings.learning_customers_kept,
         metrics=parts.metrics,
         clock=parts.clock,
     )

@@ -6,94 +6,24 @@ popularity. Step: one Adagrad step a basket over all its candidates. No chance i
 baskets, so a restart from stored bytes changes nothing.
 """
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
-from zlib import compress, decompress
+from collections.abc import Mapping, Sequence
+from zlib import decompress
 
 import msgspec
 import numpy as np
 
-from libs.ranking.features import Candidates, candidates_of
-from libs.ranking.history import Floats, History, summed
-from libs.ranking.model import (
-    CELLS,
-    KNOTS,
-    SMOOTH,
-    Model,
-    cells_of,
-    knot_gradient,
-    prior_knots,
-    refresh,
-    score,
-    table_of,
-)
-from libs.ranking.schema import FEATURES
-from libs.ranking.state import CustomerRankingState, Moment, MomentKind, PastVisit
-from services.profile.domain.population import PopulationLearner
+from libs.ranking.features import Asked, asked_at
+from libs.ranking.history import History
+from libs.ranking.model import Model
+from libs.ranking.state import CustomerRankingState, Integers, Moment, MomentKind, PastVisit
+from services.profile.domain.next_baskets import MODEL_NAMES, NextBaskets
+from services.profile.domain.population import NEVER_SECONDS, PopulationLearner
 
-FORMAT_VERSION = 1
-# Learning rates were chosen on the first quarter of the built-in data set, and nothing later.
-KNOT_RATES: Mapping[MomentKind, float] = {"arrival": 0.07, "till": 0.02}
-CELL_RATE = 0.02
-FIRST_SQUARES = 0.01
-SIZE_EXPONENT = 0.75
+FORMAT_VERSION = 2
+_EARLIER_START = 0x78  # of a compressed state of format 1
 VISITS_BEFORE_LEARNING = 3  # with fewer trips there is no habit to learn from
-MODEL_NAMES: Mapping[MomentKind, str] = {"arrival": "next-basket-arrival", "till": "next-basket-till"}
 
-
-@dataclass(slots=True, eq=False)
-class NeedsLearner:
-    """The weights of one model with their Adagrad sums; `table` is derived from them and always in step."""
-
-    kind: MomentKind
-    knots: Floats
-    cells: Floats
-    knot_squares: Floats
-    cell_squares: Floats
-    baskets: int
-    table: Floats
-
-    @classmethod
-    def new(cls, kind: MomentKind) -> "NeedsLearner":
-        """A learner that knows the prior alone."""
-        knots, cells = prior_knots(), np.zeros(CELLS)
-        squares = np.full_like(knots, FIRST_SQUARES), np.full(CELLS, FIRST_SQUARES)
-        return cls(kind, knots, cells, *squares, 0, table_of(knots, cells))
-
-    def learn(self, candidates: Candidates, basket: Collection[str]) -> None:
-        """One step towards the items of a basket, given what was known of each candidate before it."""
-        cells = cells_of(candidates)
-        bought = np.array([item in basket for item in candidates.item_ids], float)
-        chance = 1.0 / (1.0 + np.exp(-score(self.table, cells)))
-        slope = (chance - bought) * float(len(basket)) ** -SIZE_EXPONENT
-        gradient = summed(cells.ravel(), np.tile(slope, len(cells)), SMOOTH + CELLS)
-        knot_slope = knot_gradient(gradient[:SMOOTH])
-        self.knot_squares += knot_slope**2
-        self.knots -= KNOT_RATES[self.kind] * knot_slope / np.sqrt(self.knot_squares)
-        touched = np.flatnonzero(gradient[SMOOTH:])
-        cell_slope = gradient[SMOOTH:][touched]
-        self.cell_squares[touched] += cell_slope**2
-        self.cells[touched] -= CELL_RATE * cell_slope / np.sqrt(self.cell_squares[touched])
-        refresh(self.table, self.knots, self.cells)
-        self.baskets += 1
-
-    def model(self, number: int) -> Model:
-        """An immutable copy of the weights."""
-        return Model(MODEL_NAMES[self.kind], number, self.knots.copy(), self.cells.copy())
-
-    def parts(self) -> list[object]:
-        """Plain values for storage."""
-        arrays = (self.knots, self.cells, self.knot_squares, self.cell_squares)
-        return [self.baskets, *(array.astype("<f8").tobytes() for array in arrays)]
-
-    @classmethod
-    def from_parts(cls, kind: MomentKind, parts: Iterable[object]) -> "NeedsLearner":
-        """The learner that gave these parts."""
-        baskets, *contents = parts
-        knots, cells, knot_squares, cell_squares = (np.frombuffer(bytes(content), "<f8").copy() for content in contents)  # type: ignore[call-overload]  # msgpack gives bytes
-        shape = (len(FEATURES), KNOTS)
-        knots, knot_squares = knots.reshape(shape), knot_squares.reshape(shape)
-        return cls(kind, knots, cells, knot_squares, cell_squares, int(str(baskets)), table_of(knots, cells))
+__all__ = ["MODEL_NAMES", "Learner", "last_moment"]
 
 
 class Learner:
@@ -101,71 +31,93 @@ class Learner:
 
     def __init__(
         self,
-        kinds: Iterable[MomentKind] = ("arrival", "till"),
+        kinds: Sequence[MomentKind] = ("arrival", "till"),
         population: PopulationLearner | None = None,
-        needs: Mapping[MomentKind, NeedsLearner] | None = None,
+        needs: NextBaskets | None = None,
     ) -> None:
         self.population = population or PopulationLearner()
-        self.needs = dict(needs or {kind: NeedsLearner.new(kind) for kind in kinds})
+        self.needs = needs or NextBaskets(kinds)
 
-    def candidates(self, state: CustomerRankingState, moment: Moment) -> Candidates:
+    def asked(self, state: CustomerRankingState, moment: Moment) -> Asked:
         """What may be wanted at a moment, under the live population."""
-        return candidates_of(History.of(state, self.population.state), self.population.state, moment)
+        return asked_at(History.of(state, self.population.state), self.population.state, [moment])
 
     def learn(
         self,
         before: CustomerRankingState,
         visit: PastVisit,
         labels: Mapping[str, tuple[str, str]],
-        asked: Mapping[MomentKind, Candidates] | None = None,
+        asked: Asked | None = None,
     ) -> None:
         """Take in one basket, `before` being its customer's state without it and `labels` (category, type) of its items.
 
-        `asked` are candidates already made from the same state and population, so that they need not be made again.
+        `asked` is made from the same state and population at the moments of all models, so that it need not be made again.
         """
         if not visit.items:
             return
-        if before.visits >= VISITS_BEFORE_LEARNING:
-            basket, history = frozenset(visit.items), None
-            for kind, learner in self.needs.items():
-                candidates = (asked or {}).get(kind)
-                if candidates is None:
-                    history = history or History.of(before, self.population.state)
-                    candidates = candidates_of(history, self.population.state, _moment(kind, before, visit))
-                learner.learn(candidates, basket)
-        self.population.learn(before, visit, labels)
+        rows = self.population.rows(visit.items, labels)
+        history = History.of(before, self.population.state) if before.visits >= VISITS_BEFORE_LEARNING else None
+        self.take(history, visit, rows, last_purchases(before, visit.items), asked)
+
+    def take(
+        self,
+        history: History | None,
+        visit: PastVisit,
+        rows: Integers,
+        last_at_seconds: Integers,
+        asked: Asked | None = None,
+    ) -> None:
+        """The same with all of it in the rows of the population; of a customer who is hardly known there need be no history."""
+        if not visit.items:
+            return
+        if history is not None and history.visits >= VISITS_BEFORE_LEARNING:
+            if asked is None:
+                moments = [_moment(kind, history, visit) for kind in self.needs.kinds]
+                asked = asked_at(history, self.population.state, moments)
+            self.needs.learn(asked, rows)
+        self.population.learn(rows, visit.at_seconds, last_at_seconds)
         self.population.review_popular(visit.at_seconds)
 
     def models(self, number: int) -> dict[MomentKind, Model]:
         """Immutable models to publish under the next number."""
-        return {kind: learner.model(number) for kind, learner in self.needs.items()}
+        return self.needs.models(number)
 
     def encode(self) -> bytes:
-        """The whole state, compressed; nothing is rounded."""
-        needs = {kind: learner.parts() for kind, learner in sorted(self.needs.items())}
-        body = [FORMAT_VERSION, needs, self.population.state.encode(), self.population.popular_at_slot]
-        return compress(msgspec.msgpack.encode(body), 1)
+        """The whole state; nothing is rounded, and nothing compressed: it is stored anew with every model."""
+        population = self.population.state.store()
+        return msgspec.msgpack.encode([FORMAT_VERSION, self.needs.parts(), population, self.population.popular_at_slot])
 
     @classmethod
     def decode(cls, content: bytes) -> "Learner":
-        """The learner whose `encode` gave these bytes; raises ValueError for another format."""
-        version, needs, population, slot = msgspec.msgpack.decode(decompress(content))
-        if version != FORMAT_VERSION:
+        """The learner whose `encode` gave these bytes, in this format or the one before; raises ValueError for another."""
+        earlier = content[:1] == bytes([_EARLIER_START])
+        version, needs, population, slot = msgspec.msgpack.decode(decompress(content) if earlier else content)
+        if version != (1 if earlier else FORMAT_VERSION):
             raise ValueError("a learner state of an unknown format")
         return cls(
             population=PopulationLearner.decode(population, slot),
-            needs={kind: NeedsLearner.from_parts(kind, parts) for kind, parts in needs.items()},
+            needs=NextBaskets.from_earlier(needs) if earlier else NextBaskets.from_parts(needs),
         )
 
 
-def _moment(kind: MomentKind, before: CustomerRankingState, visit: PastVisit) -> Moment:
+def _moment(kind: MomentKind, history: History, visit: PastVisit) -> Moment:
     """When the list that this basket answers was made: now, or at the end of the trip before."""
     if kind == "arrival":
         return Moment(visit.at_seconds, visit.store_id, kind, visit.utc_offset_minutes)
-    return last_moment(before)
+    trips = history.trips
+    store = history.store_names[int(trips.stores[-1])]
+    return Moment(int(trips.at_seconds[-1]), store, "till", int(trips.utc_offset_minutes[-1]))
 
 
 def last_moment(state: CustomerRankingState) -> Moment:
     """The end of the latest trip: when a voucher for the next one is printed."""
     store = state.stores[int(state.visit_stores[-1])]
     return Moment(int(state.visit_at_seconds[-1]), store, "till", int(state.visit_utc_offset_minutes[-1]))
+
+
+def last_purchases(before: CustomerRankingState, items: Sequence[str]) -> Integers:
+    """When the customer bought each of the items last; NEVER_SECONDS for a new one."""
+    last = np.full(len(before.items) + 1, NEVER_SECONDS)
+    last[before.line_items] = before.visit_at_seconds[before.line_visits]
+    number = {item: index for index, item in enumerate(before.items)}
+    return last[[number.get(item, -1) for item in items]]

@@ -1,16 +1,31 @@
 """Learning what is known of items across all customers: popularity, repeat rate, pooled intervals; the learner feeds it each basket."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from libs.ranking.history import SAME_DAY, Floats
+from libs.ranking.history import SAME_DAY
 from libs.ranking.population import COLUMNS, FADING_DAYS, PopulationState
-from libs.ranking.state import DAY_SECONDS, CustomerRankingState, Integers, PastVisit
+from libs.ranking.state import DAY_SECONDS, Integers, PastVisit
+from services.profile.domain.facet import VisitKey
 
+NEVER_SECONDS = -(1 << 62)
+"""When an item that is new to a customer was bought last."""
 REBASE_DAYS = 30.0  # the forward-faded counts are brought to a new reference before they grow too large
 POPULAR_KEPT = 600
 POPULAR_EVERY_DAYS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Basket:
+    """A trip as the learner takes it in: its items' rows in the population, with the codes of the labels that they have."""
+
+    key: VisitKey
+    visit: PastVisit
+    rows: Integers
+    category_codes: Integers
+    type_codes: Integers
 
 
 class PopulationLearner:
@@ -25,19 +40,36 @@ class PopulationLearner:
         """A learner that goes on from `state.encode()` and the slot of its popular list."""
         return cls(PopulationState.decode(content), popular_at_slot)
 
-    def learn(self, before: CustomerRankingState, visit: PastVisit, labels: Mapping[str, tuple[str, str]]) -> None:
-        """Take in one basket; `before` is its customer's state without it."""
+    def rows(self, items: Sequence[str], labels: Mapping[str, tuple[str, str]]) -> Integers:
+        """The rows of items; who is new gets one, with these labels."""
+        row_of = self.state.row_of
+        return np.array([row_of.get(item) or self._add(item, labels) for item in items], np.int64)
+
+    def basket(self, key: VisitKey, visit: PastVisit, labels: Mapping[str, tuple[str, str]]) -> Basket:
+        """A trip in rows and codes; `labels` are (category, type) of its items."""
+        categories, types = self.state.categories, self.state.types
+        named = [labels.get(item, ("", "")) for item in visit.items]
+        return Basket(
+            key,
+            visit,
+            self.rows(visit.items, labels),
+            np.array([categories.add(category) for category, _ in named], np.int64),
+            np.array([types.add(item_type) for _, item_type in named], np.int64),
+        )
+
+    def learn(self, rows: Integers, at_seconds: int, last_at_seconds: Integers) -> None:
+        """Take in one basket of these distinct items, which its customer bought last then (NEVER_SECONDS for a new one)."""
         population = self.state
-        at_days = visit.at_seconds / DAY_SECONDS
+        at_days = at_seconds / DAY_SECONDS
         self._rebase(at_days)
-        rows = self._rows(visit.items, labels)
-        gap_days = _days_since_last(before, visit, at_days)
-        added = np.zeros((len(rows), COLUMNS))
-        added[:, :3] = np.exp((at_days - population.reference_at_days) / np.array(FADING_DAYS))
+        again = last_at_seconds != NEVER_SECONDS
+        gap_days = np.where(again, (at_seconds - last_at_seconds) / DAY_SECONDS, 0.0)
+        counted = gap_days > SAME_DAY
+        added = np.empty((len(rows), COLUMNS))
+        added[:, :3] = np.exp((at_days - population.reference_at_days) / FADING_DAYS)
         added[:, 3] = 1.0
-        added[:, 4] = np.isinf(gap_days)
-        counted = (gap_days > SAME_DAY) & np.isfinite(gap_days)
-        added[counted, 5] = np.log(gap_days[counted] + SAME_DAY)
+        added[:, 4] = ~again
+        added[:, 5] = np.log(np.where(counted, gap_days + SAME_DAY, 1.0))
         added[:, 6] = counted
         added[:, 7] = 1.0 / len(rows)
         population.stats[rows] += added
@@ -60,10 +92,6 @@ class PopulationLearner:
             population.stats[:, :3] *= population.fading(at_days)
             population.reference_at_days = at_days
 
-    def _rows(self, items: tuple[str, ...], labels: Mapping[str, tuple[str, str]]) -> Integers:
-        row_of = self.state.row_of
-        return np.array([row_of.get(item) or self._add(item, labels) for item in items], np.int64)
-
     def _add(self, item: str, labels: Mapping[str, tuple[str, str]]) -> int:
         population = self.state
         row = population.row_of[item] = len(population.item_ids)
@@ -76,11 +104,3 @@ class PopulationLearner:
         population.category_codes[row] = population.categories.add(category)
         population.type_codes[row] = population.types.add(item_type)
         return row
-
-
-def _days_since_last(before: CustomerRankingState, visit: PastVisit, at_days: float) -> Floats:
-    """Days since the customer's last purchase of each item of the visit; infinite for a new one."""
-    last = np.full(len(before.items) + 1, -np.inf)
-    last[before.line_items] = before.visit_at_seconds[before.line_visits] / DAY_SECONDS
-    number = {item: index for index, item in enumerate(before.items)}
-    return np.asarray(at_days - last[[number.get(item, -1) for item in visit.items]])

@@ -2,23 +2,27 @@
 
 After each trip the customer is probed at fixed delays, as long as no new trip has come: an example says what was known at the probe. Its
 label is known `horizon` days later, whether the customer came or not; only then is it learned, so nobody who stays away is left out.
-One learner feeds trips and time in order; the state is plain JSON.
+What waits for its label hangs on the customer (Waiting); examples are made of it when they are due, and learned in the order of time.
 """
 
-import heapq
 import math
-from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Self
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Self
+
+from msgspec import Struct
 
 from libs.ranking.state import DAY_SECONDS
 from services.profile.domain.rhythm import TripRhythm
 from services.profile.domain.value import Value
 
-FORMAT_VERSION = 1
+FORMAT_VERSION, EARLIER_FORMAT = 2, 1
 HORIZONS_DAYS = (14, 30)
 PROBES_DAYS = (0, 7, 14, 28, 56, 112)
 LEARNING_RATE = 0.02
+_PROBES = tuple(days * DAY_SECONDS for days in PROBES_DAYS)
+_HORIZONS = tuple(days * DAY_SECONDS for days in HORIZONS_DAYS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,68 @@ class Standing:
     trend_ratio: float
 
 
+class Waiting(Struct, array_like=True, gc=False):
+    """A trip whose examples are not all learned: what was known right after it, and when the next trip came (0: none yet)."""
+
+    last_trip_at_seconds: int
+    visits: int
+    interval_days: float
+    weekly_cents: int
+    weekly_visits: float
+    trend_ratio: float
+    next_at_seconds: int = 0
+
+    def came_again(self, at_seconds: int) -> None:
+        """A trip after this one: the first of them ends the probes."""
+        if at_seconds > self.last_trip_at_seconds and not 0 < self.next_at_seconds <= at_seconds:
+            self.next_at_seconds = at_seconds
+
+    @property
+    def probes_count(self) -> int:
+        """How many of the probes come before the next trip."""
+        if not self.next_at_seconds:
+            return len(_PROBES)
+        return bisect_left(_PROBES, self.next_at_seconds - self.last_trip_at_seconds)
+
+    def last_due_at(self) -> int:
+        """When the last of its examples is due, as far as is known now."""
+        return self.last_trip_at_seconds + _PROBES[self.probes_count - 1] + _HORIZONS[-1]
+
+
+class Example(NamedTuple):
+    """What is learned once it is due; examples are learned in the order of their first four fields."""
+
+    due_at_seconds: int
+    customer: str
+    days: int
+    probe_at_seconds: int
+    waiting: Waiting
+    came: bool
+
+
+def due_examples(customer: str, waiting: Iterable[Waiting], since: int, until: int) -> Iterator[Example]:
+    """The examples of a customer that are due from `since` on, before `until`."""
+    for one in waiting:
+        trip_at, count = one.last_trip_at_seconds, one.probes_count
+        for days, horizon in zip(HORIZONS_DAYS, _HORIZONS, strict=True):
+            begin = bisect_left(_PROBES, since - horizon - trip_at)
+            for delay in _PROBES[begin : min(count, bisect_left(_PROBES, until - horizon - trip_at))]:
+                due = trip_at + delay + horizon
+                yield Example(due, customer, days, trip_at + delay, one, 0 < one.next_at_seconds <= due)
+
+
+def next_due_at(waiting: Iterable[Waiting], since: int) -> int | None:
+    """When the next of these examples is due, from `since` on."""
+    found: int | None = None
+    for one in waiting:
+        trip_at, count = one.last_trip_at_seconds, one.probes_count
+        for horizon in _HORIZONS:
+            place = bisect_left(_PROBES, since - horizon - trip_at)
+            if place < count and (found is None or trip_at + _PROBES[place] + horizon < found):
+                found = trip_at + _PROBES[place] + horizon
+    return found
+
+
 def standing_of(rhythm: TripRhythm, value: Value) -> Standing:
     """The standing after the trip that `rhythm` ends with."""
     return Standing(
@@ -45,7 +111,7 @@ def standing_of(rhythm: TripRhythm, value: Value) -> Standing:
     )
 
 
-def features_of(standing: Standing, at_seconds: int) -> dict[str, float]:
+def features_of(standing: Standing | Waiting, at_seconds: int) -> dict[str, float]:
     """What the chance depends on, each on a scale that suits a linear model."""
     since_days = max(at_seconds - standing.last_trip_at_seconds, 0) / DAY_SECONDS
     due = (since_days + 0.5) / (standing.interval_days + 0.5)
@@ -61,102 +127,66 @@ def features_of(standing: Standing, at_seconds: int) -> dict[str, float]:
 
 
 class ReturnChance:
-    """Predicts and learns; `visited` and `advance` are called in the order of time. Order of customers in one second does not matter."""
+    """Predicts, and learns examples that are handed over in the order of time."""
 
     def __init__(self) -> None:
         self._models = {days: _new_model() for days in HORIZONS_DAYS}
-        self._standings: dict[str, Standing] = {}
-        self._trips: dict[str, list[int]] = {}  # recent ones, as far back as labels ask
-        self._probes: list[tuple[int, str, int, int]] = []  # heap: when, customer, trip, number of the probe
-        self._examples: list[
-            tuple[int, str, int, int, dict[str, float]]
-        ] = []  # heap: when, customer, horizon, probe at
 
     def predict(self, standing: Standing, at_seconds: int, days: int) -> float:
         """The chance of a trip within `days` (one of HORIZONS_DAYS) of a time; one half before anything is learned."""
         return float(self._models[days].predict_proba_one(features_of(standing, at_seconds)).get(True, 0.5))
 
-    def visited(self, customer: str, standing: Standing) -> None:
-        """A trip has just been made; `standing` includes it."""
-        at = standing.last_trip_at_seconds
-        self.advance(at)
-        remembered = at - (max(HORIZONS_DAYS) + 1) * DAY_SECONDS
-        self._trips[customer] = [trip for trip in self._trips.get(customer, []) if trip > remembered] + [at]
-        again = self._standings.get(customer)
-        self._standings[customer] = standing
-        if again is None or again.last_trip_at_seconds != at:  # else the probes of this second are there already
-            heapq.heappush(self._probes, (at + PROBES_DAYS[0] * DAY_SECONDS, customer, at, 0))
-
-    def advance(self, at_seconds: int) -> None:
-        """Learn all that has matured before a time."""
-        while self._probes and self._probes[0][0] < at_seconds:
-            self._probe(*heapq.heappop(self._probes))
-        while self._examples and self._examples[0][0] < at_seconds:
-            _, customer, days, probe_at, features = heapq.heappop(self._examples)
-            until = probe_at + days * DAY_SECONDS
-            came = any(probe_at < trip <= until for trip in self._trips.get(customer, []))
-            self._models[days].learn_one(features, came)
-
-    def forget(self, customer: str) -> None:
-        """Drop all that is remembered of a customer; what the weights have learned of everybody stays."""
-        self._standings.pop(customer, None)
-        self._trips.pop(customer, None)
-        self._probes = [probe for probe in self._probes if probe[1] != customer]
-        self._examples = [example for example in self._examples if example[1] != customer]
-        heapq.heapify(self._probes)
-        heapq.heapify(self._examples)
-
-    def _probe(self, at: int, customer: str, trip: int, number: int) -> None:
-        standing = self._standings.get(customer)
-        if standing is None or standing.last_trip_at_seconds != trip:
-            return  # a new trip came first and has probes of its own
-        features = features_of(standing, at)
-        for days in HORIZONS_DAYS:
-            heapq.heappush(self._examples, (at + days * DAY_SECONDS, customer, days, at, features))
-        if number + 1 < len(PROBES_DAYS):
-            heapq.heappush(self._probes, (trip + PROBES_DAYS[number + 1] * DAY_SECONDS, customer, trip, number + 1))
+    def learn(self, examples: Iterable[Example]) -> None:
+        """Learn what has matured, the earliest first."""
+        for example in sorted(examples, key=_in_order):
+            features = features_of(example.waiting, example.probe_at_seconds)
+            self._models[example.days].learn_one(features, example.came)
 
     def to_json(self) -> dict[str, Any]:
         """The whole state as a JSON value."""
         return {
             "format": FORMAT_VERSION,
             "models": {str(days): _exported(model) for days, model in self._models.items()},
-            "standings": {customer: asdict(standing) for customer, standing in sorted(self._standings.items())},
-            "trips": dict(sorted(self._trips.items())),
-            "probes": sorted(self._probes),
-            "examples": sorted(self._examples, key=_example_key),
         }
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
-        """The learner that gave this value; raises ValueError for another format."""
-        if value.get("format") != FORMAT_VERSION:
+        """The learner that gave this value, in this format or the one before; raises ValueError for another format."""
+        if value.get("format") not in {FORMAT_VERSION, EARLIER_FORMAT}:
             raise ValueError("a return-chance state of an unknown format")
         learner = cls()
         learner._models = {int(days): _imported(model) for days, model in value["models"].items()}
-        learner._standings = {customer: Standing(**fields) for customer, fields in value["standings"].items()}
-        learner._trips = {customer: list(trips) for customer, trips in value["trips"].items()}
-        learner._probes = [(when, customer, trip, number) for when, customer, trip, number in value["probes"]]
-        learner._examples = [(when, who, days, at, dict(known)) for when, who, days, at, known in value["examples"]]
-        return learner  # sorted lists are heaps
+        return learner
 
 
-def without(value: Mapping[str, Any], customers: Collection[str]) -> tuple[dict[str, Any], int]:
-    """A state as `to_json` gives it with nothing of these customers in it, and how many entries went.
+def earlier_waiting(value: Mapping[str, Any]) -> dict[str, list[Waiting]]:
+    """What waited in a state of the format before, by customer; there an example held its features, not what they were made of."""
+    found: dict[str, dict[int, Waiting]] = {}
+    for customer, fields in value["standings"].items():
+        found[customer] = {fields["last_trip_at_seconds"]: Waiting(**fields)}
+    for _, customer, _, probe_at, features in value["examples"]:
+        waiting = _waiting_of(probe_at, features)
+        found.setdefault(customer, {}).setdefault(waiting.last_trip_at_seconds, waiting)
+    for customer, trips in value["trips"].items():
+        for waiting in found.get(customer, {}).values():
+            for trip in trips:
+                waiting.came_again(trip)
+    return {customer: [known[at] for at in sorted(known)] for customer, known in found.items()}
 
-    What the weights have learned of everybody stays. Works on the value, so that who only forgets need not load River.
-    """
-    kept = {
-        **value,
-        "standings": {name: known for name, known in value["standings"].items() if name not in customers},
-        "trips": {name: trips for name, trips in value["trips"].items() if name not in customers},
-        "probes": [probe for probe in value["probes"] if probe[1] not in customers],
-        "examples": [example for example in value["examples"] if example[1] not in customers],
-    }
-    return kept, sum(len(value[part]) - len(kept[part]) for part in ("standings", "trips", "probes", "examples"))
+
+def _waiting_of(probe_at: int, features: Mapping[str, float]) -> Waiting:
+    since_days = math.exp(features["log_since"]) - 0.5
+    return Waiting(
+        last_trip_at_seconds=probe_at - round(since_days * DAY_SECONDS),
+        visits=round(math.exp(features["log_visits"])),
+        interval_days=math.exp(features["log_interval"]) - 0.5,
+        weekly_cents=round(math.expm1(features["log_weekly_cents"])),
+        weekly_visits=features["weekly_visits"],
+        trend_ratio=features["trend"],
+    )
 
 
-def _example_key(example: tuple[int, str, int, int, dict[str, float]]) -> tuple[int, str, int, int]:
+def _in_order(example: Example) -> tuple[int, str, int, int]:
     return example[:4]
 
 

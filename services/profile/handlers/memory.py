@@ -24,11 +24,19 @@ class NeedsLearning:
     """One per learner process. Two of them take turns, and each finds what the other has stored."""
 
     def __init__(
-        self, *, interval: timedelta, chunk_baskets: int, published_items: int, metrics: ProfileMetrics, clock: Clock
+        self,
+        *,
+        interval: timedelta,
+        chunk_baskets: int,
+        published_items: int,
+        customers_kept: int,
+        metrics: ProfileMetrics,
+        clock: Clock,
     ) -> None:
         self._interval = interval
         self._chunk_baskets = chunk_baskets
         self._published_items = published_items
+        self._customers_kept = customers_kept
         self._metrics = metrics
         self._clock = clock
         self._memory: Memory | None = None
@@ -38,7 +46,8 @@ class NeedsLearning:
         until = learn_until(reached_at, self._interval)
         remembered, self._memory = self._memory, None  # changed in place below: gone if this transaction fails
         began = self._clock.monotonic_seconds()
-        memory, learned = await learn(store, remembered, Step(until, self._chunk_baskets, self._published_items))
+        step = Step(until, self._chunk_baskets, self._published_items, self._customers_kept)
+        memory, learned = await learn(store, remembered, step)
         elapsed = self._clock.monotonic_seconds() - began
         tx.on_commit(partial(self._keep, memory, learned, elapsed))
 

@@ -164,20 +164,33 @@ class CustomerRow(Struct, frozen=True, kw_only=True, array_like=True, gc=False):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueuedBasket:
-    """A basket that models have not learned from yet; `purchase.event_id` orders those of the same time."""
+    """A basket that models have not learned from yet; `purchase.event_id` orders those of the same time.
+
+    Of a `voided` one nothing is learned, but its customer was there.
+    """
 
     occurred_at: datetime
     identifier: str | None
     purchase: AnyPurchase
+    voided: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LearnerState:
-    """A learner's whole memory as bytes; `number` is that of the models that it published last."""
+    """What a learner knows of everybody, as bytes; `number` is that of the models that it published last."""
 
     number: int
     trained_until: datetime
     baskets_count: int
+    state: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LearnerCustomer:
+    """What the learner remembers of one identifier, and when the next of its examples is due."""
+
+    identifier: str
+    due_at_seconds: int | None
     state: bytes
 
 

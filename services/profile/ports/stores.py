@@ -13,6 +13,7 @@ from services.profile.ports.rows import (
     ConsentRow,
     FoundReceipt,
     ItemRow,
+    LearnerCustomer,
     LearnerState,
     LinkRow,
     LinksRow,
@@ -138,10 +139,7 @@ class LearningStore(Protocol):
         ...
 
     async def take(self, until: datetime, limit: int) -> Sequence[QueuedBasket] | None:
-        """Take out the next baskets up to a time, in (occurred_at, event id) order; None when there are none.
-
-        Those voided meanwhile are left out, so that a step may bring none at all.
-        """
+        """Take out the next baskets up to a time, in (occurred_at, event id) order; None when there are none."""
         ...
 
     async def facets_lag(self) -> bool:
@@ -153,15 +151,39 @@ class LearningStore(Protocol):
         ...
 
     async def state(self, learner: str, above_number: int = -1) -> LearnerState | None:
-        """A learner's memory, if its number is above this one."""
+        """What a learner knows of everybody, if its number is above this one."""
         ...
 
     async def save_state(self, learner: str, state: LearnerState) -> None:
-        """Replace the learner's memory."""
+        """Replace it."""
         ...
 
-    async def rewrite(self, learner: str, state: bytes) -> None:
-        """Replace a learner's memory and raise all numbers, so that processes that remember it read it again."""
+    async def take_earlier(self, learner: str) -> bytes | None:
+        """Take out a memory that an earlier release stored as a whole, if there still is one."""
+        ...
+
+    async def raise_numbers(self) -> None:
+        """Raise all numbers, so that processes that remember something read it again."""
+        ...
+
+    async def customers(self, identifiers: Collection[str]) -> Mapping[str, bytes]:
+        """What is remembered of these identifiers, for those that were met."""
+        ...
+
+    async def keep_customers(self, rows: Collection[LearnerCustomer]) -> None:
+        """Replace what is remembered of these."""
+        ...
+
+    async def due_customers(self, before_seconds: int) -> Sequence[str]:
+        """The identifiers that have an example due before a time."""
+        ...
+
+    async def set_due(self, due_at_seconds: Mapping[str, int | None]) -> None:
+        """Note when the next example of these identifiers is due."""
+        ...
+
+    async def forget_customers(self, identifiers: Collection[str]) -> int:
+        """Delete what is remembered of these; returns how many there were."""
         ...
 
     async def publish(self, row: ModelRow) -> None:

@@ -1,6 +1,6 @@
 """The queue of baskets, the learner's memory and its models on PostgreSQL."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +10,7 @@ from sqlalchemy import text
 from libs.common.persistence import Transaction
 from libs.common.persistence.messages import encode_headers
 from services.profile.domain.contact import AnyPurchase
-from services.profile.ports import LearnerState, ModelRow, QueuedBasket
+from services.profile.ports import LearnerCustomer, LearnerState, ModelRow, QueuedBasket
 from services.profile.store.earlier import purchase_of_map
 from services.profile.store.receipts import receipt_key
 
@@ -50,9 +50,23 @@ _SAVE_STATE = text("""
     ON CONFLICT (learner) DO UPDATE
     SET number = excluded.number, trained_until = excluded.trained_until, baskets_count = excluded.baskets_count, state = excluded.state
 """)
-_REWRITE = text("""
-    UPDATE learner_states SET number = number + 1, state = CASE WHEN learner = :learner THEN :state ELSE state END
+_TAKE_EARLIER = text("DELETE FROM learner_states WHERE learner = :learner RETURNING state")
+_RAISE_NUMBERS = text("UPDATE learner_states SET number = number + 1")
+_CUSTOMERS = text(
+    "SELECT identifier, state FROM learner_customers WHERE identifier = ANY(CAST(:identifiers AS text[]))"
+)
+_KEEP_CUSTOMERS = text("""
+    INSERT INTO learner_customers (identifier, due_at_seconds, state)
+    SELECT * FROM unnest(CAST(:identifiers AS text[]), CAST(:due AS bigint[]), CAST(:states AS bytea[]))
+    ON CONFLICT (identifier) DO UPDATE SET due_at_seconds = excluded.due_at_seconds, state = excluded.state
 """)
+_DUE_CUSTOMERS = text("SELECT identifier FROM learner_customers WHERE due_at_seconds < :before ORDER BY identifier")
+_SET_DUE = text("""
+    UPDATE learner_customers SET due_at_seconds = new.due_at_seconds
+    FROM unnest(CAST(:identifiers AS text[]), CAST(:due AS bigint[])) AS new (identifier, due_at_seconds)
+    WHERE learner_customers.identifier = new.identifier
+""")
+_FORGET_CUSTOMERS = text("DELETE FROM learner_customers WHERE identifier = ANY(CAST(:identifiers AS text[]))")
 _PUBLISH = text("""
     INSERT INTO models (model_name, number, model_id, trained_until, headers, body)
     VALUES (:model_name, :number, :model_id, :trained_until, :headers, :body)
@@ -97,9 +111,13 @@ class PostgresLearning:
         if not rows:
             return None
         baskets = [
-            QueuedBasket(occurred_at=row.occurred_at, identifier=row.identifier, purchase=_purchase(row.purchase))
+            QueuedBasket(
+                occurred_at=row.occurred_at,
+                identifier=row.identifier,
+                purchase=_purchase(row.purchase),
+                voided=row.voided,
+            )
             for row in rows
-            if not row.voided
         ]
         return sorted(baskets, key=lambda basket: (basket.occurred_at, basket.purchase.event_id))
 
@@ -130,9 +148,48 @@ class PostgresLearning:
             },
         )
 
-    async def rewrite(self, learner: str, state: bytes) -> None:
+    async def take_earlier(self, learner: str) -> bytes | None:
         """As the port promises."""
-        await self._connection.execute(_REWRITE, {"learner": learner, "state": state})
+        found: bytes | None = (await self._connection.execute(_TAKE_EARLIER, {"learner": learner})).scalar_one_or_none()
+        return found
+
+    async def raise_numbers(self) -> None:
+        """As the port promises."""
+        await self._connection.execute(_RAISE_NUMBERS)
+
+    async def customers(self, identifiers: Collection[str]) -> Mapping[str, bytes]:
+        """As the port promises."""
+        if not identifiers:
+            return {}
+        rows = await self._connection.execute(_CUSTOMERS, {"identifiers": list(identifiers)})
+        return {row.identifier: row.state for row in rows}
+
+    async def keep_customers(self, rows: Collection[LearnerCustomer]) -> None:
+        """As the port promises."""
+        ordered = sorted(rows, key=lambda row: row.identifier)
+        if not ordered:
+            return
+        columns = {
+            "identifiers": [row.identifier for row in ordered],
+            "due": [row.due_at_seconds for row in ordered],
+            "states": [row.state for row in ordered],
+        }
+        await self._connection.execute(_KEEP_CUSTOMERS, columns)
+
+    async def due_customers(self, before_seconds: int) -> Sequence[str]:
+        """As the port promises."""
+        return (await self._connection.execute(_DUE_CUSTOMERS, {"before": before_seconds})).scalars().all()
+
+    async def set_due(self, due_at_seconds: Mapping[str, int | None]) -> None:
+        """As the port promises."""
+        if due_at_seconds:
+            columns = {"identifiers": list(due_at_seconds), "due": list(due_at_seconds.values())}
+            await self._connection.execute(_SET_DUE, columns)
+
+    async def forget_customers(self, identifiers: Collection[str]) -> int:
+        """As the port promises."""
+        done = await self._connection.execute(_FORGET_CUSTOMERS, {"identifiers": list(identifiers)})
+        return done.rowcount
 
     async def publish(self, row: ModelRow) -> None:
         """As the port promises."""

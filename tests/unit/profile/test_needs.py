@@ -1,7 +1,10 @@
 """Laws of learning: a function of the ordered baskets that a restart does not change, and that finds what is there to be found."""
 
 from collections.abc import Sequence
+from zlib import compress
 
+import msgspec
+import numpy as np
 import pytest
 
 from libs.ranking.ranker import LearnedRanker, PriorRanker, Ranker
@@ -53,12 +56,35 @@ def test_candidates_made_before_teach_as_those_made_anew() -> None:
         learner, known = Learner(["arrival"]), dict[str, list[PastVisit]]()
         for customer, trip in CHAIN:
             state = state_of(known.setdefault(customer, []), {})
-            asked = learner.candidates(state, Moment(trip.at_seconds, trip.store_id, "arrival")) if hand_over else None
-            learner.learn(state, trip, labels_for(trip.items), {"arrival": asked} if asked else None)
+            asked = learner.asked(state, Moment(trip.at_seconds, trip.store_id, "arrival")) if hand_over else None
+            learner.learn(state, trip, labels_for(trip.items), asked)
             known[customer].append(trip)
         return learner.encode()
 
     assert teach(hand_over=True) == teach(hand_over=False)
+
+
+def test_models_side_by_side_learn_as_each_alone() -> None:
+    both = taught(Learner(), CHAIN, {}).models(1)
+    for kind in ("arrival", "till"):
+        alone = taught(Learner([kind]), CHAIN, {}).models(1)[kind]
+        assert np.allclose(alone.knots, both[kind].knots, rtol=0, atol=1e-12)
+        assert np.allclose(alone.cells, both[kind].cells, rtol=0, atol=1e-12)
+
+
+def test_a_state_of_the_release_before_is_read() -> None:
+    learner = taught(Learner(), CHAIN, {})
+    weights, kinds = learner.needs, learner.needs.kinds
+    cells, squares = weights.cells.reshape(2, -1), weights.cell_squares.reshape(2, -1)
+    arrays = zip(weights.knots, cells, weights.knot_squares, squares, strict=True)
+    needs = {
+        kind: [weights.baskets, *(one.tobytes() for one in mine)] for kind, mine in zip(kinds, arrays, strict=True)
+    }
+    population = learner.population
+    earlier = msgspec.msgpack.encode([1, needs, population.state.encode(), population.popular_at_slot])
+    assert Learner.decode(compress(earlier)).encode() == learner.encode()
+    with pytest.raises(ValueError, match="format"):
+        Learner.decode(msgspec.msgpack.encode([9, [], b"", 0]))
 
 
 def test_a_state_as_of_a_basket_does_not_see_what_came_later() -> None:

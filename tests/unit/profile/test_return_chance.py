@@ -1,14 +1,23 @@
-"""Laws of the chance of return: labels are learned when they have matured, batches do not matter, the state is plain JSON."""
+"""Laws of the chance of return: labels are learned when they have matured, ticks do not matter, the state is plain JSON."""
 
 import json
+from collections.abc import Sequence
 from itertools import pairwise
 
 import pytest
 
 from libs.ranking.state import DAY_SECONDS
-from services.profile.domain.return_chance import ReturnChance, Standing, features_of
-
-WEEKLY, YEARLY = 7, 365
+from services.profile.domain.return_chance import (
+    HORIZONS_DAYS,
+    PROBES_DAYS,
+    ReturnChance,
+    Standing,
+    Waiting,
+    due_examples,
+    earlier_waiting,
+    features_of,
+    next_due_at,
+)
 
 
 def a_standing(day: float, interval_days: float, visits: int = 10) -> Standing:
@@ -29,20 +38,64 @@ def a_year(customers: int = 8) -> list[tuple[str, Standing]]:
     return sorted(made, key=lambda entry: (entry[1].last_trip_at_seconds, entry[0]))
 
 
-def taught(year: list[tuple[str, Standing]]) -> ReturnChance:
-    learner = ReturnChance()
+def told(year: Sequence[tuple[str, Standing]]) -> dict[str, list[Waiting]]:
+    """What waits on each customer after these trips."""
+    waiting: dict[str, list[Waiting]] = {}
     for customer, standing in year:
-        learner.visited(customer, standing)
+        mine = waiting.setdefault(customer, [])
+        for one in mine:
+            one.came_again(standing.last_trip_at_seconds)
+        mine.append(a_wait(standing))
+    return waiting
+
+
+def a_wait(standing: Standing) -> Waiting:
+    return Waiting(
+        standing.last_trip_at_seconds,
+        standing.visits,
+        standing.interval_days,
+        standing.weekly_cents,
+        standing.weekly_visits,
+        standing.trend_ratio,
+    )
+
+
+def advanced(learner: ReturnChance, waiting: dict[str, list[Waiting]], since: int, until: int) -> ReturnChance:
+    learner.learn(example for name, mine in waiting.items() for example in due_examples(name, mine, since, until))
     return learner
 
 
+def taught(year: Sequence[tuple[str, Standing]], until: int = 400 * DAY_SECONDS) -> ReturnChance:
+    return advanced(ReturnChance(), told(year), 0, until)
+
+
 def test_nothing_is_learned_before_it_has_matured() -> None:
-    learner, standing = ReturnChance(), a_standing(0, 7)
-    learner.visited("c", standing)
-    learner.advance(14 * DAY_SECONDS)
-    assert learner.predict(standing, 0, 14) == 0.5
-    learner.advance(14 * DAY_SECONDS + 1)
-    assert learner.predict(standing, 0, 14) < 0.5  # nobody came
+    standing = a_standing(0, 7)
+    assert taught([("c", standing)], 14 * DAY_SECONDS).predict(standing, 0, 14) == 0.5
+    assert taught([("c", standing)], 14 * DAY_SECONDS + 1).predict(standing, 0, 14) < 0.5  # nobody came
+
+
+def test_a_probe_asks_only_who_has_not_come_again_and_its_label_is_whether_they_came_in_time() -> None:
+    trip = a_wait(a_standing(0, 7))
+    assert trip.probes_count == len(PROBES_DAYS)
+    trip.came_again(20 * DAY_SECONDS)
+    trip.came_again(30 * DAY_SECONDS)
+    trip.came_again(18 * DAY_SECONDS)  # late
+    assert trip.next_at_seconds == 18 * DAY_SECONDS
+    examples = sorted(due_examples("c", [trip], 0, 400 * DAY_SECONDS))
+    found = [(one.probe_at_seconds // DAY_SECONDS, one.days, one.came) for one in examples]
+    assert found == [(0, 14, False), (7, 14, True), (14, 14, True), (0, 30, True), (7, 30, True), (14, 30, True)]
+    assert trip.last_due_at() == examples[-1].due_at_seconds == (14 + max(HORIZONS_DAYS)) * DAY_SECONDS
+    assert next_due_at([trip], 14 * DAY_SECONDS + 1) == 21 * DAY_SECONDS
+    assert next_due_at([trip], trip.last_due_at() + 1) is None
+
+
+def test_a_trip_in_the_last_second_of_the_horizon_came_in_time() -> None:
+    for late_seconds, came in ((0, True), (1, False)):
+        trip = a_wait(a_standing(0, 7))
+        trip.came_again(14 * DAY_SECONDS + late_seconds)
+        [first] = due_examples("c", [trip], 14 * DAY_SECONDS, 14 * DAY_SECONDS + 1)
+        assert first.came is came
 
 
 def test_those_who_come_weekly_are_told_from_those_who_do_not() -> None:
@@ -56,35 +109,68 @@ def test_those_who_come_weekly_are_told_from_those_who_do_not() -> None:
 
 
 def test_a_restart_from_json_changes_nothing() -> None:
-    year = a_year()
-    resumed = ReturnChance.from_json(json.loads(json.dumps(taught(year[:100]).to_json())))
-    for customer, standing in year[100:]:
-        resumed.visited(customer, standing)
-    assert json.dumps(resumed.to_json()) == json.dumps(taught(year).to_json())
+    year, half = a_year(), 180 * DAY_SECONDS
+    waiting = told(year)
+    resumed = ReturnChance.from_json(json.loads(json.dumps(advanced(ReturnChance(), waiting, 0, half).to_json())))
+    whole = taught(year)
+    assert json.dumps(advanced(resumed, waiting, half, 400 * DAY_SECONDS).to_json()) == json.dumps(whole.to_json())
 
 
 def test_time_may_pass_in_any_steps() -> None:
-    year = a_year()
-    stepwise = ReturnChance()
-    for (customer, standing), (_, after) in pairwise(year):
-        stepwise.visited(customer, standing)
-        for at in range(standing.last_trip_at_seconds, after.last_trip_at_seconds, DAY_SECONDS):
-            stepwise.advance(at)
-    stepwise.visited(*year[-1])
+    year, stepwise = a_year(), ReturnChance()
+    waiting = told(year)
+    for since, until in pairwise([*range(0, 400 * DAY_SECONDS, 11 * DAY_SECONDS // 2), 400 * DAY_SECONDS]):
+        advanced(stepwise, waiting, since, until)
     assert json.dumps(stepwise.to_json()) == json.dumps(taught(year).to_json())
 
 
-def test_the_order_within_a_second_does_not_matter() -> None:
+def test_the_order_of_customers_does_not_matter() -> None:
     year = a_year()
-    turned = sorted(year, key=lambda entry: (entry[1].last_trip_at_seconds, -int(entry[0][1:])))
-    assert turned != year
-    assert json.dumps(taught(turned).to_json()) == json.dumps(taught(year).to_json())
+    turned = dict(reversed(told(year).items()))
+    assert json.dumps(advanced(ReturnChance(), turned, 0, 400 * DAY_SECONDS).to_json()) == json.dumps(
+        taught(year).to_json()
+    )
 
 
-def test_a_forgotten_customer_is_nowhere_in_the_state() -> None:
+def test_what_waited_in_an_earlier_release_is_learned_as_if_it_had_waited_here() -> None:
+    now = 100 * DAY_SECONDS
+    year = [entry for entry in a_year() if entry[1].last_trip_at_seconds < now]
+    ours, theirs = told(year), earlier_waiting(as_an_earlier_release(year, now))
+    assert theirs.keys() == ours.keys()
+    for customer, mine in ours.items():
+        expected = sorted(due_examples(customer, mine, now, 400 * DAY_SECONDS))
+        found = sorted(due_examples(customer, theirs[customer], now, 400 * DAY_SECONDS))
+        assert [one[:4] for one in found] == [one[:4] for one in expected]
+        assert [one.came for one in found] == [one.came for one in expected]
+        for one, other in zip(found, expected, strict=True):
+            assert features_of(one.waiting, one.probe_at_seconds) == pytest.approx(
+                features_of(other.waiting, other.probe_at_seconds)
+            )
+
+
+def as_an_earlier_release(year: Sequence[tuple[str, Standing]], now: int) -> dict[str, object]:
+    """The memory of customers in format 1, as of a time: newest standings, trips of a month, examples with their features."""
+    waiting, remembered = told(year), now - 31 * DAY_SECONDS
+    names = ("last_trip_at_seconds", "visits", "interval_days", "weekly_cents", "weekly_visits", "trend_ratio")
+    return {
+        "standings": {who: {name: getattr(mine[-1], name) for name in names} for who, mine in waiting.items()},
+        "trips": {
+            who: [one.last_trip_at_seconds for one in mine if one.last_trip_at_seconds > remembered]
+            for who, mine in waiting.items()
+        },
+        "examples": [
+            (one.due_at_seconds, who, one.days, one.probe_at_seconds, features_of(one.waiting, one.probe_at_seconds))
+            for who, mine in waiting.items()
+            for one in due_examples(who, mine, now, 400 * DAY_SECONDS)
+            if one.probe_at_seconds < now
+        ],
+    }
+
+
+def test_the_weights_of_an_earlier_release_are_read() -> None:
     learner = taught(a_year())
-    learner.forget("c3")
-    assert '"c3"' not in json.dumps(learner.to_json())
+    earlier = {**learner.to_json(), "format": 1, "standings": {}, "trips": {}, "probes": [], "examples": []}
+    assert ReturnChance.from_json(earlier).to_json() == learner.to_json()
 
 
 def test_features_are_finite_for_a_first_trip() -> None:

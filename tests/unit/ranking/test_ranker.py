@@ -1,6 +1,8 @@
 """Laws of scoring: pure, indifferent to the order of candidates, harmless with what it has never seen."""
 
+from base64 import b64encode
 from dataclasses import replace
+from zlib import compress
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ from libs.ranking.population import PopulationState
 from libs.ranking.ranker import LearnedRanker, PriorRanker, Ranker
 from libs.ranking.schema import FEATURES
 from libs.ranking.state import CustomerRankingState, Moment, MomentKind, state_of
-from services.profile.domain.population import PopulationLearner
+from services.profile.domain.population import NEVER_SECONDS, PopulationLearner
 from tests.support.shopping import START_SECONDS, a_chain_of_trips, a_trip, labels_for
 
 NOW = START_SECONDS + 86_400 * 40
@@ -24,9 +26,9 @@ TILL = Moment(NOW, "s1", "till")
 
 def a_population() -> PopulationState:
     learner = PopulationLearner()
-    nobody = state_of((), {})
     for _, trip in a_chain_of_trips(customers=6, trips=6, seed=1):
-        learner.learn(nobody, trip, labels_for(trip.items))
+        rows = learner.rows(trip.items, labels_for(trip.items))
+        learner.learn(rows, trip.at_seconds, np.full(len(rows), NEVER_SECONDS))
     learner.review_popular(NOW)
     return learner.state
 
@@ -83,7 +85,7 @@ def test_what_nobody_has_seen_is_harmless(ranker: Ranker) -> None:
 @given(st.permutations(range(12)), st.sampled_from(["arrival", "till"]))
 def test_the_order_of_candidates_does_not_matter(order: list[int], kind: MomentKind) -> None:
     population, state, model = a_population(), a_customer(), a_model()
-    candidates = candidates_of(History.of(state, population), population, replace(ARRIVAL, kind=kind))
+    candidates = candidates_of(History.of(state, population), population, replace(ARRIVAL, kind=kind), state.items)
     table = table_of(model.knots, model.cells)
     mixed = replace(
         candidates,
@@ -114,6 +116,23 @@ def test_a_model_survives_json_and_its_id_tells_weights_apart() -> None:
     assert a_model(seed=1).id != model.id
     assert replace(model, number=2).id != model.id
     assert model.id.startswith("any-1-")
+
+
+def test_a_model_of_the_format_before_is_read() -> None:
+    model = a_model()
+    now = model.to_json()
+    packed = {
+        name: b64encode(compress(weights.astype("<f8").tobytes(), 6)).decode()
+        for name, weights in (("knots", model.knots), ("cells", model.cells))
+    }
+    earlier = {name: now[name] for name in ("name", "number", "features")} | {"format": 1, **packed}
+    assert Model.from_json(earlier).id == model.id
+
+
+def test_cells_that_were_never_touched_stay_zero() -> None:
+    model = a_model()
+    model.cells[::3] = 0.0
+    assert Model.from_json(model.to_json()).id == model.id
 
 
 def test_a_model_with_other_features_is_refused() -> None:
