@@ -1,5 +1,6 @@
 """Purchases in columns are the purchases that were noted."""
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,13 +18,11 @@ def relabelled(purchase: Purchase, labels: dict[str, ItemLabel]) -> PackedPurcha
     """As one catalogue has it."""
     columns = packed(purchase)
     found = [labels.get(item, UNLISTED) for item in columns.items]
-    return PackedPurchase(
-        *[getattr(columns, name) for name in ("event_id", "receipt_id", "occurred_at_seconds", "store_id", "items")],
-        tuple(label.category for label in found),
-        tuple(label.item_type for label in found),
-        *[getattr(columns, name) for name in ("quantities_milli", "amounts_cents", "discounts_cents")],
-        tuple(label.rankable for label in found),
-        *[getattr(columns, name) for name in ("channel", "utc_offset_minutes", "coupon_cents")],
+    return msgspec.structs.replace(
+        columns,
+        categories=tuple(label.category for label in found),
+        types=tuple(label.item_type for label in found),
+        rankable=tuple(label.rankable for label in found),
     )
 
 
