@@ -101,6 +101,7 @@ class RunningProfile:
         return RunningProfile(self.parts, Judge(), a_learning(self.parts, **changes))
 
     async def _apply(self, handler: BatchHandler, topic: str, events: Sequence[Event], *, scope: str) -> None:
+        events = [_READ(event.headers(), event.body()) for event in events]
         async with self.parts.transactions.begin() as tx:
             new = await mark_seen(tx, [event.event_id for event in events], scope=scope)
             fresh = []

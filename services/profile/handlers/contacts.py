@@ -19,6 +19,7 @@ from libs.common.contracts.feedback import (
 )
 from libs.common.contracts.offers import VoucherIssued as VoucherIssuedEvent
 from libs.common.contracts.offers import VoucherRedeemed as VoucherRedeemedEvent
+from libs.common.contracts.pos import Receipt
 from libs.common.contracts.values import ReceiptLine
 from libs.common.contracts.web import (
     AddedToCart,
@@ -73,14 +74,15 @@ def seconds_of(at: datetime) -> int:
     return since.days * DAY_SECONDS + since.seconds
 
 
-def is_sale(event: Event) -> bool:
-    """Whether it is a sale at a till: told by its type, as its body may have been read in short."""
-    return event.type == SALE
-
-
 def is_purchase(event: Event) -> bool:
     """Whether something was bought: at a till or on the web."""
     return event.type == SALE or event.type == ORDERED  # noqa: PLR1714 - asked of every event
+
+
+def counts(event: Event) -> bool:
+    """Whether it is a real one: receipts of trainings, and cancelled ones, are none. What was read in short is one."""
+    body: object = event.data
+    return type(body) is Bought or not isinstance(body, Receipt) or body.counts
 
 
 def purchase_of(event: Event, known: MasterData) -> PackedPurchase:

@@ -5,14 +5,14 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from libs.common.contracts import Event
-from libs.common.contracts.pos import Receipt, Return, Void
+from libs.common.contracts.pos import Return, Void
 from libs.common.ids import derived_id
 from services.profile.domain.contact import Return as ReturnContact
-from services.profile.domain.purchases import Bought
 from services.profile.handlers.changes import Changes
 from services.profile.handlers.contacts import (
     MasterData,
     contact_of,
+    counts,
     is_purchase,
     returned_line_of,
     seconds_of,
@@ -66,10 +66,8 @@ def _sorted_out(events: Sequence[Event]) -> tuple[list[Event], list[Event]]:
     sales: list[Event] = []
     others: list[Event] = []
     for event in events:
-        body: object = event.data
-        if type(body) is not Bought and isinstance(body, Receipt) and not body.counts:
-            continue
-        (sales if is_purchase(event) else others).append(event)
+        if counts(event):
+            (sales if is_purchase(event) else others).append(event)
     return sales, others
 
 

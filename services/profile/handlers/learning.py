@@ -18,7 +18,7 @@ from libs.ranking.model import Model
 from libs.ranking.population import PopulationState
 from services.profile.domain.needs import Learner
 from services.profile.domain.return_chance import ReturnChance
-from services.profile.handlers.contacts import is_purchase, is_sale, purchase_of
+from services.profile.handlers.contacts import counts, is_purchase, purchase_of
 from services.profile.handlers.intake import holder_of, master_data
 from services.profile.handlers.shoppers import Shoppers, forget, take_over_earlier
 from services.profile.handlers.snapshots import SOURCE
@@ -104,7 +104,7 @@ async def unlearn(store: ProfileStore, identifiers: Collection[str]) -> int:
 
 async def queue_baskets(store: ProfileStore, events: Sequence[Event]) -> int:
     """Put what was bought in line; returns how many baskets that were. Training and cancelled receipts are none."""
-    bought = [event for event in events if is_purchase(event) and (not is_sale(event) or event.data.counts)]  # type: ignore[attr-defined]  # a sale
+    bought = [event for event in events if is_purchase(event) and counts(event)]
     known = await master_data(store, bought)
     await store.learning.enqueue(
         [
