@@ -10,7 +10,8 @@ from typing import Any
 from pydantic import SecretStr
 from sqlalchemy import text
 
-from libs.common.contracts import TOPIC_OF_TYPE, Event
+from libs.common.contracts import TOPIC_OF_TYPE, Event, decode_with
+from libs.common.contracts.pos import Sale
 from libs.common.contracts.profile import ProfileSnapshot
 from libs.common.persistence import Timeouts, make_engine, mark_seen, run_migrations
 from libs.common.streaming import Batch, BatchHandler, TopicPartition
@@ -21,6 +22,7 @@ from services.profile.consumer import learner_handler, worker_handler
 from services.profile.handlers.folding import Folded, fold_dirty
 from services.profile.handlers.memory import Judge, NeedsLearning
 from services.profile.handlers.reevaluating import reevaluate
+from services.profile.handlers.sales import read_sale
 from services.profile.settings import Settings
 from services.profile.store import PostgresProfileStore
 from tests.support.postgres import Database
@@ -119,6 +121,10 @@ class RunningProfile:
             )
             if fresh:
                 await handler(tx, batch)
+
+
+_READ = decode_with({Sale: read_sale})
+"""As the worker and the learner read what is in a log."""
 
 
 def a_learning(parts: Parts, *, chunk_baskets: int = 7, customers_kept: int = 10_000) -> NeedsLearning:

@@ -1,10 +1,11 @@
 """The shapes of an export, and how anything that is held becomes JSON."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import datetime
 from typing import Any
 
+from msgspec import Struct
 from pydantic import AwareDatetime
 
 from libs.common.contracts.values import Identifier
@@ -69,10 +70,9 @@ class Export(View):
 
 def plain(value: Any) -> Any:
     """A value of the domain as JSON: members by name; a mapping whose keys are no texts as a list of keys and values."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
-    if hasattr(value, "_asdict"):
-        return {name: plain(member) for name, member in value._asdict().items()}
+    members = _members_of(value)
+    if members is not None:
+        return {name: plain(getattr(value, name)) for name in members}
     if isinstance(value, Mapping):
         if all(isinstance(key, str) for key in value):
             return {key: plain(member) for key, member in value.items()}
@@ -80,3 +80,12 @@ def plain(value: Any) -> Any:
     if isinstance(value, (list, tuple, set, frozenset)):
         return [plain(member) for member in value]
     return value.isoformat() if isinstance(value, datetime) else value
+
+
+def _members_of(value: Any) -> Sequence[str] | None:
+    """The names of its members, where it has any."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return [field.name for field in fields(value)]
+    if isinstance(value, Struct):
+        return value.__struct_fields__
+    return getattr(value, "_fields", None)
