@@ -8,6 +8,7 @@ import pytest
 
 from libs.common.contracts import Event
 from libs.common.contracts.pos import LineScanned, ScanOutcome, VoucherScanned
+from services.profile.domain.needs import Learner
 from services.profile.handlers.intake import own_customer_id
 from tests.support.postgres import Database
 from tests.support.profile_events import (
@@ -123,7 +124,9 @@ async def test_a_receipt_is_voided_once_and_not_learned_from(database: Database)
         assert (facet["returns_count"], facet["refund_cents"], facet["amount_cents"]) == (1, 300, 300)
         await profile.tick(a_tick(2))
         assert await profile.rows("SELECT * FROM learning_queue") == []
-        assert await profile.rows("SELECT * FROM learner_states") == []
+        states = {row["learner"]: row for row in await profile.rows("SELECT * FROM learner_states")}
+        assert {row["baskets_count"] for row in states.values()} == {0}
+        assert Learner.decode(states["needs"]["state"]).encode() == Learner().encode()
 
 
 async def test_a_link_gives_the_merged_view_and_tells_of_it(database: Database) -> None:
