@@ -18,7 +18,7 @@ API = Service("profile", "api")
 WARMING = 200
 SMALL_BYTES = 100_000
 OK, AWAY = 200, 503
-_READY_SECONDS = 30.0
+_READY_SECONDS = 120.0
 _SIZES = """
     SELECT relname AS name, pg_table_size(pg_class.oid) AS bytes, 'table' AS kind
     FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from heapq import nsmallest
 
 from services.profile.domain.facet import Facet, ItemTally, PeriodKey, PeriodTally, fold
 from services.profile.domain.facet_codec import Rows, about_time, facet_of_rows, item_tally
@@ -40,12 +39,12 @@ def seen(parts: Sequence[Rows], most: int) -> Seen:
 def _favourites_in(rows: Rows, most: int) -> list[Favourite]:
     known = zip(rows.items, rows.tallies, strict=True)
     bought = ((-tally[_BASKETS], -tally[_AMOUNT], name, tally) for name, tally in known if tally and tally[_BASKETS])
-    return [(name, item_tally(tally, rows.words)) for _, _, name, tally in nsmallest(most, bought)]
+    return [(name, item_tally(tally, rows.words)) for _, _, name, tally in sorted(bought)[:most]]
 
 
 def _favourites(items: Mapping[str, ItemTally], most: int) -> list[Favourite]:
     bought = ((-tally.baskets, -tally.amount_cents, name, tally) for name, tally in items.items() if tally.baskets)
-    return [(name, tally) for _, _, name, tally in nsmallest(most, bought)]
+    return [(name, tally) for _, _, name, tally in sorted(bought)[:most]]
 
 
 def _categories_in(rows: Rows, most: int) -> list[Spent]:
@@ -61,5 +60,5 @@ def _most_paid(paid: Iterable[Spent], most: int) -> list[Spent]:
     for category, lines, amount in paid:
         known = spent.get(category)
         spent[category] = (lines, amount) if known is None else (known[0] + lines, known[1] + amount)
-    ranked = nsmallest(most, ((-amount, category, lines) for category, (lines, amount) in spent.items()))
-    return [(category, lines, -amount) for amount, category, lines in ranked]
+    ranked = sorted((-amount, category, lines) for category, (lines, amount) in spent.items())
+    return [(category, lines, -amount) for amount, category, lines in ranked[:most]]

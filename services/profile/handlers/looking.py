@@ -48,7 +48,8 @@ class Viewer:
 
 def masked(view: CustomerView, viewer: Viewer) -> CustomerView:
     """The view with what the viewer does not see left out, and named."""
-    hidden = tuple(sight for sight in _SHOWN if not viewer.sees(sight))
+    seen = sights_of(viewer.roles)
+    hidden = tuple(sight for sight in _SHOWN if sight not in seen)
     return view.model_copy(update={_SHOWN[sight]: None for sight in hidden} | {"hidden": hidden})
 
 
