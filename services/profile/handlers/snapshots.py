@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
+from msgspec import structs
 
 from libs.common.contracts import Event, new_event
 from libs.common.contracts.profile import ConsentInForce, ProfileSnapshot
@@ -156,12 +157,10 @@ def _known(parts: Sequence[FacetInView], words: Sequence[ConsentRow], whole: Fac
 
 def _message(event: Event, state: bytes) -> OutboxMessage:
     """The event with the ranking state, which is made as JSON: nothing checks and copies so many numbers again."""
-    body = event.body()
+    message = OutboxMessage.of(event, PROFILE_SNAPSHOTS)
+    body = message.value or b""
     assert body.endswith(_NO_STATE)  # noqa: S101 - the contract's last field; a test holds it against the contract
-    value = body[: -len(b"{}}")] + state + b"}"
-    return OutboxMessage(
-        topic=PROFILE_SNAPSHOTS.name, key=event.partition_key.encode(), headers=event.headers(), value=value
-    )
+    return structs.replace(message, value=body[: -len(b"{}}")] + state + b"}")
 
 
 def _currency(effects: Iterable[Effects]) -> str | None:
