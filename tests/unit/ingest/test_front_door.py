@@ -12,7 +12,7 @@ from libs.common.errors import Kind
 from libs.common.streaming.errors import BrokerUnavailable, SendRefused, SendUnknown
 from services.ingest.handlers import EventResult
 from tests.support.secrets import behind_the_door
-from tests.unit.ingest.examples import CARD, NOON, SALE, Door, InMemoryPublisher, a_key, an_event, raw
+from tests.unit.ingest.examples import CARD, NOON, PATIENCE_SECONDS, SALE, Door, InMemoryPublisher, a_key, an_event, raw
 from tests.unit.ingest.in_memory_quarantine import InMemoryQuarantine
 
 INVALID = {"currency": "usd"}
@@ -94,7 +94,7 @@ async def test_one_partition_that_is_down_fails_no_other() -> None:
 
 
 async def test_a_broker_that_says_nothing_is_given_up_at_the_deadline() -> None:
-    async with asyncio.timeout(1.0):
+    async with asyncio.timeout(4 * PATIENCE_SECONDS):
         (result,) = await offer(Door(publisher=InMemoryPublisher(hangs=True)), an_event())
     assert (result.status, result.kind) == ("unknown", Kind.UNAVAILABLE)
 

@@ -30,6 +30,7 @@ from tests.unit.ingest.examples import (
     CARD,
     DATA,
     LINE,
+    PATIENCE_SECONDS,
     RECEIPT,
     SALE,
     TICK,
@@ -255,7 +256,7 @@ async def test_the_database_is_asked_for_texts_to_seal_and_for_nothing_else() ->
 async def test_a_database_that_hangs_holds_nobody_longer_than_the_deadline() -> None:
     door = Door()
     door.person_keys.hangs = True
-    async with asyncio.timeout(2.0):
+    async with asyncio.timeout(4 * PATIENCE_SECONDS):
         (result,) = await send(door, an_event(ANSWER, data={"comment": "secret"}))
     assert result.slug == "person-key-unavailable"
 
