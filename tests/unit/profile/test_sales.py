@@ -1,5 +1,7 @@
 """A sale read in short is the sale that its contract reads, or it is left to the contract."""
 
+import math
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -15,6 +17,7 @@ from libs.common.errors import InvalidMessage
 from services.profile.domain.facet_of import of
 from services.profile.handlers.contacts import MasterData, purchase_of
 from services.profile.handlers.sales import read_sale
+from services.profile.ports import StoreRow
 from tests.support.profile_events import a_sale, card
 
 quantities = st.decimals(min_value=Decimal("0.000001"), max_value=Decimal(10**9), places=6).filter(lambda one: one > 0)
@@ -93,3 +96,29 @@ def test_a_sale_that_is_wrong_is_refused_with_the_contracts_words() -> None:
     headers, content = a_sale("r1").headers(), msgspec.json.encode(body_of(total_cents=1))
     with pytest.raises(InvalidMessage, match="total_cents"):
         decode_with({Sale: read_sale})(headers, content)
+
+
+@pytest.mark.parametrize(
+    ("at", "minutes"),
+    [
+        ("2026-03-29T00:59:59+00:00", 60),
+        ("2026-03-29T01:00:00+00:00", 120),
+        ("2026-07-01T12:00:00+00:00", 120),
+        ("2026-10-25T00:59:59+00:00", 120),
+        ("2026-10-25T01:00:00+00:00", 60),
+        ("1969-12-31T23:59:59.9+00:00", 60),
+    ],
+)
+def test_a_purchase_notes_its_stores_clock_also_on_the_day_that_changes_it(at: str, minutes: int) -> None:
+    occurred_at = datetime.fromisoformat(at)
+    event = msgspec.structs.replace(a_sale("r1", card(1)), occurred_at=occurred_at)
+    berlin = StoreRow(
+        store_id=event.data.store_id,  # type: ignore[attr-defined]  # a sale
+        time_zone="Europe/Berlin",
+        currency="EUR",
+        occurred_at=occurred_at,
+        event_id="s",
+    )
+    purchase = purchase_of(event, MasterData({}, {berlin.store_id: berlin}))
+    assert purchase.utc_offset_minutes == minutes
+    assert purchase.occurred_at_seconds == math.floor(occurred_at.timestamp())
