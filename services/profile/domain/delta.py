@@ -10,8 +10,22 @@ from services.profile.domain.facet import Facet
 from services.profile.domain.facet_of import apply_all
 from services.profile.domain.purchases import Purchases
 
+FORMAT_VERSION = 3
+"""Stands first, where earlier formats have an array: a release that knows only those refuses it, and loses no purchase."""
+_ARRAYS = b"\x80"
+"""Above every small number that MessagePack writes in one byte."""
 
-class Delta(msgspec.Struct, frozen=True, array_like=True, gc=False):
+
+class EarlierDelta(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """As the releases stored it that kept purchases among the others."""
+
+    others: tuple[Contact, ...] = ()
+    currency: str | None = None
+    accepted_at: datetime | None = None
+    quiet: bool = False
+
+
+class Delta(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=FORMAT_VERSION):
     """Contacts in no order that matters; `accepted_at` is when the door accepted the newest of them.
 
     `quiet`: it is what we did, not the customer. The facet's first and last contact stay, so no view depends on when we did it.
@@ -29,6 +43,12 @@ class Delta(msgspec.Struct, frozen=True, array_like=True, gc=False):
         """All of them one by one, what was bought first: the index of receipts names purchases by their place."""
         return self.others if self.bought is None else (*self.bought.each(), *self.others)
 
+    def contact_at(self, position: int) -> Contact:
+        """The one that stands there among `contacts`."""
+        if self.bought is None or position >= len(self.bought.receipts):
+            return self.contacts[position]
+        return self.bought.at(position)
+
 
 class Effects(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The plain columns of one facet, or what is to be added to them; `accepted_at` is when the door accepted the newest of it."""
@@ -45,6 +65,7 @@ class Effects(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Delta)
+_earlier_decoder = msgspec.msgpack.Decoder(EarlierDelta)
 
 
 def encode_delta(delta: Delta) -> bytes:
@@ -54,7 +75,10 @@ def encode_delta(delta: Delta) -> bytes:
 
 def decode_delta(content: bytes) -> Delta:
     """The delta whose `encode_delta` gave these bytes, now or in a release before; raises msgspec.DecodeError."""
-    return _decoder.decode(content)
+    if content[1:2] < _ARRAYS:
+        return _decoder.decode(content)
+    earlier = _earlier_decoder.decode(content)
+    return Delta(earlier.others, earlier.currency, earlier.accepted_at, earlier.quiet)
 
 
 def grown(facet: Facet, delta: Delta) -> Facet:

@@ -123,15 +123,15 @@ class PostgresFacets:
         if not identifiers:
             return {}
         rows = await self._connection.execute(_STATES, {"identifiers": list(identifiers)})
-        return {row.identifier: rows_with(row.state, row.pending) for row in rows}
+        return {row.identifier: rows_with(row.state, [*map(decode_delta, row.pending)]) for row in rows}
 
 
-def rows_with(state: bytes, pending: Sequence[bytes]) -> Rows:
+def rows_with(state: bytes, pending: Sequence[Delta]) -> Rows:
     """The same, as its rows: for readers of many facets, who need a part of each."""
     if not pending:
         return read_rows(state)
     growing = GrowingFacet(state)
-    for delta in map(decode_delta, pending):
+    for delta in pending:
         growing.hear(delta)
     return growing.settle()
 

@@ -1,7 +1,7 @@
 """A customer's page in one statement: all that it shows, as of one moment, and the look at it."""
 
 from collections.abc import Sequence
-from functools import reduce
+from dataclasses import asdict
 from itertools import starmap
 from typing import Any
 
@@ -48,15 +48,7 @@ async def page_of(connection: AsyncConnection, customer_id: str) -> PageRow | No
 
 async def page_seen(connection: AsyncConnection, look: LookRow) -> PageRow | None:
     """The same, with the look kept under the present id; None: nobody, and no look."""
-    told = {
-        "key_id": look.key_id,
-        "viewed_at": look.viewed_at,
-        "roles": look.roles,
-        "action": look.action,
-        "customer_id": look.customer_id,
-        "request_id": look.request_id,
-    }
-    return _page((await connection.execute(SEEN, told)).all())
+    return _page((await connection.execute(SEEN, asdict(look))).all())
 
 
 def _page(rows: Sequence[Any]) -> PageRow | None:
@@ -72,13 +64,13 @@ def _page(rows: Sequence[Any]) -> PageRow | None:
 
 
 def _facet(identifier: str, _customer_id: str, state: bytes, *rest: Any) -> PageFacet:
-    *plain, pending, purposes, channels, granted, occurred, event_ids, _version, _body = rest
-    effects = Effects(**dict(zip(EFFECTS, plain, strict=True)))
+    *plain, bodies, purposes, channels, granted, occurred, event_ids, _version, _body = rest
+    pending = [decode_delta(body) for body in bodies]
     words = zip(purposes or (), channels or (), granted or (), occurred or (), event_ids or (), strict=True)
     return PageFacet(
         identifier=identifier,
         rows=rows_with(state, pending),
-        effects=reduce(plus, map(effects_of, map(decode_delta, pending)), effects) if pending else effects,
+        effects=plus(Effects(*plain), effects_of(*pending)),
         consents=tuple(
             ConsentRow(
                 identifier=identifier,

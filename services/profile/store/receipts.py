@@ -145,7 +145,7 @@ def _found(row: Any) -> FoundReceipt:
 
 def _purchase(row: Any) -> AnyPurchase | None:
     if row.body is not None:
-        found = decode_delta(row.body).contacts[row.position]
+        found = decode_delta(row.body).contact_at(row.position)
         assert isinstance(found, PackedPurchase)  # noqa: S101 - positions are of purchases
         return found
     return None if row.purchase is None else purchase_of_map(_decoder.decode(row.purchase))

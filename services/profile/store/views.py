@@ -1,6 +1,7 @@
 """Looks at customers, searches and freshness on PostgreSQL; the chain of looks is made and checked by the database itself."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import asdict
 
 from sqlalchemy import text
 
@@ -63,17 +64,7 @@ class PostgresViews:
 
     async def note(self, look: LookRow) -> None:
         """As the port promises."""
-        await self._connection.execute(
-            _NOTE,
-            {
-                "key_id": look.key_id,
-                "viewed_at": look.viewed_at,
-                "roles": look.roles,
-                "action": look.action,
-                "customer_id": look.customer_id,
-                "request_id": look.request_id,
-            },
-        )
+        await self._connection.execute(_NOTE, asdict(look))
 
     async def page(self, customer_id: str) -> PageRow | None:
         """As the port promises."""

@@ -1,11 +1,12 @@
 """Purchases in columns are the purchases that were noted."""
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.profile.domain.contact import Compliment, PackedPurchase, Purchase, packed
-from services.profile.domain.delta import Delta, decode_delta, effects_of, encode_delta
+from services.profile.domain.delta import Delta, EarlierDelta, decode_delta, effects_of, encode_delta
 from services.profile.domain.purchases import UNLISTED, ItemLabel
 from tests.support.noting import labels_of, noted
 from tests.support.shopping import a_purchase
@@ -46,6 +47,8 @@ def test_a_delta_of_columns_tells_what_a_delta_of_purchases_tells(told: list[Pur
     assert in_columns.contacts == one_by_one.contacts
     assert effects_of(in_columns) == effects_of(one_by_one)
     assert decode_delta(encode_delta(in_columns)) == in_columns
+    contacts = in_columns.contacts
+    assert [in_columns.contact_at(place) for place in range(len(contacts))] == list(contacts)
 
 
 def test_an_item_is_named_once_however_often_it_is_bought() -> None:
@@ -54,3 +57,15 @@ def test_an_item_is_named_once_however_often_it_is_bought() -> None:
     assert columns.items == ["milk", "tea"]
     assert columns.item_numbers == [0, 1, 0] * 3
     assert encode_delta(Delta(bought=columns)).count(b"milk") == 1
+
+
+def test_a_release_that_does_not_know_columns_refuses_a_delta_and_loses_nothing() -> None:
+    for delta in (Delta(), Delta(bought=noted([a_purchase("e1")], {}))):
+        with pytest.raises(msgspec.ValidationError):
+            msgspec.msgpack.Decoder(EarlierDelta).decode(encode_delta(delta))
+
+
+def test_what_is_no_delta_is_said_to_be_none() -> None:
+    for content in (b"", b"\x91", b"\x91\x04", b"\x91\xc0"):
+        with pytest.raises(msgspec.DecodeError):
+            decode_delta(content)
