@@ -92,6 +92,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self.logger = _logger
         self._stage = _IDLE
         self._head_bytes = 0
+        self._read_ended_a_request = False
         self._deadline: TimerHandle | None = None
         self._deadline_is_for_body = False
         self._unread: TimerHandle | None = None
@@ -117,6 +118,7 @@ class GuardedProtocol(HttpToolsProtocol):
         if self._stage != _BODY and len(data) > limit and data.find(_END_OF_HEAD, 0, limit) < 0:
             self._refuse("head-too-large")
             return
+        self._read_ended_a_request = False
         super().data_received(data)
         if self._stage == _IDLE and self.cycle is not None and not self.cycle.response_complete:
             self._forget_deadline()
@@ -125,7 +127,8 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _wait_on(self, size: int) -> None:
         if self._stage == _HEAD:
-            self._head_bytes += size
+            # Behind the end of another request nobody knows where in the read this head began: its first part is free.
+            self._head_bytes += 0 if self._read_ended_a_request else size
             if self._head_bytes > self.limits.head_bytes:
                 self._refuse("head-too-large")
                 return
@@ -147,6 +150,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """All of it is there."""
         self._stage = _IDLE
+        self._read_ended_a_request = True
         super().on_message_complete()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:

@@ -203,6 +203,34 @@ async def test_a_whole_head_that_is_too_long_is_refused_too(door: Served) -> Non
     assert problem_of(answer) == (431, "head-too-large")
 
 
+@pytest.mark.parametrize("before", [20_000, 40_000, 100_000, 200_000])
+async def test_the_body_of_the_request_before_is_no_part_of_a_head(door: Served, before: int) -> None:
+    cut_before = door.cut("head-too-large")
+    async with connected(door) as (reader, writer):
+        writer.write(b"POST /body HTTP/1.1\r\nHost: door\r\nContent-Length: %d\r\n\r\n" % (before + 1))
+        await _pause(0.05)
+        writer.write(b"x")
+        await _pause(0.05)
+        writer.write(b"x" * before + b"GET /quick HTT")
+        assert str(before + 1).encode() in await reader.readuntil(str(before + 1).encode())
+        writer.write(b"P/1.1\r\nHost: door\r\n\r\n")
+        await reader.readuntil(b'"here"')
+    assert door.cut("head-too-large") == cut_before
+
+
+async def test_a_head_without_end_behind_another_request_is_refused_all_the_same(door: Served) -> None:
+    cut_before = door.cut("head-too-large")
+    async with connected(door) as (reader, writer):
+        writer.write(b"GET /quick HTTP/1.1\r\nHost: door\r\n\r\n" + HALF)
+        await reader.readuntil(b'"here"')
+        for _ in range(20):
+            writer.write(b"y" * 2_000)
+            await _pause(0.001)
+        answer = await until_closed(reader, within_seconds=LIMITS.head_seconds)
+    assert answer == b"" or problem_of(answer) == (431, "head-too-large")
+    assert door.cut("head-too-large") == cut_before + 1
+
+
 async def test_a_large_body_behind_a_small_head_is_no_large_head(door: Served) -> None:
     async with AsyncClient(base_url=f"http://127.0.0.1:{door.port}") as client:
         assert (await client.post("/body", content=bytes(2_000_000))).json() == 2_000_000
