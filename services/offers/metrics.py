@@ -59,6 +59,23 @@ class OffersMetrics:
             ["campaign", "part", "currency"],
             registry=registry,
         )
+        self.ledger_difference_cents = Gauge(
+            "offers_ledger_difference_cents",
+            "How far a campaign's budget and its journal are apart, in minor units. Anything but 0 is an alarm.",
+            ["campaign", "currency"],
+            registry=registry,
+        )
+        self.ledger_missing = Gauge(
+            "offers_ledger_missing_transfers",
+            "Transfers that a campaign's journal should have and has not. Anything but 0 is an alarm.",
+            ["campaign"],
+            registry=registry,
+        )
+        self.ledger_checked_at = Gauge(
+            "offers_ledger_checked_timestamp_seconds",
+            "When journals and budgets were last compared.",
+            registry=registry,
+        )
         self.freshness_seconds = Histogram(
             "offers_profile_freshness_seconds",
             "From an event's acceptance at the door to its effect in what checkouts read.",

@@ -42,7 +42,7 @@ from tests.support.postgres import Database
 SCOPES = frozenset(
     {
         *("events:write", "web:write", "play", "quarantine:read", "quarantine:write", "clocks:read"),
-        *("voucher:request", "voucher:redeem", "campaigns:write"),
+        *("voucher:request", "voucher:redeem", "campaigns:write", "ledger:read"),
         *("customers:read", "views:read", "segments:read", "segments:write", "privacy:read", "privacy:write"),
         *("inventory:read", "inventory:ack"),
     }
@@ -112,7 +112,11 @@ async def _profile(database: Database, _broker: Broker, folder: Path, known: Kno
 
 async def _offers(database: Database, _broker: Broker, folder: Path, known: Known) -> FastAPI:
     await offers_running.tell_world(database)
-    known["/v1/campaigns/{campaign_id}"] = {"path_parameters": {"campaign_id": offers_facts.a_campaign().campaign_id}}
+    for path in (
+        "campaigns/{campaign_id}",
+        *(f"ledger/{{campaign_id}}{part}" for part in ("", "/transfers", "/transfers.csv")),
+    ):
+        known[f"/v1/{path}"] = {"path_parameters": {"campaign_id": offers_facts.a_campaign().campaign_id}}
     settings = offers_running.settings_of(database, folder / "credentials.json")
     parts = services.offers.bootstrap.assemble(settings, "api")
     return services.offers.app.create_app(services.offers.bootstrap.door_of(parts, offers_running.CODES))

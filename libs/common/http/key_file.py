@@ -25,6 +25,7 @@ SCOPES: Mapping[str, str] = {
     "voucher:request": "ask for vouchers at a checkout",
     "voucher:redeem": "redeem vouchers",
     "campaigns:write": "make and change campaigns",
+    "ledger:read": "read and export the books of campaigns",
     "customers:read": "see everything that is known of customers, as the chain's own systems do",
     "customers:cashier": "see customers as a cashier does",
     "customers:store_manager": "see customers as a store's manager does",

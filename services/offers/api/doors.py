@@ -18,19 +18,21 @@ from services.offers.handlers.knowledge import Knowledge
 from services.offers.handlers.money_clock import MoneyClock
 from services.offers.metrics import OffersMetrics
 from services.offers.ports.campaigns import CampaignStore
+from services.offers.ports.ledger import LedgerStore
 from services.offers.ports.privacy import PrivacyStore
 from services.offers.ports.vouchers import RedemptionStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doors:
-    """The parts behind the doors. `redemptions`, `campaigns` and `privacy` begin one transaction each."""
+    """The parts behind the doors. `redemptions`, `campaigns`, `privacy` and `ledger` begin one transaction each."""
 
     desk: CheckoutDesk
     knowledge: Knowledge
     redemptions: Callable[[], AbstractAsyncContextManager[RedemptionStore]]
     campaigns: Callable[[], AbstractAsyncContextManager[CampaignStore]]
     privacy: Callable[[], AbstractAsyncContextManager[PrivacyStore]]
+    ledger: Callable[[], AbstractAsyncContextManager[LedgerStore]]
     codes: CodeKey
     pseudonyms: Pseudonyms
     clock: Clock

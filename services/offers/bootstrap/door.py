@@ -18,6 +18,7 @@ from services.offers.store.checkout_reads import SharedCheckoutReads
 from services.offers.store.connections import connector
 from services.offers.store.issuing import SharedIssuing
 from services.offers.store.knowledge import PostgresKnowledge
+from services.offers.store.ledger import PostgresLedger
 from services.offers.store.privacy import PostgresPrivacy
 from services.offers.store.shared_statement import Limits
 from services.offers.store.vouchers import PostgresRedemptions
@@ -78,6 +79,7 @@ def door_of(parts: Parts, codes: CodeKey) -> Door:
         redemptions=_unit(parts.transactions, PostgresRedemptions),
         campaigns=_unit(parts.transactions, PostgresCampaigns),
         privacy=_unit(parts.transactions, PostgresPrivacy),
+        ledger=_unit(parts.transactions, PostgresLedger),
         codes=codes,
         pseudonyms=settings.pseudonyms(),
         clock=parts.clock,

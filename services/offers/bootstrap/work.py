@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
+import structlog
+
 from libs.common.persistence import Housekeeping, OutboxRelay, Transaction
 from libs.common.persistence.relay import RelayLoop
 from libs.common.streaming import Cluster, Consumer, Producer, Subscription, Worker
@@ -11,17 +13,21 @@ from services.offers.bootstrap.feed_watch import FeedWatch
 from services.offers.bootstrap.parts import Parts, money_clock_of
 from services.offers.consumer import GROUP, TOPICS, Feeds
 from services.offers.handlers.expiry import EXPIRED_TOGETHER, expire_vouchers
+from services.offers.handlers.ledger import check_books
 from services.offers.handlers.privacy import answer_erasure
 from services.offers.store.campaigns import PostgresCampaigns
 from services.offers.store.expiry import PostgresExpiry
+from services.offers.store.ledger import PostgresLedger
 from services.offers.store.privacy import PostgresPrivacy
 from services.offers.store.read_model import PostgresReadModel
 from services.offers.store.vouchers import PostgresRedemptions
 
 _MEASURE_SECONDS = 2.0
+_BOOKS_SECONDS = 10.0
 _ERASURE_SECONDS = 0.5
 _SETTLED_SECONDS = 1.0
 """Longer than a checkout under way can take after its deadline."""
+_log = structlog.get_logger(__name__)
 Round = Callable[[], Awaitable[int]]
 
 
@@ -54,6 +60,7 @@ def worker_of(parts: Parts) -> Worker:
     rounds: list[RelayLoop | FeedWatch | Housekeeping] = [
         _every(_ERASURE_SECONDS, "erasures", erasure_round(parts), parts),
         _every(_MEASURE_SECONDS, "measure", measure_round(parts), parts),
+        _every(_BOOKS_SECONDS, "books", books_round(parts), parts),
         FeedWatch(parts, Cluster(runtime.settings)),
         Housekeeping(
             parts.transactions,
@@ -114,6 +121,19 @@ def measure_round(parts: Parts) -> Round:
         return 0
 
     return measure
+
+
+def books_round(parts: Parts) -> Round:
+    """Compares every campaign's journal with its budget; a difference is an alarm and stays one."""
+
+    async def compare() -> int:
+        async with parts.transactions.begin() as tx:
+            disagreeing = await check_books(PostgresLedger(tx), parts.metrics, parts.clock.now())
+        if disagreeing:
+            _log.error("journals and budgets disagree", campaigns=disagreeing)
+        return 0
+
+    return compare
 
 
 def _every(seconds: float, name: str, work: Round, parts: Parts) -> RelayLoop:

@@ -14,7 +14,7 @@ from services.offers.domain.code import CodeKey, normalised
 from services.offers.domain.voucher import Basket, Given, GivenLine, NotRedeemed, Voucher, redeem
 from services.offers.handlers.facts import about, voucher_message
 from services.offers.handlers.money_clock import MoneyClock
-from services.offers.ports.vouchers import NewRedemption, RedemptionStore, StoredRedemption
+from services.offers.ports.vouchers import Cause, NewRedemption, RedemptionStore, StoredRedemption
 
 REDEEMED = "redeemed"
 REFUSED = "refused"
@@ -81,7 +81,7 @@ async def redeem_voucher(
             raise Conflict("another attempt with this id is under way", slug="in-flight")
         return _repeated(known)
     if isinstance(outcome, Given) and voucher is not None:
-        await store.spend(voucher, outcome.given_cents)
+        await store.spend(voucher, outcome.given_cents, Cause(attempt.redemption_id, now))
         await store.tell([_redeemed_message(attempt, voucher, outcome, now)])
     return Redeemed(attempt.answer, attempt.status, attempt.reason, voucher.campaign_id if voucher else None)
 

@@ -13,7 +13,7 @@ from services.offers.domain.voucher import Voucher
 from services.offers.handlers.facts import about, voucher_message
 from services.offers.handlers.money_clock import MoneyClock
 from services.offers.handlers.redemption import REDEEMED
-from services.offers.ports.vouchers import RedemptionStore
+from services.offers.ports.vouchers import Cause, RedemptionStore
 
 
 class RollbackAnswer(msgspec.Struct, frozen=True):
@@ -75,7 +75,7 @@ async def give_back_returned(
             continue
         left[line.item_id] -= taken
         whole_cents += share_cents
-        await store.give_back(line, taken, share_cents)
+        await store.give_back(line, taken, share_cents, Cause(event_id, now))
         fact_id = f"{event_id}:{line.redemption_id}:{line.line_no}"
         messages.append(_rolled_back_message(line.voucher, line.redemption_id, share_cents, fact_id, now))
     await store.tell(messages)
@@ -84,13 +84,11 @@ async def give_back_returned(
 
 async def _reopen(store: RedemptionStore, redemption_id: str, voucher: Voucher, now: datetime) -> bytes:
     budget = await store.budget(voucher.campaign_id)
-    given_cents = voucher.given_cents
-    if now >= voucher.expires_at:
-        after, again_cents = budget.take_back(given_cents), 0
-    else:
-        after, again_cents = budget.reopen(given_cents=given_cents, value_cents=voucher.terms.greatest_value_cents)
+    given_cents, again_cents = voucher.given_cents, 0
+    if now < voucher.expires_at:
+        again_cents = budget.good_again_cents(given_cents=given_cents, value_cents=voucher.terms.greatest_value_cents)
     answer = _encoder.encode(RollbackAnswer(redemption_id, "rolled_back", voucher.voucher_id, given_cents, again_cents))
-    await store.roll_back(redemption_id, voucher, budget=after, reserved_cents=again_cents, answer=answer, now=now)
+    await store.roll_back(redemption_id, voucher, good_for_cents=again_cents, answer=answer, now=now)
     fact_id = f"{redemption_id}:rolled-back"
     await store.tell([_rolled_back_message(voucher, redemption_id, given_cents, fact_id, now)])
     return answer

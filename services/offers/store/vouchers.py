@@ -7,9 +7,11 @@ from decimal import Decimal
 from sqlalchemy import text
 
 from libs.common.persistence import OutboxMessage, Transaction, append
+from services.offers.domain import ledger
 from services.offers.domain.budget import Budget
 from services.offers.domain.voucher import ReturnedSoFar, Voucher, VoucherState
-from services.offers.ports.vouchers import NewRedemption, ReturnedLine, StoredRedemption
+from services.offers.ports.vouchers import Cause, NewRedemption, ReturnedLine, StoredRedemption
+from services.offers.store.ledger import lock_budget, post
 from services.offers.store.voucher_rows import REDEMPTION_COLUMNS, VOUCHER_COLUMNS, redemption_of, voucher_of
 
 _BY_CODE = text(f"SELECT {VOUCHER_COLUMNS} FROM vouchers WHERE code_lookup = :code_lookup FOR UPDATE")  # noqa: S608  # columns of our own
@@ -35,16 +37,6 @@ _REDEEM = text("""
     UPDATE vouchers SET state = 'redeemed', reserved_cents = 0, given_cents = :given_cents
     WHERE voucher_id = :voucher_id AND state = 'issued' AND reserved_cents >= :given_cents
 """)
-_SPEND = text("""
-    UPDATE budgets SET reserved_cents = reserved_cents - :reserved_cents, spent_cents = spent_cents + :given_cents
-    WHERE campaign_id = :campaign_id
-""")
-_BUDGET = text("""
-    SELECT cap_cents, reserved_cents, spent_cents FROM budgets WHERE campaign_id = :campaign_id FOR NO KEY UPDATE
-""")
-_SET_BUDGET = text("""
-    UPDATE budgets SET reserved_cents = :reserved_cents, spent_cents = :spent_cents WHERE campaign_id = :campaign_id
-""")
 _REOPEN = text("""
     UPDATE vouchers SET state = :state, reserved_cents = :reserved_cents, given_cents = 0
     WHERE voucher_id = :voucher_id AND state = 'redeemed'
@@ -66,7 +58,6 @@ _GIVE_BACK = text("""
     WHERE redemption_id = :redemption_id AND line_no = :line_no
 """)
 _GIVEN_LESS = text("UPDATE vouchers SET given_cents = given_cents - :cents WHERE voucher_id = :voucher_id")
-_SPENT_LESS = text("UPDATE budgets SET spent_cents = spent_cents - :cents WHERE campaign_id = :campaign_id")
 _OF_RECEIPT = text("""
     SELECT redemption_id FROM redemptions
     WHERE receipt_id = :receipt_id AND status = 'redeemed' AND rolled_back_at IS NULL ORDER BY redemption_id
@@ -135,37 +126,35 @@ class PostgresRedemptions:
             await self._tx.connection.execute(_KEEP_LINE, lines)
         return True
 
-    async def spend(self, voucher: Voucher, given_cents: int) -> None:
+    async def spend(self, voucher: Voucher, given_cents: int, cause: Cause) -> None:
         """Turn the voucher's reserve into spending and mark it redeemed; raises RuntimeError if it was not locked."""
         redeemed = await self._tx.connection.execute(
             _REDEEM, {"voucher_id": voucher.voucher_id, "given_cents": given_cents}
         )
         if redeemed.rowcount != 1:
             raise RuntimeError(f"voucher {voucher.voucher_id} changed under its lock")
-        money = {"reserved_cents": voucher.reserved_cents, "given_cents": given_cents}
-        await self._tx.connection.execute(_SPEND, money | {"campaign_id": voucher.campaign_id})
+        transfers = ledger.redeemed(reserved_cents=voucher.reserved_cents, given_cents=given_cents)
+        await post(self._tx, voucher.campaign_id, transfers, cause, voucher.voucher_id)
 
     async def budget(self, campaign_id: str) -> Budget:
         """A campaign's budget, locked until the end."""
-        row = (await self._tx.connection.execute(_BUDGET, {"campaign_id": campaign_id})).one()
-        return Budget(cap_cents=row.cap_cents, reserved_cents=row.reserved_cents, spent_cents=row.spent_cents)
+        return await lock_budget(self._tx, campaign_id)
 
     async def roll_back(
         self,
         redemption_id: str,
         voucher: Voucher,
         *,
-        budget: Budget,
-        reserved_cents: int,
+        good_for_cents: int,
         answer: bytes,
         now: datetime,
     ) -> None:
         """Undo a redemption: the voucher is issued again with this reserve, or expired when there is none."""
-        state = VoucherState.ISSUED if reserved_cents else VoucherState.EXPIRED
-        reopened = {"state": state, "reserved_cents": reserved_cents, "voucher_id": voucher.voucher_id}
+        state = VoucherState.ISSUED if good_for_cents else VoucherState.EXPIRED
+        reopened = {"state": state, "reserved_cents": good_for_cents, "voucher_id": voucher.voucher_id}
         await self._tx.connection.execute(_REOPEN, reopened)
-        money = {"reserved_cents": budget.reserved_cents, "spent_cents": budget.spent_cents}
-        await self._tx.connection.execute(_SET_BUDGET, money | {"campaign_id": voucher.campaign_id})
+        transfers = ledger.rolled_back(given_cents=voucher.given_cents, again_cents=good_for_cents)
+        await post(self._tx, voucher.campaign_id, transfers, Cause(redemption_id, now), voucher.voucher_id)
         told = {"redemption_id": redemption_id, "answer": answer, "now": now}
         await self._tx.connection.execute(_ROLLED_BACK, told)
 
@@ -188,12 +177,13 @@ class PostgresRedemptions:
             for row in rows
         ]
 
-    async def give_back(self, line: ReturnedLine, quantity: Decimal, amount_cents: int) -> None:
+    async def give_back(self, line: ReturnedLine, quantity: Decimal, amount_cents: int, cause: Cause) -> None:
         """Note what came back of a line and take its share off what was spent."""
         names = {"redemption_id": line.redemption_id, "line_no": line.line_no}
         await self._tx.connection.execute(_GIVE_BACK, names | {"quantity": quantity, "cents": amount_cents})
         await self._tx.connection.execute(_GIVEN_LESS, {"voucher_id": line.voucher.voucher_id, "cents": amount_cents})
-        await self._tx.connection.execute(_SPENT_LESS, {"campaign_id": line.voucher.campaign_id, "cents": amount_cents})
+        voucher = line.voucher
+        await post(self._tx, voucher.campaign_id, ledger.returned(amount_cents), cause, voucher.voucher_id)
 
     async def redemption_ids_of_receipt(self, receipt_id: str) -> Sequence[str]:
         """Redemptions in force on this receipt, by id."""
