@@ -15,7 +15,7 @@ PARTITIONS_CAP = 2
 """One worker process of each service runs here: more partitions would only make smaller batches (broker CPU -26 %)."""
 SERVICES = ("ingest", "profile", "offers", "inventory")
 SCOPES: Mapping[str, frozenset[str]] = {
-    "till": frozenset({"events:write", "voucher:request", "voucher:redeem", "play"}),
+    "till": frozenset({"events:write", "voucher:request", "voucher:redeem", "voucher:explain", "play"}),
     "erp": frozenset({"events:write", "inventory:read", "inventory:ack"}),
     "office": frozenset(
         {

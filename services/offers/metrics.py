@@ -47,6 +47,21 @@ class OffersMetrics:
         self.redemptions_refused = Counter(
             "offers_redemptions_refused_total", "Redemptions refused, by reason.", ["reason"], registry=registry
         )
+        self.code_misses = Counter(
+            "offers_code_misses_total",
+            "Codes presented that were guesses, for all we know: by authorised tills, and by others.",
+            ["presenter"],
+            registry=registry,
+        )
+        self.code_locks = Counter(
+            "offers_code_locks_total",
+            "Times that misses locked a lane, a store or a caller out for a while.",
+            ["presenter", "subject"],
+            registry=registry,
+        )
+        self.locked_out = Counter(
+            "offers_codes_locked_out_total", "Codes not looked at because of a lock.", registry=registry
+        )
         self.refusals = Counter(
             "offers_refusals_total", "Offers that were not made, by reason.", ["reason"], registry=registry
         )

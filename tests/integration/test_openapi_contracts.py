@@ -42,7 +42,7 @@ from tests.support.postgres import Database
 SCOPES = frozenset(
     {
         *("events:write", "web:write", "play", "quarantine:read", "quarantine:write", "clocks:read"),
-        *("voucher:request", "voucher:redeem", "campaigns:write", "ledger:read"),
+        *("voucher:request", "voucher:redeem", "voucher:explain", "campaigns:write", "ledger:read"),
         *("customers:read", "views:read", "segments:read", "segments:write", "privacy:read", "privacy:write"),
         *("inventory:read", "inventory:ack"),
     }

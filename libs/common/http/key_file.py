@@ -24,6 +24,7 @@ SCOPES: Mapping[str, str] = {
     "clocks:read": "see how far the terminals' clocks are off",
     "voucher:request": "ask for vouchers at a checkout",
     "voucher:redeem": "redeem vouchers",
+    "voucher:explain": "be told why a voucher is refused, as a cashier's till is; not for web shops, apps or partners",
     "campaigns:write": "make and change campaigns",
     "ledger:read": "read and export the books of campaigns",
     "customers:read": "see everything that is known of customers, as the chain's own systems do",

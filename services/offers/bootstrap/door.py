@@ -10,9 +10,11 @@ from typing import TypeVar
 from libs.common.persistence import Transaction, Transactions
 from services.offers.api.doors import Doors
 from services.offers.bootstrap.parts import SERVICE, Parts, money_clock_of
+from services.offers.bootstrap.redeeming import miss_limits_of, till_stores_of
 from services.offers.domain.code import CodeKey
 from services.offers.handlers.checkout import CheckoutDesk
 from services.offers.handlers.knowledge import Knowledge, KnowledgeKeeper
+from services.offers.handlers.redemption import RedemptionDesk
 from services.offers.store.campaigns import PostgresCampaigns
 from services.offers.store.checkout_reads import SharedCheckoutReads
 from services.offers.store.connections import connector
@@ -21,7 +23,6 @@ from services.offers.store.knowledge import PostgresKnowledge
 from services.offers.store.ledger import PostgresLedger
 from services.offers.store.privacy import PostgresPrivacy
 from services.offers.store.shared_statement import Limits
-from services.offers.store.vouchers import PostgresRedemptions
 
 S = TypeVar("S")
 
@@ -75,18 +76,24 @@ def door_of(parts: Parts, codes: CodeKey) -> Door:
     )
     doors = Doors(
         desk=desk,
-        knowledge=knowledge,
-        redemptions=_unit(parts.transactions, PostgresRedemptions),
+        redemption_desk=RedemptionDesk(
+            codes=codes,
+            knowledge=knowledge,
+            clock=money_clock_of(parts),
+            limits=miss_limits_of(settings),
+            metrics=parts.metrics,
+        ),
+        redemptions=_unit(parts.transactions, till_stores_of),
         campaigns=_unit(parts.transactions, PostgresCampaigns),
         privacy=_unit(parts.transactions, PostgresPrivacy),
         ledger=_unit(parts.transactions, PostgresLedger),
-        codes=codes,
         pseudonyms=settings.pseudonyms(),
         clock=parts.clock,
         money_clock=money_clock_of(parts),
         metrics=parts.metrics,
         greatest_deadline_ms=settings.greatest_deadline_ms,
         write_deadline_seconds=settings.write_deadline_seconds,
+        refusal_floor_seconds=settings.refusal_floor_ms / 1000,
     )
 
     async def loaded() -> bool:

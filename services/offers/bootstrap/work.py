@@ -11,12 +11,14 @@ from libs.common.persistence.relay import RelayLoop
 from libs.common.streaming import Cluster, Consumer, Producer, Subscription, Worker
 from services.offers.bootstrap.feed_watch import FeedWatch
 from services.offers.bootstrap.parts import Parts, money_clock_of
+from services.offers.bootstrap.redeeming import miss_limits_of
 from services.offers.consumer import GROUP, TOPICS, Feeds
 from services.offers.handlers.expiry import EXPIRED_TOGETHER, expire_vouchers
 from services.offers.handlers.ledger import check_books
 from services.offers.handlers.privacy import answer_erasure
 from services.offers.store.campaigns import PostgresCampaigns
 from services.offers.store.expiry import PostgresExpiry
+from services.offers.store.guessing import PostgresMisses
 from services.offers.store.ledger import PostgresLedger
 from services.offers.store.privacy import PostgresPrivacy
 from services.offers.store.read_model import PostgresReadModel
@@ -25,6 +27,7 @@ from services.offers.store.vouchers import PostgresRedemptions
 _MEASURE_SECONDS = 2.0
 _BOOKS_SECONDS = 10.0
 _ERASURE_SECONDS = 0.5
+_FORGET_SECONDS = 60.0
 _SETTLED_SECONDS = 1.0
 """Longer than a checkout under way can take after its deadline."""
 _log = structlog.get_logger(__name__)
@@ -61,6 +64,7 @@ def worker_of(parts: Parts) -> Worker:
         _every(_ERASURE_SECONDS, "erasures", erasure_round(parts), parts),
         _every(_MEASURE_SECONDS, "measure", measure_round(parts), parts),
         _every(_BOOKS_SECONDS, "books", books_round(parts), parts),
+        _every(_FORGET_SECONDS, "misses", misses_round(parts), parts),
         FeedWatch(parts, Cluster(runtime.settings)),
         Housekeeping(
             parts.transactions,
@@ -101,6 +105,18 @@ def erasure_round(parts: Parts) -> Round:
             return await answer_erasure(PostgresPrivacy(tx), now - settled, now)
 
     return answered
+
+
+def misses_round(parts: Parts) -> Round:
+    """Forgets misses that lock nobody any more, and whose window is over."""
+    limits = miss_limits_of(parts.settings)
+
+    async def forget() -> int:
+        async with parts.transactions.begin() as tx:
+            await PostgresMisses(tx).forget(parts.clock.now() - limits.window - limits.lock)
+        return 0
+
+    return forget
 
 
 def measure_round(parts: Parts) -> Round:
