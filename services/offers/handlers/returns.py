@@ -51,7 +51,8 @@ async def roll_back(
 
 async def roll_back_receipt(store: RedemptionStore, receipt_id: str, clock: MoneyClock, occurred_at: datetime) -> int:
     """A whole receipt was voided: take back all that vouchers gave on it; returns how many redemptions."""
-    redemption_ids = await store.redemption_ids_of_receipt(receipt_id)
+    voucher_ids = await store.lock_receipt(receipt_id)
+    redemption_ids = await store.redemption_ids_of_receipt(receipt_id, voucher_ids)
     for redemption_id in redemption_ids:
         await roll_back(store, redemption_id, clock, occurred_at)
     return len(redemption_ids)
@@ -69,7 +70,8 @@ async def give_back_returned(
         left[item_id] = left.get(item_id, Decimal(0)) + quantity
     messages = []
     whole_cents = 0
-    for line in await store.lines_of_receipt(receipt_id):
+    voucher_ids = await store.lock_receipt(receipt_id)
+    for line in await store.lines_of_receipt(receipt_id, voucher_ids):
         taken, share_cents = line.so_far.give_back(left.get(line.item_id, Decimal(0)))
         if not taken:
             continue

@@ -105,16 +105,20 @@ class RedemptionStore(Protocol):
         """Undo a redemption: the voucher is issued again with this reserve, or expired when there is none."""
         ...
 
-    async def lines_of_receipt(self, receipt_id: str) -> Sequence[ReturnedLine]:
-        """What vouchers gave on this receipt and was not rolled back, locked, in order of redemption and line."""
+    async def lock_receipt(self, receipt_id: str) -> Sequence[str]:
+        """Lock all vouchers that are redeemed on this receipt, then all their budgets, until the end; the vouchers' ids."""
+        ...
+
+    async def lines_of_receipt(self, receipt_id: str, voucher_ids: Sequence[str]) -> Sequence[ReturnedLine]:
+        """What these vouchers, which must be locked, gave on this receipt and was not rolled back, by redemption and line."""
         ...
 
     async def give_back(self, line: ReturnedLine, quantity: Decimal, amount_cents: int, cause: Cause) -> None:
         """Note what came back of a line and take its share off what was spent."""
         ...
 
-    async def redemption_ids_of_receipt(self, receipt_id: str) -> Sequence[str]:
-        """Redemptions in force on this receipt, by id."""
+    async def redemption_ids_of_receipt(self, receipt_id: str, voucher_ids: Sequence[str]) -> Sequence[str]:
+        """Redemptions of these vouchers, which must be locked, in force on this receipt, by id."""
         ...
 
     async def tell(self, messages: Sequence[OutboxMessage]) -> None:

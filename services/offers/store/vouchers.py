@@ -50,8 +50,18 @@ _RECEIPT_LINES = text(f"""
            line.returned_quantity, line.returned_cents, {VOUCHER_COLUMNS}
     FROM redemptions JOIN redemption_lines AS line USING (redemption_id) JOIN vouchers USING (voucher_id)
     WHERE redemptions.receipt_id = :receipt_id AND status = 'redeemed' AND rolled_back_at IS NULL
-    ORDER BY line.redemption_id, line.line_no FOR UPDATE OF line, vouchers
+      AND voucher_id = ANY(:voucher_ids)
+    ORDER BY line.redemption_id, line.line_no
 """)  # noqa: S608  # columns of our own
+_LOCK_VOUCHERS = text("""
+    SELECT voucher_id, campaign_id FROM vouchers WHERE voucher_id IN (
+        SELECT voucher_id FROM redemptions
+        WHERE receipt_id = :receipt_id AND status = 'redeemed' AND rolled_back_at IS NULL)
+    ORDER BY voucher_id FOR UPDATE
+""")
+_LOCK_BUDGETS = text("""
+    SELECT FROM budgets WHERE campaign_id = ANY(:campaign_ids) ORDER BY campaign_id FOR NO KEY UPDATE
+""")
 _GIVE_BACK = text("""
     UPDATE redemption_lines
     SET returned_quantity = returned_quantity + :quantity, returned_cents = returned_cents + :cents
@@ -60,7 +70,8 @@ _GIVE_BACK = text("""
 _GIVEN_LESS = text("UPDATE vouchers SET given_cents = given_cents - :cents WHERE voucher_id = :voucher_id")
 _OF_RECEIPT = text("""
     SELECT redemption_id FROM redemptions
-    WHERE receipt_id = :receipt_id AND status = 'redeemed' AND rolled_back_at IS NULL ORDER BY redemption_id
+    WHERE receipt_id = :receipt_id AND status = 'redeemed' AND rolled_back_at IS NULL AND voucher_id = ANY(:voucher_ids)
+    ORDER BY redemption_id
 """)
 _REACHED = text("SELECT reached_at FROM play_clock")
 
@@ -158,9 +169,21 @@ class PostgresRedemptions:
         told = {"redemption_id": redemption_id, "answer": answer, "now": now}
         await self._tx.connection.execute(_ROLLED_BACK, told)
 
-    async def lines_of_receipt(self, receipt_id: str) -> Sequence[ReturnedLine]:
-        """What vouchers gave on this receipt and was not rolled back, locked, in order of redemption and line."""
-        rows = await self._tx.connection.execute(_RECEIPT_LINES, {"receipt_id": receipt_id})
+    async def lock_receipt(self, receipt_id: str) -> Sequence[str]:
+        """Lock all vouchers that are redeemed on this receipt, then all their budgets, until the end; the vouchers' ids.
+
+        Whoever changes a redemption or its lines holds its voucher. So of these vouchers, what a later statement reads stays;
+        a voucher that is redeemed on the receipt meanwhile is not among them.
+        """
+        rows = (await self._tx.connection.execute(_LOCK_VOUCHERS, {"receipt_id": receipt_id})).all()
+        campaign_ids = sorted({row.campaign_id for row in rows})
+        await self._tx.connection.execute(_LOCK_BUDGETS, {"campaign_ids": campaign_ids})
+        return [row.voucher_id for row in rows]
+
+    async def lines_of_receipt(self, receipt_id: str, voucher_ids: Sequence[str]) -> Sequence[ReturnedLine]:
+        """What these vouchers, which must be locked, gave on this receipt and was not rolled back, by redemption and line."""
+        names = {"receipt_id": receipt_id, "voucher_ids": list(voucher_ids)}
+        rows = await self._tx.connection.execute(_RECEIPT_LINES, names)
         return [
             ReturnedLine(
                 redemption_id=row.redemption_id,
@@ -185,9 +208,10 @@ class PostgresRedemptions:
         voucher = line.voucher
         await post(self._tx, voucher.campaign_id, ledger.returned(amount_cents), cause, voucher.voucher_id)
 
-    async def redemption_ids_of_receipt(self, receipt_id: str) -> Sequence[str]:
-        """Redemptions in force on this receipt, by id."""
-        return list((await self._tx.connection.execute(_OF_RECEIPT, {"receipt_id": receipt_id})).scalars())
+    async def redemption_ids_of_receipt(self, receipt_id: str, voucher_ids: Sequence[str]) -> Sequence[str]:
+        """Redemptions of these vouchers, which must be locked, in force on this receipt, by id."""
+        names = {"receipt_id": receipt_id, "voucher_ids": list(voucher_ids)}
+        return list((await self._tx.connection.execute(_OF_RECEIPT, names)).scalars())
 
     async def tell(self, messages: Sequence[OutboxMessage]) -> None:
         """Put events on their way."""
