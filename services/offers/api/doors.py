@@ -19,6 +19,7 @@ from services.offers.metrics import OffersMetrics
 from services.offers.ports.campaigns import CampaignStore
 from services.offers.ports.guessing import TillStores
 from services.offers.ports.privacy import PrivacyStore
+from services.offers.ports.revoking import RevocationStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +30,7 @@ class Doors:
     redemption_desk: RedemptionDesk
     redemptions: Callable[[], AbstractAsyncContextManager[TillStores]]
     campaigns: Callable[[], AbstractAsyncContextManager[CampaignStore]]
+    revocations: Callable[[], AbstractAsyncContextManager[RevocationStore]]
     privacy: Callable[[], AbstractAsyncContextManager[PrivacyStore]]
     pseudonyms: Pseudonyms
     clock: Clock

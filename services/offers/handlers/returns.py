@@ -32,7 +32,7 @@ _encoder = msgspec.json.Encoder()
 async def roll_back(
     store: RedemptionStore, redemption_id: str, clock: MoneyClock, occurred_at: datetime | None = None
 ) -> bytes:
-    """Take a redemption back: what was given is no longer spent, and the voucher is good again while its time lasts.
+    """Take a redemption back: what was given is no longer spent, and the voucher is good again while its time lasts and nobody revoked it.
 
     It is then good for what it was worth, as far as the budget still allows, and at least for what was given.
     Again: the same answer. Raises NotFound for an id that is unknown, Conflict for one that gave nothing.
@@ -85,7 +85,7 @@ async def give_back_returned(
 async def _reopen(store: RedemptionStore, redemption_id: str, voucher: Voucher, now: datetime) -> bytes:
     budget = await store.budget(voucher.campaign_id)
     given_cents = voucher.given_cents
-    if now >= voucher.expires_at:
+    if voucher.revoked or now >= voucher.expires_at:
         after, again_cents = budget.take_back(given_cents), 0
     else:
         after, again_cents = budget.reopen(given_cents=given_cents, value_cents=voucher.terms.greatest_value_cents)

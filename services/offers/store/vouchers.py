@@ -161,7 +161,8 @@ class PostgresRedemptions:
         now: datetime,
     ) -> None:
         """Undo a redemption: the voucher is issued again with this reserve, or expired when there is none."""
-        state = VoucherState.ISSUED if reserved_cents else VoucherState.EXPIRED
+        ended = VoucherState.REVOKED if voucher.revoked else VoucherState.EXPIRED
+        state = VoucherState.ISSUED if reserved_cents else ended
         reopened = {"state": state, "reserved_cents": reserved_cents, "voucher_id": voucher.voucher_id}
         await self._tx.connection.execute(_REOPEN, reopened)
         money = {"reserved_cents": budget.reserved_cents, "spent_cents": budget.spent_cents}
