@@ -68,6 +68,9 @@ class OffersMetrics:
         self.expired = Counter(
             "offers_vouchers_expired_total", "Vouchers that ended unused.", ["campaign"], registry=registry
         )
+        self.revoked = Counter(
+            "offers_vouchers_revoked_total", "Vouchers ended by a revocation.", ["campaign"], registry=registry
+        )
         self.budget_cents = Gauge(
             "offers_budget_cents",
             "A campaign's money in minor units: cap, reserved, spent.",

@@ -33,7 +33,17 @@ CODES = CodeKey(b"a key for tests only, 32 bytes!!")
 PATIENCE_MS = 30_000
 """Laws that are not about time must hold on a busy machine too."""
 
-SCOPES = frozenset({"voucher:request", "voucher:redeem", "voucher:explain", "campaigns:write", "ledger:read", "play"})
+SCOPES = frozenset(
+    {
+        "voucher:request",
+        "voucher:redeem",
+        "voucher:explain",
+        "vouchers:revoke",
+        "campaigns:write",
+        "ledger:read",
+        "play",
+    }
+)
 
 
 class TestClock(FixedClock):

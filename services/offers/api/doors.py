@@ -20,6 +20,7 @@ from services.offers.ports.campaigns import CampaignStore
 from services.offers.ports.guessing import TillStores
 from services.offers.ports.ledger import LedgerStore
 from services.offers.ports.privacy import PrivacyStore
+from services.offers.ports.revoking import RevocationStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +31,7 @@ class Doors:
     redemption_desk: RedemptionDesk
     redemptions: Callable[[], AbstractAsyncContextManager[TillStores]]
     campaigns: Callable[[], AbstractAsyncContextManager[CampaignStore]]
+    revocations: Callable[[], AbstractAsyncContextManager[RevocationStore]]
     privacy: Callable[[], AbstractAsyncContextManager[PrivacyStore]]
     ledger: Callable[[], AbstractAsyncContextManager[LedgerStore]]
     pseudonyms: Pseudonyms

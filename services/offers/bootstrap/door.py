@@ -22,6 +22,7 @@ from services.offers.store.issuing import SharedIssuing
 from services.offers.store.knowledge import PostgresKnowledge
 from services.offers.store.ledger import PostgresLedger
 from services.offers.store.privacy import PostgresPrivacy
+from services.offers.store.revoking import PostgresRevocations
 from services.offers.store.shared_statement import Limits
 
 S = TypeVar("S")
@@ -85,6 +86,7 @@ def door_of(parts: Parts, codes: CodeKey) -> Door:
         ),
         redemptions=_unit(parts.transactions, till_stores_of),
         campaigns=_unit(parts.transactions, PostgresCampaigns),
+        revocations=_unit(parts.transactions, PostgresRevocations),
         privacy=_unit(parts.transactions, PostgresPrivacy),
         ledger=_unit(parts.transactions, PostgresLedger),
         pseudonyms=settings.pseudonyms(),

@@ -16,17 +16,20 @@ from services.offers.consumer import GROUP, TOPICS, Feeds
 from services.offers.handlers.expiry import EXPIRED_TOGETHER, expire_vouchers
 from services.offers.handlers.ledger import check_books
 from services.offers.handlers.privacy import answer_erasure
+from services.offers.handlers.revoking import end_revoked
 from services.offers.store.campaigns import PostgresCampaigns
 from services.offers.store.expiry import PostgresExpiry
 from services.offers.store.guessing import PostgresMisses
 from services.offers.store.ledger import PostgresLedger
 from services.offers.store.privacy import PostgresPrivacy
 from services.offers.store.read_model import PostgresReadModel
+from services.offers.store.revoking import PostgresRevocations
 from services.offers.store.vouchers import PostgresRedemptions
 
 _MEASURE_SECONDS = 2.0
 _BOOKS_SECONDS = 10.0
 _ERASURE_SECONDS = 0.5
+_REVOKE_SECONDS = 0.5
 _FORGET_SECONDS = 60.0
 _SETTLED_SECONDS = 1.0
 """Longer than a checkout under way can take after its deadline."""
@@ -62,6 +65,7 @@ def worker_of(parts: Parts) -> Worker:
     parts.health.ready["flowing"] = consumer.flowing
     rounds: list[RelayLoop | FeedWatch | Housekeeping] = [
         _every(_ERASURE_SECONDS, "erasures", erasure_round(parts), parts),
+        _every(_REVOKE_SECONDS, "revocations", revocation_round(parts), parts),
         _every(_MEASURE_SECONDS, "measure", measure_round(parts), parts),
         _every(_BOOKS_SECONDS, "books", books_round(parts), parts),
         _every(_FORGET_SECONDS, "misses", misses_round(parts), parts),
@@ -97,14 +101,28 @@ def expiry_round(parts: Parts) -> Round:
 
 def erasure_round(parts: Parts) -> Round:
     """Answers erasures once every checkout that was under way when they came has ended."""
-    settled = timedelta(milliseconds=parts.settings.greatest_deadline_ms) + timedelta(seconds=_SETTLED_SECONDS)
 
     async def answered() -> int:
         now = parts.clock.now()
         async with parts.transactions.begin() as tx:
-            return await answer_erasure(PostgresPrivacy(tx), now - settled, now)
+            return await answer_erasure(PostgresPrivacy(tx), now - _settled(parts), now)
 
     return answered
+
+
+def revocation_round(parts: Parts) -> Round:
+    """Ends vouchers that were revoked, once every checkout that was under way at that moment has ended."""
+
+    async def ended() -> int:
+        now = parts.clock.now()
+        async with parts.transactions.begin() as tx:
+            return await end_revoked(PostgresRevocations(tx), now - _settled(parts), now, parts.metrics)
+
+    return ended
+
+
+def _settled(parts: Parts) -> timedelta:
+    return timedelta(milliseconds=parts.settings.greatest_deadline_ms) + timedelta(seconds=_SETTLED_SECONDS)
 
 
 def misses_round(parts: Parts) -> Round:

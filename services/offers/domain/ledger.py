@@ -29,6 +29,8 @@ class Move(StrEnum):
     RELEASE = "release"
     """A voucher gave less than was reserved for it."""
     EXPIRE = "expire"
+    REVOKE = "revoke"
+    """It leaked: nobody may use it any more."""
     REVERSE = "reverse"
     """A redemption was taken back."""
     REOPEN = "reopen"
@@ -96,6 +98,11 @@ def redeemed(*, reserved_cents: int, given_cents: int) -> list[Transfer]:
 def expired(reserved_cents: int) -> list[Transfer]:
     """A voucher was not used in time: its reserve is free again."""
     return _moved((Move.EXPIRE, Account.RESERVED, Account.AVAILABLE, reserved_cents))
+
+
+def revoked(reserved_cents: int) -> list[Transfer]:
+    """A voucher was revoked: its reserve is free again."""
+    return _moved((Move.REVOKE, Account.RESERVED, Account.AVAILABLE, reserved_cents))
 
 
 def rolled_back(*, given_cents: int, again_cents: int) -> list[Transfer]:

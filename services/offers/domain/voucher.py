@@ -17,6 +17,7 @@ class VoucherState(StrEnum):
     ISSUED = "issued"
     REDEEMED = "redeemed"
     EXPIRED = "expired"
+    REVOKED = "revoked"
 
 
 class NotRedeemed(StrEnum):
@@ -25,6 +26,7 @@ class NotRedeemed(StrEnum):
     UNKNOWN_CODE = "unknown-code"
     ALREADY_REDEEMED = "already-redeemed"
     EXPIRED = "expired"
+    REVOKED = "revoked"
     ISSUED_ON_THIS_RECEIPT = "issued-on-this-receipt"
     OTHER_CURRENCY = "other-currency"
     NO_ELIGIBLE_LINE = "no-eligible-line"
@@ -47,6 +49,8 @@ class Voucher:
     state: VoucherState
     reserved_cents: int
     given_cents: int = 0
+    revoked: bool = False
+    """A revocation covers it, whether or not it has been ended yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +117,8 @@ def redeem(voucher: Voucher | None, basket: Basket, items: Mapping[str, Item], n
 def _refusal(voucher: Voucher, basket: Basket, now: datetime) -> NotRedeemed | None:
     if voucher.state is VoucherState.REDEEMED:
         return NotRedeemed.ALREADY_REDEEMED
+    if voucher.revoked or voucher.state is VoucherState.REVOKED:
+        return NotRedeemed.REVOKED
     if voucher.state is VoucherState.EXPIRED or now >= voucher.expires_at:
         return NotRedeemed.EXPIRED
     if voucher.currency != basket.currency:

@@ -32,7 +32,7 @@ _encoder = msgspec.json.Encoder()
 async def roll_back(
     store: RedemptionStore, redemption_id: str, clock: MoneyClock, occurred_at: datetime | None = None
 ) -> bytes:
-    """Take a redemption back: what was given is no longer spent, and the voucher is good again while its time lasts.
+    """Take a redemption back: what was given is no longer spent, and the voucher is good again while its time lasts and nobody revoked it.
 
     It is then good for what it was worth, as far as the budget still allows, and at least for what was given.
     Again: the same answer. Raises NotFound for an id that is unknown, Conflict for one that gave nothing.
@@ -87,7 +87,7 @@ async def give_back_returned(
 async def _reopen(store: RedemptionStore, redemption_id: str, voucher: Voucher, now: datetime) -> bytes:
     budget = await store.budget(voucher.campaign_id)
     given_cents, again_cents = voucher.given_cents, 0
-    if now < voucher.expires_at:
+    if now < voucher.expires_at and not voucher.revoked:
         again_cents = budget.good_again_cents(given_cents=given_cents, value_cents=voucher.terms.greatest_value_cents)
     answer = _encoder.encode(RollbackAnswer(redemption_id, "rolled_back", voucher.voucher_id, given_cents, again_cents))
     await store.roll_back(redemption_id, voucher, good_for_cents=again_cents, answer=answer, now=now)

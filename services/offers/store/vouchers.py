@@ -161,7 +161,8 @@ class PostgresRedemptions:
         now: datetime,
     ) -> None:
         """Undo a redemption: the voucher is issued again with this reserve, or expired when there is none."""
-        state = VoucherState.ISSUED if good_for_cents else VoucherState.EXPIRED
+        ended = VoucherState.REVOKED if voucher.revoked else VoucherState.EXPIRED
+        state = VoucherState.ISSUED if good_for_cents else ended
         reopened = {"state": state, "reserved_cents": good_for_cents, "voucher_id": voucher.voucher_id}
         await self._tx.connection.execute(_REOPEN, reopened)
         transfers = ledger.rolled_back(given_cents=voucher.given_cents, again_cents=good_for_cents)

@@ -11,9 +11,11 @@ from services.offers.domain import ledger
 from services.offers.domain.budget import Budget
 from services.offers.domain.ledger import Account, Move, Transfer, balances
 
+ENDS = {"expire": ledger.expired, "revoke": ledger.revoked}
 CENTS = st.integers(1, 400)
 STEPS = st.lists(
-    st.tuples(st.sampled_from(["issue", "redeem", "expire", "roll back", "return", "fund"]), CENTS), max_size=40
+    st.tuples(st.sampled_from(["issue", "redeem", "expire", "revoke", "roll back", "return", "fund"]), CENTS),
+    max_size=40,
 )
 
 
@@ -38,8 +40,8 @@ class Campaign:
             reserved = self.open_cents.pop(0)
             self.given_cents.append(min(reserved, cents))
             transfers = ledger.redeemed(reserved_cents=reserved, given_cents=min(reserved, cents))
-        elif kind == "expire" and self.open_cents:
-            transfers = ledger.expired(self.open_cents.pop(0))
+        elif kind in ENDS and self.open_cents:
+            transfers = ENDS[kind](self.open_cents.pop())
         elif kind == "return" and self.given_cents:
             share = min(self.given_cents[0], cents)
             self.given_cents[0] -= share
