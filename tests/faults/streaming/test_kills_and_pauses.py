@@ -143,6 +143,7 @@ async def test_a_zombie_comes_back_and_changes_nothing(
         zombie = crew.start("zombie", linger_at=where)
         await until(crew.marker("zombie").exists)
         zombie.send_signal(signal.SIGSTOP)
+        crew.marker("zombie").unlink()
         crew.start("successor")
         await until(lambda: ledger.applied(500))
         zombie.send_signal(signal.SIGCONT)
