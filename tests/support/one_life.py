@@ -5,7 +5,6 @@ import hashlib
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -177,10 +176,14 @@ class Life:
         if isinstance(body, str):
             keyed, sent = {**keyed, "content-type": "application/xml"}, {"content": body}
         address = self.system.record().addresses[service]
-        async with httpx.AsyncClient(base_url=address, headers=keyed, trust_env=False, timeout=PATIENCE_SECONDS) as client:
+        async with httpx.AsyncClient(
+            base_url=address, headers=keyed, trust_env=False, timeout=PATIENCE_SECONDS
+        ) as client:
             async with asyncio.timeout(PATIENCE_SECONDS):
-                while (answer := await client.request(method, path, **sent)).status_code == HTTPStatus.SERVICE_UNAVAILABLE:
+                answer = await client.request(method, path, **sent)
+                while answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
                     await asyncio.sleep(0.1)  # noqa: TID251 - a whole system is waited for
+                    answer = await client.request(method, path, **sent)
         return answer
 
     async def send(self, events: Sequence[dict[str, Any]]) -> list[str]:
