@@ -27,7 +27,7 @@ from tests.unit.ingest.examples import CARD, DATA
 
 pytestmark = [pytest.mark.kafka, pytest.mark.faults]
 KEPT_ON_PURPOSE = (PROFILE_ERASURES.name, PROFILE_ERASED.name)
-SHORT = timedelta(seconds=2)
+SHORT = timedelta(seconds=5)
 PATIENCE_SECONDS = 120.0
 IMPATIENT = {
     "log.retention.check.interval.ms": "500",
