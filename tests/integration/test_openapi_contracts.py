@@ -51,7 +51,7 @@ SCOPES = frozenset(
 Operation = APIOperation[Any, Any, Any, Any]
 EXAMPLES = 10
 SEED = 20260301
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 CHECKED = frozenset(
     {
         "not_a_server_error",

@@ -20,7 +20,7 @@ from libs.laptop.system import System
 from tests.support.ingest_journal import Name
 from tests.support.ingest_laws import Effect, Found, Place
 
-APPLIED_WITHIN_SECONDS = 60.0
+APPLIED_WITHIN_SECONDS = 120.0
 INGEST_TOPICS = tuple(topic.name for topic in TOPICS if topic.owner == "ingest")
 
 

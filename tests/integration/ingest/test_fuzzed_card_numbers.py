@@ -38,7 +38,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IngestLab]:
 @asynccontextmanager
 async def a_client(lab: IngestLab, caller: str = "erp") -> AsyncIterator[httpx.AsyncClient]:
     headers = {"x-api-key": lab.keys.key(caller), "content-type": "application/json"}
-    async with httpx.AsyncClient(base_url=lab.doors[0], headers=headers, timeout=20.0, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=lab.doors[0], headers=headers, timeout=60.0, trust_env=False) as client:
         yield client
 
 

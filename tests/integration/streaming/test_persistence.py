@@ -38,8 +38,16 @@ QUICK = Timeouts(statement_ms=1_500, lock_ms=1_000, idle_in_transaction_ms=5_000
 
 @pytest.fixture
 async def transactions(database: Database) -> AsyncIterator[Transactions]:
-    engine = make_engine(database.url(SCHEMA), schema=SCHEMA, application_name="laws", timeouts=QUICK)
+    engine = make_engine(database.url(SCHEMA), schema=SCHEMA, application_name="laws")
     await run_migrations(engine, MIGRATIONS, SCHEMA)
+    yield Transactions(engine, SCHEMA)
+    await engine.dispose()
+
+
+@pytest.fixture
+async def quick(transactions: Transactions, database: Database) -> AsyncIterator[Transactions]:
+    """For what is given up by time."""
+    engine = make_engine(database.url(SCHEMA), schema=SCHEMA, application_name="laws", timeouts=QUICK)
     yield Transactions(engine, SCHEMA)
     await engine.dispose()
 
@@ -71,12 +79,12 @@ async def _fail(transactions: Transactions, effect: Callable[[], None]) -> None:
         ("DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '25006'; END $$", "database-unavailable"),
     ],
 )
-async def test_an_outage_may_be_tried_again(transactions: Transactions, sql: str, slug: str) -> None:
+async def test_an_outage_may_be_tried_again(quick: Transactions, sql: str, slug: str) -> None:
     with pytest.raises(RetryableError) as raised:
-        async with transactions.begin() as tx:
+        async with quick.begin() as tx:
             await tx.connection.execute(text(sql))
     assert raised.value.slug == slug
-    async with transactions.begin() as tx:
+    async with quick.begin() as tx:
         await tx.connection.execute(text("SELECT 1"))
 
 
@@ -87,13 +95,13 @@ async def test_a_database_that_is_not_there_may_be_tried_again() -> None:
             pass
 
 
-async def test_a_lock_that_somebody_keeps_is_given_up(transactions: Transactions) -> None:
+async def test_a_lock_that_somebody_keeps_is_given_up(transactions: Transactions, quick: Transactions) -> None:
     async with transactions.begin() as tx:
         await offset_table.claim(tx, KEY, log_start=0, owner="a")
     async with transactions.begin() as holder:
         await offset_table.advance(holder, KEY, expected=0, next_offset=5, owner="a")
         with pytest.raises(RetryableError):
-            async with transactions.begin() as other:
+            async with quick.begin() as other:
                 await offset_table.advance(other, KEY, expected=0, next_offset=5, owner="b")
 
 
