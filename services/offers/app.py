@@ -13,6 +13,7 @@ from libs.common.http.service_app import create_service_app
 from services.offers.api.campaigns import campaign_router
 from services.offers.api.checkouts import checkout_router
 from services.offers.api.history import history_router
+from services.offers.api.holds import hold_router
 from services.offers.api.ledger import ledger_router
 from services.offers.api.redemptions import redemption_router
 from services.offers.api.revocations import revocation_router
@@ -41,7 +42,7 @@ def create_app(door: Door) -> FastAPI:
     )
     app.state.credentials = parts.credentials()
     for router_of in (
-        *(checkout_router, redemption_router, revocation_router),
+        *(checkout_router, redemption_router, hold_router, revocation_router),
         *(campaign_router, ledger_router, history_router),
     ):
         app.include_router(router_of(door.doors))

@@ -62,6 +62,12 @@ class OffersMetrics:
         self.locked_out = Counter(
             "offers_codes_locked_out_total", "Codes not looked at because of a lock.", registry=registry
         )
+        self.holds = Counter(
+            "offers_holds_total",
+            "Holds of vouchers by till, by what became of them: held, refused, extended, released, lapsed.",
+            ["outcome"],
+            registry=registry,
+        )
         self.refusals = Counter(
             "offers_refusals_total", "Offers that were not made, by reason.", ["reason"], registry=registry
         )

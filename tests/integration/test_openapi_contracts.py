@@ -71,6 +71,8 @@ NEVER_GRANTED = frozenset(
         "get /v1/customers",
         "get /v1/customers/{customer_id}/export",
         "post /v1/redemptions/{redemption_id}/rollback",
+        "post /v1/holds/{hold_id}/extension",
+        "post /v1/holds/{hold_id}/release",
         "put /v1/campaigns/{campaign_id}",
         "post /v1/acknowledgements",
     }

@@ -30,6 +30,7 @@ from services.offers.domain.campaign import Terms
 from services.offers.domain.guessing import MissLimits, Presenter
 from services.offers.domain.voucher import Basket, BasketLine
 from services.offers.handlers.expiry import expire_vouchers
+from services.offers.handlers.holding import Holding, hold_voucher, release_hold
 from services.offers.handlers.knowledge import Knowledge, KnowledgeKeeper
 from services.offers.handlers.money_clock import MoneyClock
 from services.offers.handlers.redemption import Redemption, RedemptionDesk
@@ -163,7 +164,7 @@ class Shop:
 
     async def client(self, random: Random) -> None:
         """Ask for one thing after the other until told to stop."""
-        steps = {"issue": 25, "redeem": 45, "roll back": 10, "return": 10, "void": 5, "expire": 5}
+        steps = {"issue": 25, "redeem": 35, "hold": 10, "roll back": 10, "return": 10, "void": 5, "expire": 5}
         while not self.stop.exists():
             step = random.choices([*steps], weights=[*steps.values()])[0]
             try:
@@ -195,6 +196,8 @@ class Shop:
                     PostgresRedemptions(tx), receipt_of(voucher_id, random.randint(1, 2)), goods, event_id, CLOCK.now()
                 )
             self.log.note("returned", event_id, cents)
+        elif step == "hold":
+            await self._hold(f"h-{voucher_id}-{random.randint(1, _ATTEMPTS)}", voucher_id)
         elif step == "void":
             receipt_id = receipt_of(voucher_id, random.randint(1, 2))
             async with self.transactions.begin() as tx:
@@ -215,6 +218,20 @@ class Shop:
         async with self.transactions.begin() as tx:
             redeemed = await self.desk.redeem(till_stores_of(tx), asked)
         self.log.note("redeemed", redemption_id, redeemed.answer.decode())
+
+    async def _hold(self, hold_id: str, voucher_id: str) -> None:
+        """For half a second; every third is let go at once."""
+        asked = attempt_of(hold_id, voucher_id, Random(hold_id))
+        lasting = timedelta(seconds=0.5)
+        async with self.transactions.begin() as tx:
+            holding = Holding(
+                hold_id=hold_id, code=asked.code, basket=asked.basket, presenter=asked.presenter, lasting=lasting
+            )
+            answer = await hold_voucher(self.desk, till_stores_of(tx), holding)
+        self.log.note("held", hold_id, answer.decode())
+        if hold_id.endswith("3"):
+            async with self.transactions.begin() as tx:
+                await release_hold(self.desk, till_stores_of(tx).holds, hold_id, CLOCK.now())
 
 
 async def work(url: str, folder: Path, log: Log, seeds: Sequence[str]) -> None:

@@ -26,21 +26,27 @@ from services.offers.handlers.returns import RollbackAnswer, roll_back
 from services.offers.ports.guessing import TillStores
 from services.offers.ports.vouchers import RedemptionStore
 
+Code = Annotated[str, Field(min_length=1, max_length=32)]
 Caller = Annotated[Credential, Depends(require("voucher:redeem"))]
 
 
-class RedemptionRequest(BaseModel):
-    """A code that a customer presents with a receipt. The same `redemption_id` always gets the same answer."""
+class BasketAtTill(BaseModel):
+    """The receipt that codes are presented with."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    redemption_id: Key
-    code: Annotated[str, Field(min_length=1, max_length=32)]
     receipt_id: Key
     store_id: Key
     terminal_id: Key | None = None
     currency: Currency
     lines: Annotated[tuple[CheckoutLine, ...], Field(max_length=2000)]
+
+
+class RedemptionRequest(BasketAtTill):
+    """A code that a customer presents with a receipt. The same `redemption_id` always gets the same answer."""
+
+    redemption_id: Key
+    code: Code
     occurred_at: AwareDatetime | None = None
     """Only in a deployment that plays a data set, with the scope `play`."""
 
@@ -64,11 +70,11 @@ def redemption_router(doors: Doors) -> APIRouter:
         asked = Redemption(
             redemption_id=request.redemption_id,
             code=request.code,
-            basket=_basket(request),
-            presenter=_presenter(caller, request),
+            basket=basket_of(request),
+            presenter=presenter_of(caller, request),
             occurred_at=doors.event_time(caller, request.occurred_at),
         )
-        async with _in_time(doors) as stores:
+        async with in_time(doors) as stores:
             redeemed = await doors.redemption_desk.redeem(stores, asked)
         _count(doors, redeemed)
         if redeemed.status != REDEEMED and not asked.presenter.sees_reasons:
@@ -82,7 +88,7 @@ def redemption_router(doors: Doors) -> APIRouter:
     )
     async def take_back(redemption_id: Key, caller: Caller) -> Response:
         """The voucher is good again while its time lasts."""
-        async with _in_time(doors) as stores:
+        async with in_time(doors) as stores:
             await _check_owner(stores.redemptions, redemption_id, caller)
             answer = await roll_back(stores.redemptions, redemption_id, doors.money_clock)
         return Response(answer, media_type="application/json")
@@ -91,7 +97,7 @@ def redemption_router(doors: Doors) -> APIRouter:
 
 
 @asynccontextmanager
-async def _in_time(doors: Doors) -> AsyncIterator[TillStores]:
+async def in_time(doors: Doors) -> AsyncIterator[TillStores]:
     """A transaction under a deadline of our own: a server that is stopped never ends its own statements."""
     try:
         async with asyncio.timeout(doors.write_deadline_seconds), doors.redemptions() as stores:
@@ -113,7 +119,8 @@ async def _not_before(doors: Doors, at_seconds: float) -> None:
             await asyncio.Event().wait()
 
 
-def _presenter(caller: Credential, request: RedemptionRequest) -> Presenter:
+def presenter_of(caller: Credential, request: BasketAtTill) -> Presenter:
+    """Whose misses these are."""
     return Presenter(
         key_id=caller.key_id,
         store_id=request.store_id,
@@ -122,7 +129,8 @@ def _presenter(caller: Credential, request: RedemptionRequest) -> Presenter:
     )
 
 
-def _basket(request: RedemptionRequest) -> Basket:
+def basket_of(request: BasketAtTill) -> Basket:
+    """The basket as the rules see it."""
     return Basket(
         receipt_id=request.receipt_id,
         store_id=request.store_id,

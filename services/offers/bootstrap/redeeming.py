@@ -7,6 +7,7 @@ from libs.common.persistence import Transaction
 from services.offers.domain.guessing import MissLimits
 from services.offers.settings import Settings
 from services.offers.store.guessing import PostgresMisses
+from services.offers.store.holds import PostgresHolds
 from services.offers.store.vouchers import PostgresRedemptions
 
 
@@ -16,11 +17,12 @@ class _TillStores:
 
     redemptions: PostgresRedemptions
     misses: PostgresMisses
+    holds: PostgresHolds
 
 
 def till_stores_of(tx: Transaction) -> _TillStores:
     """The stores of one redemption."""
-    return _TillStores(PostgresRedemptions(tx), PostgresMisses(tx))
+    return _TillStores(PostgresRedemptions(tx), PostgresMisses(tx), PostgresHolds(tx))
 
 
 def miss_limits_of(settings: Settings) -> MissLimits:

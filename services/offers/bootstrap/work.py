@@ -14,12 +14,14 @@ from services.offers.bootstrap.parts import Parts, money_clock_of
 from services.offers.bootstrap.redeeming import miss_limits_of
 from services.offers.consumer import GROUP, TOPICS, Feeds
 from services.offers.handlers.expiry import EXPIRED_TOGETHER, expire_vouchers
+from services.offers.handlers.holding import free_lapsed_holds
 from services.offers.handlers.ledger import check_books
 from services.offers.handlers.privacy import answer_erasure
 from services.offers.handlers.revoking import end_revoked
 from services.offers.store.campaigns import PostgresCampaigns
 from services.offers.store.expiry import PostgresExpiry
 from services.offers.store.guessing import PostgresMisses
+from services.offers.store.holds import PostgresHolds
 from services.offers.store.ledger import PostgresLedger
 from services.offers.store.privacy import PostgresPrivacy
 from services.offers.store.read_model import PostgresReadModel
@@ -89,9 +91,11 @@ def worker_of(parts: Parts) -> Worker:
 
 
 def expiry_round(parts: Parts) -> Round:
-    """Ends vouchers by server time; says 0 (rest) when none are left."""
+    """Ends holds and vouchers by server time; says 0 (rest) when none are left."""
 
     async def expire() -> int:
+        async with parts.transactions.begin() as tx:
+            await free_lapsed_holds(PostgresHolds(tx), parts.clock.now(), parts.metrics)
         async with parts.transactions.begin() as tx:
             ended = await expire_vouchers(PostgresExpiry(tx), parts.clock.now(), parts.metrics)
         return ended if ended == EXPIRED_TOGETHER else 0

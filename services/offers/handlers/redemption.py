@@ -109,6 +109,22 @@ class RedemptionDesk:
             await self._missed(stores.misses, asked.presenter)
         return Redeemed(_told(attempt.answer, attempt.status, asked), attempt.status, attempt.reason)
 
+    async def presented(
+        self, stores: TillStores, code: str, presenter: Presenter, occurred_at: datetime | None
+    ) -> tuple[Voucher | None, datetime]:
+        """The voucher behind a code that an authorised till presents, locked until the end, and the time that counts.
+
+        An unknown code is a miss. Raises TooManyTries while the presenter is locked out: nothing was looked up.
+        """
+        opening = await stores.misses.opening(self.limits.of(presenter))
+        if opening.locked_until is not None and self.clock.clock.now() < opening.locked_until:
+            raise self._locked_out(opening.locked_until)
+        printed = normalised(code)
+        voucher = await stores.redemptions.lock_by_code(self.codes.lookup_of(printed or ""))
+        if voucher is None and printed is not None:
+            await self._missed(stores.misses, presenter)
+        return voucher, self.clock.now(stated=occurred_at, reached=opening.reached_at)
+
     async def _while_locked(self, store: RedemptionStore, asked: Redemption, until: datetime) -> Redeemed:
         """What was answered before is answered again, since a till that lost the answer must learn it; nothing else is."""
         known = await store.answered(asked.redemption_id, None, asked.basket.receipt_id)
@@ -151,7 +167,7 @@ def _attempt(asked: Redemption, voucher: Voucher | None, outcome: Given | NotRed
         reason=reason,
         voucher_id=voucher.voucher_id if voucher and given else None,
         given_cents=given.given_cents if given else 0,
-        lines=tuple(map(_line_answer, given.lines)) if given else (),
+        lines=tuple(map(line_answer, given.lines)) if given else (),
     )
     return NewRedemption(
         redemption_id=asked.redemption_id,
@@ -166,7 +182,8 @@ def _attempt(asked: Redemption, voucher: Voucher | None, outcome: Given | NotRed
     )
 
 
-def _line_answer(line: GivenLine) -> LineAnswer:
+def line_answer(line: GivenLine) -> LineAnswer:
+    """A line's share as an answer tells it."""
     return LineAnswer(line.line_no, line.item_id, line.discount_cents)
 
 

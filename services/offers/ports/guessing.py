@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from services.offers.domain.guessing import Misses
+from services.offers.ports.holds import HoldStore
 from services.offers.ports.vouchers import RedemptionStore
 
 
@@ -43,6 +44,11 @@ class TillStores(Protocol):
     @property
     def redemptions(self) -> RedemptionStore:
         """Vouchers and redemptions."""
+        ...
+
+    @property
+    def holds(self) -> HoldStore:
+        """Holds."""
         ...
 
     @property

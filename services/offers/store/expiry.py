@@ -11,10 +11,10 @@ from services.offers.ports.vouchers import ExpiredVoucher
 _EXPIRE = text("""
     WITH over AS (
         SELECT voucher_id, reserved_cents AS released_cents FROM vouchers
-        WHERE state = 'issued' AND expires_at <= :now ORDER BY expires_at, voucher_id LIMIT :most FOR UPDATE
+        WHERE state = 'issued' AND expires_at <= :now AND (held_until IS NULL OR held_until <= :now) ORDER BY expires_at, voucher_id LIMIT :most FOR UPDATE
     ),
     ended AS (
-        UPDATE vouchers SET state = 'expired', reserved_cents = 0 FROM over WHERE vouchers.voucher_id = over.voucher_id
+        UPDATE vouchers SET state = 'expired', reserved_cents = 0, hold_id = NULL, held_for = NULL, held_until = NULL FROM over WHERE vouchers.voucher_id = over.voucher_id
         RETURNING vouchers.voucher_id, vouchers.campaign_id, vouchers.customer_id, vouchers.receipt_id, vouchers.store_id,
                   vouchers.currency, vouchers.expires_at, over.released_cents
     ),

@@ -43,7 +43,7 @@ _END = text(f"""
         ORDER BY vouchers.valid_from, vouchers.voucher_id FOR UPDATE OF vouchers
     ),
     ended AS (
-        UPDATE vouchers SET state = 'revoked', reserved_cents = 0 FROM covered
+        UPDATE vouchers SET state = 'revoked', reserved_cents = 0, hold_id = NULL, held_for = NULL, held_until = NULL FROM covered
         WHERE vouchers.voucher_id = covered.voucher_id
         RETURNING vouchers.voucher_id, vouchers.campaign_id, vouchers.customer_id, vouchers.receipt_id, vouchers.store_id,
                   vouchers.currency, covered.released_cents

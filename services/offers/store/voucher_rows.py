@@ -3,7 +3,7 @@
 from typing import Any
 
 from services.offers.domain.campaign import Terms
-from services.offers.domain.voucher import Voucher, VoucherState
+from services.offers.domain.voucher import Hold, Voucher, VoucherState
 from services.offers.ports.vouchers import StoredRedemption
 
 COVERS = """
@@ -18,7 +18,8 @@ VOUCHER_COLUMNS = f"""
     vouchers.voucher_id, vouchers.campaign_id, vouchers.customer_id, vouchers.receipt_id, vouchers.store_id,
     vouchers.category, vouchers.kind, vouchers.percent, vouchers.amount_cents, vouchers.greatest_value_cents,
     vouchers.reserved_cents, vouchers.given_cents, vouchers.currency, vouchers.state, vouchers.valid_from,
-    vouchers.expires_at, EXISTS (SELECT FROM revocations AS rule WHERE {COVERS}) AS revoked
+    vouchers.expires_at, EXISTS (SELECT FROM revocations AS rule WHERE {COVERS}) AS revoked,
+    vouchers.hold_id, vouchers.held_for, vouchers.held_until
 """  # columns of our own
 REDEMPTION_COLUMNS = "redemption_id, voucher_id, store_id, status, given_cents, answer, rollback_answer"
 
@@ -45,6 +46,7 @@ def voucher_of(row: Any) -> Voucher:
         reserved_cents=row.reserved_cents,
         given_cents=row.given_cents,
         revoked=row.revoked,
+        hold=Hold(row.hold_id, row.held_for, row.held_until) if row.hold_id is not None else None,
     )
 
 

@@ -34,7 +34,8 @@ _KEEP_LINE = text("""
     VALUES (:redemption_id, :line_no, :item_id, :quantity, :discount_cents)
 """)
 _REDEEM = text("""
-    UPDATE vouchers SET state = 'redeemed', reserved_cents = 0, given_cents = :given_cents
+    UPDATE vouchers SET state = 'redeemed', reserved_cents = 0, given_cents = :given_cents,
+                        hold_id = NULL, held_for = NULL, held_until = NULL
     WHERE voucher_id = :voucher_id AND state = 'issued' AND reserved_cents >= :given_cents
 """)
 _REOPEN = text("""

@@ -107,6 +107,7 @@ class Found:
     vouchers: Mapping[str, Row]
     redemptions: Mapping[str, Row]
     lines: Sequence[Row]
+    holds: frozenset[str]
     budgets: Mapping[str, Row]
     facts: Sequence[Mapping[str, Any]]
     issued_facts: int
@@ -126,6 +127,7 @@ async def found_in(database: Database) -> Found:
         return Found(
             journal=tables["journal"],
             lines=tables["lines"],
+            holds=frozenset(row["hold_id"] for row in await connection.fetch("SELECT hold_id FROM holds")),
             vouchers={row["voucher_id"]: row for row in await connection.fetch("SELECT * FROM vouchers")},
             redemptions={row["redemption_id"]: row for row in await connection.fetch("SELECT * FROM redemptions")},
             budgets={row["campaign_id"]: row for row in await connection.fetch("SELECT * FROM budgets")},
@@ -233,6 +235,10 @@ def _answers_are_true(answers: Answers, found: Found) -> None:
         if told == {redemption_id}:
             assert len(set(said)) == 1, redemption_id
     assert repeated > 100, "the same attempt was made again"
+    for hold_id, said in answers.by_kind["held"].items():
+        assert len(set(said)) == 1, hold_id
+        assert hold_id in found.holds, hold_id
+    assert answers.by_kind["held"], "codes were held"
     for redemption_id, said in answers.by_kind["rolled back"].items():
         assert set(said) == {found.redemptions[redemption_id]["rollback_answer"].decode()}, redemption_id
 
