@@ -30,7 +30,9 @@ SLUGS = frozenset(re.findall(r"^\| `([a-z0-9-]+)` \|", PROBLEMS.read_text(), fla
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IngestLab]:
-    with running_lab(tmp_path_factory.mktemp("fuzzed"), broker="embedded", processes=[FIRST_DOOR]) as running:
+    with running_lab(
+        tmp_path_factory.mktemp("fuzzed"), broker="embedded", processes=[FIRST_DOOR], patient=True
+    ) as running:
         yield running
 
 

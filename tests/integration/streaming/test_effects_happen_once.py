@@ -126,10 +126,11 @@ async def test_connections_cut_by_the_database_lose_and_double_nothing(broker: B
 
 
 async def _cut_all_connections(ledger: Ledger) -> None:
+    """All are gone when this returns: one that is only about to go would be handed to whoever asks next."""
     async with ledger.transactions.engine.connect() as connection:
         await connection.execute(
             text(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'laws' AND pid <> pg_backend_pid()"
+                "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE application_name = 'laws' AND pid <> pg_backend_pid()"
             )
         )
 

@@ -8,6 +8,7 @@ from random import Random
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError
 
 from libs.common.clock import SystemClock
@@ -30,6 +31,7 @@ from libs.common.persistence import (
 from libs.common.persistence import offsets as offset_table
 from libs.common.persistence.migrate import MigrationConflict
 from tests.integration.streaming.harness import MIGRATIONS, SCHEMA
+from tests.support.forgetful import forgetful_way
 from tests.support.postgres import Database
 
 KEY = OffsetKey("group", "cluster", "topic", 3)
@@ -66,6 +68,41 @@ async def _fail(transactions: Transactions, effect: Callable[[], None]) -> None:
     async with transactions.begin() as tx:
         tx.on_commit(effect)
         raise ZeroDivisionError
+
+
+async def test_a_connection_that_the_server_closed_meanwhile_is_replaced_before_anybody_notices(
+    transactions: Transactions, database: Database
+) -> None:
+    mine = text("SELECT pg_backend_pid()")
+    async with transactions.begin() as tx:
+        pid = (await tx.connection.execute(mine)).scalar_one()
+    superuser = make_engine(database.url(), schema=SCHEMA, application_name="somebody else")
+    async with superuser.begin() as connection:
+        await connection.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid})
+    await superuser.dispose()
+    async with transactions.begin() as tx:
+        assert (await tx.connection.execute(mine)).scalar_one() != pid
+
+
+async def test_idle_connections_that_were_dropped_without_a_word_are_replaced_before_anybody_notices(
+    database: Database,
+) -> None:
+    async with forgetful_way(database.server.port) as way:
+        url = make_url(database.url(SCHEMA)).set(port=way.port).render_as_string(hide_password=False)
+        engine = make_engine(url, schema=SCHEMA, application_name="laws")
+        transactions = Transactions(engine, SCHEMA)
+        try:
+            await asyncio.gather(*(asked(transactions) for _ in range(8)))
+            way.forget()
+            await asyncio.gather(*(asked(transactions) for _ in range(8)))
+            assert way.refused
+        finally:
+            await engine.dispose()
+
+
+async def asked(transactions: Transactions) -> None:
+    async with transactions.begin() as tx:
+        await tx.connection.execute(text("SELECT pg_sleep(0.05)"))
 
 
 @pytest.mark.parametrize(

@@ -173,6 +173,25 @@ async def test_a_lost_connection_fails_its_batch_as_unknown_and_is_replaced() ->
         assert await shared.ask(2) == 4
 
 
+async def test_a_connection_that_was_closed_while_nobody_asked_is_replaced_before_anybody_notices() -> None:
+    connections = Connections()
+    async with serving(connections) as shared:
+        await shared.ask(0)
+        connections.made[0].terminate()
+        assert await shared.ask(1) == 2
+        assert [each.batches for each in connections.made] == [[[0]], [[1]]]
+
+
+async def test_with_the_database_gone_while_nobody_asked_the_first_who_does_is_refused_at_once() -> None:
+    connections = Connections()
+    async with serving(connections) as shared:
+        await shared.ask(0)
+        connections.made[0].terminate()
+        connections.down = True
+        with pytest.raises(DatabaseAway):
+            await shared.ask(1)
+
+
 async def test_what_waits_at_the_end_is_still_answered() -> None:
     connections = Connections()
     async with serving(connections) as shared:
