@@ -19,7 +19,14 @@ SCOPES: Mapping[str, frozenset[str]] = {
     "erp": frozenset({"events:write", "inventory:read", "inventory:ack"}),
     "office": frozenset(
         {
-            *("events:write", "campaigns:write", "vouchers:revoke", "customers:read", "inventory:read"),
+            *(
+                "events:write",
+                "campaigns:write",
+                "vouchers:revoke",
+                "voucher-keys:write",
+                "customers:read",
+                "inventory:read",
+            ),
             *("segments:read", "segments:write", "quarantine:read", "quarantine:write", "clocks:read"),
             *("privacy:read", "privacy:write"),
         }

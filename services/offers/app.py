@@ -15,6 +15,7 @@ from services.offers.api.checkouts import checkout_router
 from services.offers.api.history import history_router
 from services.offers.api.redemptions import redemption_router
 from services.offers.api.revocations import revocation_router
+from services.offers.api.voucher_keys import voucher_key_router
 from services.offers.bootstrap import Door, Parts, assemble, code_key_of, door_of, running
 from services.offers.domain.code import CodeKey
 from services.offers.settings import Settings
@@ -39,7 +40,14 @@ def create_app(door: Door) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.credentials = parts.credentials()
-    for router_of in (checkout_router, redemption_router, revocation_router, campaign_router, history_router):
+    for router_of in (
+        checkout_router,
+        redemption_router,
+        revocation_router,
+        voucher_key_router,
+        campaign_router,
+        history_router,
+    ):
         app.include_router(router_of(door.doors))
     return app
 

@@ -33,7 +33,10 @@ PATIENCE_MS = 30_000
 """Laws that are not about time must hold on a busy machine too."""
 
 SCOPES = frozenset(
-    {"voucher:request", "voucher:redeem", "voucher:explain", "vouchers:revoke", "campaigns:write", "play"}
+    {
+        *("voucher:request", "voucher:redeem", "voucher:explain", "vouchers:revoke", "voucher-keys:write"),
+        *("campaigns:write", "play"),
+    }
 )
 
 
@@ -131,6 +134,7 @@ async def open_till(
     app = create_app(door)
     async with running(door):
         await door.keeper.refresh()
+        await door.doors.signing.refresh()
         transport = httpx.ASGITransport(app=app)
         async with httpx.AsyncClient(
             transport=transport, base_url="http://offers", headers={"X-Api-Key": key}, timeout=30

@@ -35,7 +35,8 @@ class RedemptionRequest(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     redemption_id: Key
-    code: Annotated[str, Field(min_length=1, max_length=32)]
+    code: Annotated[str, Field(min_length=1, max_length=256)]
+    """As typed, or as scanned: the signed text of a QR code too."""
     receipt_id: Key
     store_id: Key
     terminal_id: Key | None = None
