@@ -17,6 +17,7 @@ from services.offers.api.holds import hold_router
 from services.offers.api.ledger import ledger_router
 from services.offers.api.redemptions import redemption_router
 from services.offers.api.revocations import revocation_router
+from services.offers.api.voucher_keys import voucher_key_router
 from services.offers.bootstrap import Door, Parts, assemble, code_key_of, door_of, running
 from services.offers.domain.code import CodeKey
 from services.offers.settings import Settings
@@ -42,8 +43,8 @@ def create_app(door: Door) -> FastAPI:
     )
     app.state.credentials = parts.credentials()
     for router_of in (
-        *(checkout_router, redemption_router, hold_router, revocation_router),
-        *(campaign_router, ledger_router, history_router),
+        *(checkout_router, redemption_router, hold_router),
+        *(revocation_router, voucher_key_router, campaign_router, ledger_router, history_router),
     ):
         app.include_router(router_of(door.doors))
     return app

@@ -4,16 +4,24 @@ The proposal holds no code: codes are derived again each time.
 """
 
 from base64 import b64encode
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import date, datetime
 
 import msgspec
 
 from services.offers.domain.code import CodeKey
 from services.offers.domain.receipt import Columns, Coupon, as_escpos, as_text, template
+from services.offers.domain.signed_code import Promise, SigningKey, key_at, signed_text
 
 BUDGET_EXHAUSTED = "budget-exhausted"
 TIER_NONE = 3
+
+
+class SignedFor(msgspec.Struct, frozen=True):
+    """What a signature says beside the voucher itself. `percent` 0: an amount; `store_id` empty: any store."""
+
+    percent: int
+    store_id: str
 
 
 class ProposedVoucher(msgspec.Struct, frozen=True):
@@ -36,6 +44,7 @@ class ProposedVoucher(msgspec.Struct, frozen=True):
     last_day: date
     propensity_ratio: float
     reasons: tuple[str, ...]
+    signed_for: SignedFor | None = None
 
 
 class Proposal(msgspec.Struct, frozen=True):
@@ -67,6 +76,8 @@ class PrintedVoucher(msgspec.Struct, frozen=True):
     expires_at: datetime
     propensity_ratio: float
     reasons: tuple[str, ...]
+    signed: str | None
+    """For the QR code, where the campaign has its vouchers signed: a till without a network checks it."""
 
 
 class PrintedReceipt(msgspec.Struct, frozen=True):
@@ -105,11 +116,14 @@ def unpack(stored: bytes) -> Proposal:
     return _proposals.decode(stored)
 
 
-def answer(proposal: Proposal, granted: Collection[int], codes: CodeKey) -> bytes:
-    """The answer's JSON: the granted vouchers with their codes, and what to print."""
+def answer(
+    proposal: Proposal, granted: Collection[int], codes: CodeKey, signing: Callable[[], Sequence[SigningKey]] = tuple
+) -> bytes:
+    """The answer's JSON: the granted vouchers with their codes, and what to print. `signing` is asked where one is signed."""
     vouchers = [voucher for voucher in proposal.vouchers if voucher.slot in granted]
     code_of = {voucher.slot: codes.code_of(voucher.voucher_id) for voucher in vouchers}
-    rows = template([_coupon(voucher, code_of[voucher.slot]) for voucher in vouchers])
+    signed = {voucher.slot: _signed(voucher, code_of[voucher.slot], signing) for voucher in vouchers}
+    rows = template([_coupon(voucher, code_of[voucher.slot], signed[voucher.slot]) for voucher in vouchers])
     columns = proposal.columns
     return _encoder.encode(
         CheckoutAnswer(
@@ -120,7 +134,7 @@ def answer(proposal: Proposal, granted: Collection[int], codes: CodeKey) -> byte
             group=proposal.group,
             model_id=proposal.model_id,
             retryable=False,
-            vouchers=tuple(_printed(voucher, code_of[voucher.slot]) for voucher in vouchers),
+            vouchers=tuple(_printed(voucher, code_of[voucher.slot], signed[voucher.slot]) for voucher in vouchers),
             receipt=PrintedReceipt(
                 as_text(rows, columns), b64encode(as_escpos(rows, columns)).decode() if rows else ""
             ),
@@ -145,7 +159,27 @@ def nothing(checkout_id: str, reason: str) -> bytes:
     )
 
 
-def _coupon(voucher: ProposedVoucher, code: str) -> Coupon:
+def _signed(voucher: ProposedVoucher, code: str, signing: Callable[[], Sequence[SigningKey]]) -> str | None:
+    """Signed by the key that signed at its issue, so that a repeat gives the same bytes."""
+    key = key_at(signing(), voucher.valid_from) if voucher.signed_for else None
+    if key is None or voucher.signed_for is None:
+        return None
+    return signed_text(
+        key,
+        Promise(
+            code=code,
+            campaign_id=voucher.campaign_id,
+            category=voucher.category,
+            percent=voucher.signed_for.percent,
+            greatest_value_cents=voucher.greatest_value_cents,
+            currency=voucher.currency,
+            expires_at=voucher.expires_at,
+            store_id=voucher.signed_for.store_id,
+        ),
+    )
+
+
+def _coupon(voucher: ProposedVoucher, code: str, signed: str | None) -> Coupon:
     return Coupon(
         headline=voucher.headline,
         note=voucher.note,
@@ -153,10 +187,11 @@ def _coupon(voucher: ProposedVoucher, code: str) -> Coupon:
         such_as=voucher.such_as,
         code=code,
         last_day=voucher.last_day,
+        signed=signed,
     )
 
 
-def _printed(voucher: ProposedVoucher, code: str) -> PrintedVoucher:
+def _printed(voucher: ProposedVoucher, code: str, signed: str | None) -> PrintedVoucher:
     return PrintedVoucher(
         voucher_id=voucher.voucher_id,
         code=code,
@@ -171,4 +206,5 @@ def _printed(voucher: ProposedVoucher, code: str) -> PrintedVoucher:
         expires_at=voucher.expires_at,
         propensity_ratio=voucher.propensity_ratio,
         reasons=voucher.reasons,
+        signed=signed,
     )

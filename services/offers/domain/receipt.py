@@ -29,6 +29,8 @@ class Coupon:
     such_as: tuple[str, ...]
     code: str
     last_day: date
+    signed: str | None = None
+    """What the QR code says instead of the code, where a till without a network must be able to check it."""
 
 
 class Style(Enum):
@@ -47,6 +49,7 @@ class Row:
 
     style: Style
     text: str = ""
+    qr: str = ""
 
 
 def money(currency: str, amount_cents: int) -> str:
@@ -82,7 +85,7 @@ def template(coupons: Sequence[Coupon]) -> list[Row]:
         if coupon.such_as:
             rows.append(Row(Style.PLAIN, "For example: " + ", ".join(coupon.such_as)))
         rows += [
-            Row(Style.CODE, coupon.code),
+            Row(Style.CODE, coupon.code, coupon.signed or coupon.code),
             Row(Style.CENTRED, f"Good through {coupon.last_day.isoformat()}"),
         ]
     return [*rows, Row(Style.RULE)] if rows else []
@@ -105,7 +108,7 @@ def as_escpos(rows: Sequence[Row], columns: Columns) -> bytes:
     printer = _Printer()
     for row in rows:
         if row.style is Style.CODE:
-            printer.codes(row.text)
+            printer.codes(row.text, row.qr)
         printer.set(align="left", bold=row.style is Style.LOUD)
         printer.text(as_text([row], columns))
     if rows:
@@ -117,9 +120,9 @@ def as_escpos(rows: Sequence[Row], columns: Columns) -> bytes:
 class _Printer(Dummy):  # type: ignore[misc]  # escpos ships no types
     """Collects bytes instead of printing."""
 
-    def codes(self, code: str) -> None:
+    def codes(self, code: str, qr: str) -> None:
         """The code for scanners of both kinds."""
         self.set(align="center")
         # The public barcode() tells standard output which renderer it takes.
         self._hw_barcode("{B" + code.replace("-", ""), "CODE128", 64, 2, "OFF", "A", True, "B", False)  # noqa: FBT003
-        self.qr(code, native=True, size=_QR_MODULE_DOTS)
+        self.qr(qr, native=True, size=_QR_MODULE_DOTS)

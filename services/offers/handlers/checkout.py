@@ -21,6 +21,7 @@ from services.offers.domain.receipt import Columns
 from services.offers.handlers.drafting import decided_message, drafts_of, proposed
 from services.offers.handlers.knowledge import KnowledgeKeeper
 from services.offers.handlers.money_clock import MoneyClock
+from services.offers.handlers.signing import SigningRing
 from services.offers.metrics import OffersMetrics
 from services.offers.ports.checkout import (
     CheckoutQuestion,
@@ -76,6 +77,7 @@ class CheckoutDesk:
     issuing: Issuing
     keeper: KnowledgeKeeper
     codes: CodeKey
+    signing: SigningRing
     clock: Clock
     money_clock: MoneyClock
     metrics: OffersMetrics
@@ -228,8 +230,11 @@ class CheckoutDesk:
             if voucher.slot in granted:
                 self.metrics.issued.labels(voucher.campaign_id, str(proposal.tier)).inc()
         reason = proposal.reason if granted or not proposal.vouchers else BUDGET_EXHAUSTED
-        return proposal.tier, reason, answer(proposal, granted, self.codes)
+        return proposal.tier, reason, self._body(proposal, granted)
+
+    def _body(self, proposal: Proposal, granted: Sequence[int]) -> bytes:
+        return answer(proposal, granted, self.codes, lambda: self.signing.keys)
 
     def _repeated(self, stored: Proposal, granted: Sequence[int]) -> tuple[int, str, bytes]:
         self.metrics.repeats.inc()
-        return stored.tier, "repeat", answer(stored, granted, self.codes)
+        return stored.tier, "repeat", self._body(stored, granted)

@@ -9,7 +9,8 @@ from libs.common.contracts.offers import Alternative, Decided, VoucherIssued
 from libs.common.contracts.topics import OFFERS_DECISIONS
 from libs.common.ids import derived_id
 from libs.common.persistence import OutboxMessage
-from services.offers.domain.answer import Proposal, ProposedVoucher
+from services.offers.domain.answer import Proposal, ProposedVoucher, SignedFor
+from services.offers.domain.campaign import Campaign, Terms
 from services.offers.domain.catalogue import Store
 from services.offers.domain.code import CodeKey
 from services.offers.domain.decision import Chosen, Decision
@@ -54,7 +55,14 @@ def proposed(
         last_day=day,
         propensity_ratio=chosen.choice.propensity_ratio,
         reasons=need.reasons,
+        signed_for=_signed_for(knowledge.campaigns[offer.campaign_id], terms, store),
     )
+
+
+def _signed_for(campaign: Campaign, terms: Terms, store: Store) -> SignedFor | None:
+    if campaign.signed is None:
+        return None
+    return SignedFor(percent=terms.percent or 0, store_id=store.store_id if campaign.signed == "store" else "")
 
 
 def drafts_of(

@@ -9,12 +9,15 @@ import msgspec
 from libs.common.contracts.offers import RedeemedLine, VoucherRedeemed
 from libs.common.errors import Conflict, TooManyTries
 from libs.common.persistence import OutboxMessage
+from libs.tills.verify_voucher import PREFIX
 from services.offers.domain.code import CodeKey, normalised
 from services.offers.domain.guessing import NOT_VALID, MissLimits, Presenter, is_miss
+from services.offers.domain.signed_code import code_in
 from services.offers.domain.voucher import Basket, Given, GivenLine, NotRedeemed, Voucher, redeem
 from services.offers.handlers.facts import about, voucher_message
 from services.offers.handlers.knowledge import Knowledge
 from services.offers.handlers.money_clock import MoneyClock
+from services.offers.handlers.signing import SigningRing
 from services.offers.metrics import OffersMetrics
 from services.offers.ports.guessing import MissStore, TillStores
 from services.offers.ports.vouchers import Cause, NewRedemption, RedemptionStore, StoredRedemption
@@ -72,6 +75,7 @@ class RedemptionDesk:
     """Redeems codes that are presented, and locks out for a while whoever guesses them."""
 
     codes: CodeKey
+    signing: SigningRing
     knowledge: Knowledge
     clock: MoneyClock
     limits: MissLimits
@@ -87,7 +91,7 @@ class RedemptionDesk:
         opening = await stores.misses.opening(self.limits.of(asked.presenter))
         if opening.locked_until is not None and self.clock.clock.now() < opening.locked_until:
             return await self._while_locked(store, asked, opening.locked_until)
-        code = normalised(asked.code)
+        code = self._code_in(asked.code)
         voucher = await store.lock_by_code(self.codes.lookup_of(code or ""))
         voucher_id = voucher.voucher_id if voucher else None
         known = await store.answered(asked.redemption_id, voucher_id, asked.basket.receipt_id)
@@ -119,11 +123,15 @@ class RedemptionDesk:
         opening = await stores.misses.opening(self.limits.of(presenter))
         if opening.locked_until is not None and self.clock.clock.now() < opening.locked_until:
             raise self._locked_out(opening.locked_until)
-        printed = normalised(code)
+        printed = self._code_in(code)
         voucher = await stores.redemptions.lock_by_code(self.codes.lookup_of(printed or ""))
         if voucher is None and printed is not None:
             await self._missed(stores.misses, presenter)
         return voucher, self.clock.now(stated=occurred_at, reached=opening.reached_at)
+
+    def _code_in(self, presented: str) -> str | None:
+        """The code, from what was typed or scanned; None when it cannot be one of ours."""
+        return code_in(presented, self.signing.keys) if presented.startswith(PREFIX) else normalised(presented)
 
     async def _while_locked(self, store: RedemptionStore, asked: Redemption, until: datetime) -> Redeemed:
         """What was answered before is answered again, since a till that lost the answer must learn it; nothing else is."""

@@ -69,7 +69,7 @@ async def issuers(database: Database, processes: int, together: int = 64) -> Asy
     made = [
         SharedIssuing(
             connect,
-            Limits(most_together=together, statement_seconds=10.0),
+            Limits(most_together=together, statement_seconds=10.0, connect_seconds=20.0),
             lambda _, reason: failures.append(reason),
         )
         for _ in range(processes)

@@ -1,5 +1,6 @@
 """Golden receipts: text in three widths, and what a printer gets."""
 
+import dataclasses
 from datetime import date
 
 import msgspec
@@ -142,3 +143,11 @@ def test_only_granted_slots_are_printed() -> None:
     assert KEY.code_of("voucher-1") not in told.receipt.text
     nothing = msgspec.json.decode(answer(a_proposal(), [], KEY), type=CheckoutAnswer)
     assert (nothing.vouchers, nothing.reason, nothing.receipt.escpos_base64) == ((), BUDGET_EXHAUSTED, "")
+
+
+def test_a_signed_voucher_prints_its_signature_as_qr_and_its_code_beside_it() -> None:
+    coupon = dataclasses.replace(COUPON, signed="TU1:SIGNED")
+    printed = as_escpos(template([coupon]), 42)
+    assert b"TU1:SIGNED" in printed
+    assert COUPON.code.replace("-", "").encode() in printed
+    assert as_text(template([coupon]), 42) == as_text(template([COUPON]), 42)
