@@ -9,10 +9,9 @@ import msgspec
 from libs.common.contracts.offers import RedeemedLine, VoucherRedeemed
 from libs.common.errors import Conflict, TooManyTries
 from libs.common.persistence import OutboxMessage
-from libs.tills.verify_voucher import PREFIX
-from services.offers.domain.code import CodeKey, normalised
+from services.offers.domain.code import CodeKey
 from services.offers.domain.guessing import NOT_VALID, MissLimits, Presenter, is_miss
-from services.offers.domain.signed_code import code_in
+from services.offers.domain.presented import Form, Presented, read
 from services.offers.domain.voucher import Basket, Given, GivenLine, NotRedeemed, Voucher, redeem
 from services.offers.handlers.facts import about, voucher_message
 from services.offers.handlers.knowledge import Knowledge
@@ -91,14 +90,18 @@ class RedemptionDesk:
         opening = await stores.misses.opening(self.limits.of(asked.presenter))
         if opening.locked_until is not None and self.clock.clock.now() < opening.locked_until:
             return await self._while_locked(store, asked, opening.locked_until)
-        code = self._code_in(asked.code)
-        voucher = await store.lock_by_code(self.codes.lookup_of(code or ""))
+        presented = self._read(asked)
+        numbered = await store.lock_by_number(presented.number_lookup) if presented.form is Form.NUMBER else ()
+        coded = await store.lock_by_code(presented.code_lookup)
+        voucher = coded or (numbered[0] if len(numbered) == 1 else None)
         voucher_id = voucher.voucher_id if voucher else None
         known = await store.answered(asked.redemption_id, voucher_id, asked.basket.receipt_id)
         if known is not None:
             return _repeated(known, asked)
         now = self.clock.now(stated=asked.occurred_at, reached=opening.reached_at)
         outcome = redeem(voucher, asked.basket, self.knowledge.items, now)
+        if voucher is None:
+            outcome = _why_none(presented.form, len(numbered))
         attempt = _attempt(asked, voucher, outcome, now)
         if not await store.keep(attempt):
             known = await store.answered(asked.redemption_id, None, asked.basket.receipt_id)
@@ -109,13 +112,13 @@ class RedemptionDesk:
             await store.spend(voucher, outcome.given_cents)
             await store.tell([_redeemed_message(attempt, voucher, outcome, now)])
             return Redeemed(attempt.answer, attempt.status, attempt.reason, voucher.campaign_id)
-        if is_miss(attempt.reason, mistyped=code is None, sees_reasons=asked.presenter.sees_reasons):
+        if is_miss(attempt.reason, mistyped=presented.form is Form.MISTYPED, sees_reasons=asked.presenter.sees_reasons):
             await self._missed(stores.misses, asked.presenter)
         return Redeemed(_told(attempt.answer, attempt.status, asked), attempt.status, attempt.reason)
 
-    def _code_in(self, presented: str) -> str | None:
-        """The code, from what was typed or scanned; None when it cannot be one of ours."""
-        return code_in(presented, self.signing.keys) if presented.startswith(PREFIX) else normalised(presented)
+    def _read(self, asked: Redemption) -> Presented:
+        coupons = {each.numbered.head for each in self.knowledge.campaigns.values() if each.numbered}
+        return read(asked.code, self.codes, self.signing.keys, coupons, at_till=asked.presenter.sees_reasons)
 
     async def _while_locked(self, store: RedemptionStore, asked: Redemption, until: datetime) -> Redeemed:
         """What was answered before is answered again, since a till that lost the answer must learn it; nothing else is."""
@@ -147,6 +150,12 @@ class RedemptionDesk:
         return TooManyTries(
             "too many codes that were not valid; no code is looked at for a while", wait_seconds=max(1, ceil(seconds))
         )
+
+
+def _why_none(form: Form, numbered: int) -> NotRedeemed:
+    if numbered > 1:
+        return NotRedeemed.AMBIGUOUS_NUMBER
+    return NotRedeemed.FOREIGN_CODE if form is Form.FOREIGN else NotRedeemed.UNKNOWN_CODE
 
 
 def _attempt(asked: Redemption, voucher: Voucher | None, outcome: Given | NotRedeemed, now: datetime) -> NewRedemption:
