@@ -6,10 +6,12 @@ The proposal holds no code: codes are derived again each time.
 from base64 import b64encode
 from collections.abc import Callable, Collection, Sequence
 from datetime import date, datetime
+from typing import Literal
 
 import msgspec
 
 from services.offers.domain.code import CodeKey
+from services.offers.domain.numbers import Numbered
 from services.offers.domain.receipt import Columns, Coupon, as_escpos, as_text, template
 from services.offers.domain.signed_code import Promise, SigningKey, key_at, signed_text
 
@@ -22,6 +24,13 @@ class SignedFor(msgspec.Struct, frozen=True):
 
     percent: int
     store_id: str
+
+
+class NumberedBy(msgspec.Struct, frozen=True):
+    """What a voucher's number begins with; see Numbered."""
+
+    kind: Literal["ean13", "gcn"]
+    prefix: str
 
 
 class ProposedVoucher(msgspec.Struct, frozen=True):
@@ -45,6 +54,7 @@ class ProposedVoucher(msgspec.Struct, frozen=True):
     propensity_ratio: float
     reasons: tuple[str, ...]
     signed_for: SignedFor | None = None
+    numbered: NumberedBy | None = None
 
 
 class Proposal(msgspec.Struct, frozen=True):
@@ -58,6 +68,13 @@ class Proposal(msgspec.Struct, frozen=True):
     model_id: str
     columns: Columns
     vouchers: tuple[ProposedVoucher, ...] = ()
+
+
+class PrintedNumber(msgspec.Struct, frozen=True):
+    """For a barcode beside the code: an EAN-13, or a GCN, which goes behind application identifier 255."""
+
+    kind: Literal["ean13", "gcn"]
+    digits: str
 
 
 class PrintedVoucher(msgspec.Struct, frozen=True):
@@ -78,6 +95,7 @@ class PrintedVoucher(msgspec.Struct, frozen=True):
     reasons: tuple[str, ...]
     signed: str | None
     """For the QR code, where the campaign has its vouchers signed: a till without a network checks it."""
+    number: PrintedNumber | None
 
 
 class PrintedReceipt(msgspec.Struct, frozen=True):
@@ -134,7 +152,9 @@ def answer(
             group=proposal.group,
             model_id=proposal.model_id,
             retryable=False,
-            vouchers=tuple(_printed(voucher, code_of[voucher.slot], signed[voucher.slot]) for voucher in vouchers),
+            vouchers=tuple(
+                _printed(voucher, code_of[voucher.slot], signed[voucher.slot], codes) for voucher in vouchers
+            ),
             receipt=PrintedReceipt(
                 as_text(rows, columns), b64encode(as_escpos(rows, columns)).decode() if rows else ""
             ),
@@ -191,7 +211,15 @@ def _coupon(voucher: ProposedVoucher, code: str, signed: str | None) -> Coupon:
     )
 
 
-def _printed(voucher: ProposedVoucher, code: str, signed: str | None) -> PrintedVoucher:
+def number_of(voucher: ProposedVoucher, codes: CodeKey) -> PrintedNumber | None:
+    """The voucher's number, where its campaign has numbers."""
+    by = voucher.numbered
+    if by is None:
+        return None
+    return PrintedNumber(by.kind, Numbered(kind=by.kind, prefix=by.prefix).number_of(voucher.voucher_id, codes))
+
+
+def _printed(voucher: ProposedVoucher, code: str, signed: str | None, codes: CodeKey) -> PrintedVoucher:
     return PrintedVoucher(
         voucher_id=voucher.voucher_id,
         code=code,
@@ -207,4 +235,5 @@ def _printed(voucher: ProposedVoucher, code: str, signed: str | None) -> Printed
         propensity_ratio=voucher.propensity_ratio,
         reasons=voucher.reasons,
         signed=signed,
+        number=number_of(voucher, codes),
     )
