@@ -24,6 +24,7 @@ from libs.laptop.embedded_broker import EmbeddedBroker
 from libs.laptop.launch import Service
 from libs.laptop.state_folder import StateFolder
 from tests.support.ingest_lab import FIRST_DOOR, WORKER, IngestLab
+from tests.support.standstill import stand_still
 
 PATIENCE_SECONDS = 60.0
 TOPICS = ("ingest.web.v1", "ingest.consent.v1")
@@ -116,7 +117,7 @@ class WebShop:
         broker = self.lab.broker
         assert isinstance(broker, EmbeddedBroker)
         process = broker.child.process
-        process.send_signal(signal.SIGSTOP)
+        stand_still([process.pid])
         try:
             yield
         finally:

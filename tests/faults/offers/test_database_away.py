@@ -16,6 +16,7 @@ from libs.laptop.embedded_postgres import EmbeddedPostgres
 from tests.support.offers_facts import a_snapshot
 from tests.support.offers_running import Till, checkout_body, next_id, open_till, tell_world
 from tests.support.postgres import Database
+from tests.support.standstill import stand_still
 from tests.support.stopwatch import stopwatch
 
 pytestmark = pytest.mark.faults
@@ -45,8 +46,7 @@ def processes_of(server: EmbeddedPostgres) -> list[int]:
 async def stopped(server: EmbeddedPostgres) -> AsyncIterator[None]:
     """Every process of the server stands still: connections stay open, nothing answers."""
     pids = processes_of(server)
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
+    stand_still(pids)
     try:
         yield
     finally:

@@ -17,6 +17,7 @@ from tests.faults.streaming.ledger_worker import Order
 from tests.integration.streaming.harness import PATIENCE_SECONDS, Ledger, open_ledger, until
 from tests.support.brokers import EMBEDDED, Broker
 from tests.support.postgres import Database
+from tests.support.standstill import stand_still
 from tests.support.stopwatch import stopwatch
 from tests.unit.streaming.builders import movement
 
@@ -142,7 +143,7 @@ async def test_a_zombie_comes_back_and_changes_nothing(
     with a_crew(ledger, database, tmp_path) as crew:
         zombie = crew.start("zombie", linger_at=where)
         await until(crew.marker("zombie").exists)
-        zombie.send_signal(signal.SIGSTOP)
+        stand_still([zombie.pid])
         crew.marker("zombie").unlink()
         crew.start("successor")
         await until(lambda: ledger.applied(500))

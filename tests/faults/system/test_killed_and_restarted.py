@@ -23,11 +23,14 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 
 async def test_every_worker_is_killed_in_the_middle_of_a_play_and_nothing_is_lost_or_doubled(system: System) -> None:
     playing = asyncio.create_task(play(system))
+    starting: list[asyncio.Task[None]] = []
     for name in WORKERS:
         await asyncio.sleep(1.0)  # noqa: TID251 - the play goes on meanwhile
         assert not playing.done()
         await system.kill(name)
-        await system.start_service(process(name))
+        # Nobody waits for it here: until it is up no play can end, so the next one dies in the middle of it too.
+        starting.append(asyncio.create_task(system.start_service(process(name))))
+    await asyncio.gather(*starting)
     await system.kill(ERP)
     await system.start_erp()
     outcome = await playing

@@ -27,6 +27,7 @@ from tests.support.browser import eventually
 from tests.support.http_serving import serving
 from tests.support.postgres import Database
 from tests.support.secrets import behind_the_door
+from tests.support.standstill import stand_still
 
 TOPICS = ("ingest.web.v1", "ingest.consent.v1")
 SENT_AWAY_AFTER_SECONDS = 3.0
@@ -125,7 +126,7 @@ def test_what_the_sdk_is_told_is_in_the_topics_under_its_ids_and_pseudonyms(sdk:
 
 def test_the_sdk_sends_again_what_was_not_acknowledged_and_nothing_is_lost(sdk: Sdk) -> None:
     process = sdk.broker.child.process
-    process.send_signal(signal.SIGSTOP)
+    stand_still([process.pid])
     try:
         for number in range(5):
             sdk.client.track("42", "Product Viewed", SHOE, message_id=f"view-{number}")
