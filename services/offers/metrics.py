@@ -53,6 +53,12 @@ class OffersMetrics:
         self.expired = Counter(
             "offers_vouchers_expired_total", "Vouchers that ended unused.", ["campaign"], registry=registry
         )
+        self.paper_millimetres = Counter(
+            "offers_paper_millimetres_total",
+            "Paper for coupons: printed, asked (printed if the customer says yes), saved (in the e-receipt alone).",
+            ["outcome"],
+            registry=registry,
+        )
         self.budget_cents = Gauge(
             "offers_budget_cents",
             "A campaign's money in minor units: cap, reserved, spent.",
@@ -73,3 +79,10 @@ class OffersMetrics:
         self.knowledge_age_seconds = Gauge(
             "offers_knowledge_age_seconds", "Since memory was last seen to be up to date.", registry=registry
         )
+
+    def paper(self, printing: str, paper_mm: int, saved_mm: int) -> None:
+        """Count one answer's paper."""
+        if paper_mm:
+            self.paper_millimetres.labels("asked" if printing == "ask" else "printed").inc(paper_mm)
+        if saved_mm:
+            self.paper_millimetres.labels("saved").inc(saved_mm)

@@ -10,6 +10,7 @@ from typing import TypeVar
 from libs.common.persistence import Transaction, Transactions
 from services.offers.api.doors import Doors
 from services.offers.bootstrap.parts import SERVICE, Parts, money_clock_of
+from services.offers.bootstrap.printing import print_policies, wording_of_ours
 from services.offers.domain.code import CodeKey
 from services.offers.handlers.checkout import CheckoutDesk
 from services.offers.handlers.knowledge import Knowledge, KnowledgeKeeper
@@ -71,6 +72,8 @@ def door_of(parts: Parts, codes: CodeKey) -> Door:
         money_clock=money_clock_of(parts),
         metrics=parts.metrics,
         fresh_within=timedelta(seconds=settings.fresh_within_seconds),
+        wording=wording_of_ours(),
+        print_policies=print_policies(settings.print_policies_file),
     )
     doors = Doors(
         desk=desk,

@@ -4,13 +4,17 @@ The proposal holds no code: codes are derived again each time.
 """
 
 from base64 import b64encode
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 
 import msgspec
 
 from services.offers.domain.code import CodeKey
-from services.offers.domain.receipt import Columns, Coupon, as_escpos, as_text, template
+from services.offers.domain.receipts.escpos import as_escpos
+from services.offers.domain.receipts.printing import Fitted, How, Printing, fitted
+from services.offers.domain.receipts.sheet import Block, Columns, grams, laid, millimetres
+from services.offers.domain.receipts.template import Coupon
+from services.offers.domain.receipts.text import as_text
 
 BUDGET_EXHAUSTED = "budget-exhausted"
 TIER_NONE = 3
@@ -36,6 +40,9 @@ class ProposedVoucher(msgspec.Struct, frozen=True):
     last_day: date
     propensity_ratio: float
     reasons: tuple[str, ...]
+    such_as_line: str = ""
+    valid_through: str = ""
+    """In the customer's words; a proposal of an earlier release has none of the two."""
 
 
 class Proposal(msgspec.Struct, frozen=True):
@@ -49,6 +56,7 @@ class Proposal(msgspec.Struct, frozen=True):
     model_id: str
     columns: Columns
     vouchers: tuple[ProposedVoucher, ...] = ()
+    printing: Printing = Printing()
 
 
 class PrintedVoucher(msgspec.Struct, frozen=True):
@@ -70,10 +78,23 @@ class PrintedVoucher(msgspec.Struct, frozen=True):
 
 
 class PrintedReceipt(msgspec.Struct, frozen=True):
-    """What to print below the receipt; empty without vouchers."""
+    """What to print below the receipt, and whether; empty without vouchers.
+
+    `printing`: `print`; `ask` the customer the `question` first; or `never`, because nothing is for paper.
+    """
 
     text: str
     escpos_base64: str
+    printing: How = "never"
+    question: str = ""
+    language: str | None = None
+    e_receipt_only: tuple[str, ...] = ()
+    """The vouchers that are not on paper: their codes go to the e-receipt."""
+    paper_mm: int = 0
+    """What a printer takes for it at most."""
+    saved_mm: int = 0
+    saved_grams: float = 0.0
+    """What printing all of them would have taken more."""
 
 
 class CheckoutAnswer(msgspec.Struct, frozen=True):
@@ -107,11 +128,15 @@ def unpack(stored: bytes) -> Proposal:
 
 def answer(proposal: Proposal, granted: Collection[int], codes: CodeKey) -> bytes:
     """The answer's JSON: the granted vouchers with their codes, and what to print."""
-    vouchers = [voucher for voucher in proposal.vouchers if voucher.slot in granted]
-    code_of = {voucher.slot: codes.code_of(voucher.voucher_id) for voucher in vouchers}
-    rows = template([_coupon(voucher, code_of[voucher.slot]) for voucher in vouchers])
-    columns = proposal.columns
-    return _encoder.encode(
+    return answered(proposal, granted, codes)[0]
+
+
+def answered(proposal: Proposal, granted: Collection[int], codes: CodeKey) -> tuple[bytes, PrintedReceipt]:
+    """The answer's JSON, and the part of it that tells what to print."""
+    vouchers = granted_of(proposal, granted)
+    coupons = [coupon_of(voucher, codes) for voucher in vouchers]
+    receipt = _receipt(proposal, coupons)
+    body = _encoder.encode(
         CheckoutAnswer(
             checkout_id=proposal.checkout_id,
             decision_id=proposal.decision_id,
@@ -120,11 +145,35 @@ def answer(proposal: Proposal, granted: Collection[int], codes: CodeKey) -> byte
             group=proposal.group,
             model_id=proposal.model_id,
             retryable=False,
-            vouchers=tuple(_printed(voucher, code_of[voucher.slot]) for voucher in vouchers),
-            receipt=PrintedReceipt(
-                as_text(rows, columns), b64encode(as_escpos(rows, columns)).decode() if rows else ""
-            ),
+            vouchers=tuple(_printed(voucher, coupon.code) for voucher, coupon in zip(vouchers, coupons, strict=True)),
+            receipt=receipt,
         )
+    )
+    return body, receipt
+
+
+def granted_of(proposal: Proposal, granted: Collection[int]) -> list[ProposedVoucher]:
+    """The vouchers whose budget said yes."""
+    return [voucher for voucher in proposal.vouchers if voucher.slot in granted]
+
+
+def coupon_of(voucher: ProposedVoucher, codes: CodeKey) -> Coupon:
+    """What the voucher says on a receipt, with its code."""
+    return Coupon(
+        voucher_id=voucher.voucher_id,
+        headline=voucher.headline,
+        note=voucher.note,
+        title=voucher.title,
+        such_as=voucher.such_as_line or ", ".join(voucher.such_as),
+        code=codes.code_of(voucher.voucher_id),
+        valid_through=voucher.valid_through or voucher.last_day.isoformat(),
+    )
+
+
+def text_of(fit: Fitted, columns: Columns) -> str:
+    """The coupons on paper as text, in all signs that there are."""
+    return as_text(
+        [_as_said(*each, columns) for each in zip(fit.on_paper, fit.blocks, strict=True)], fit.elsewhere, columns
     )
 
 
@@ -145,15 +194,30 @@ def nothing(checkout_id: str, reason: str) -> bytes:
     )
 
 
-def _coupon(voucher: ProposedVoucher, code: str) -> Coupon:
-    return Coupon(
-        headline=voucher.headline,
-        note=voucher.note,
-        title=voucher.title,
-        such_as=voucher.such_as,
-        code=code,
-        last_day=voucher.last_day,
+def _receipt(proposal: Proposal, coupons: Sequence[Coupon]) -> PrintedReceipt:
+    printing, columns = proposal.printing, proposal.columns
+    if not coupons:
+        return PrintedReceipt("", "", language=printing.language)
+    fit = fitted(coupons, columns, printing)
+    on_paper = {coupon.voucher_id for coupon in fit.on_paper}
+    escpos = as_escpos(fit.blocks, fit.elsewhere, columns, printing.code_pages)
+    saved_mm = millimetres(fit.whole_dots - fit.paper_dots)
+    count = len(fit.on_paper)
+    return PrintedReceipt(
+        text=text_of(fit, columns),
+        escpos_base64=b64encode(escpos).decode(),
+        printing=printing.how if on_paper else "never",
+        question=printing.questions[count - 1] if 0 < count <= len(printing.questions) else "",
+        language=printing.language,
+        e_receipt_only=tuple(coupon.voucher_id for coupon in coupons if coupon.voucher_id not in on_paper),
+        paper_mm=millimetres(fit.paper_dots),
+        saved_mm=saved_mm,
+        saved_grams=grams(saved_mm, columns),
     )
+
+
+def _as_said(coupon: Coupon, block: Block, columns: Columns) -> Block:
+    return block if block.as_said else laid(coupon, columns, "one", lambda text: text)
 
 
 def _printed(voucher: ProposedVoucher, code: str) -> PrintedVoucher:

@@ -10,15 +10,17 @@ from libs.common.errors import RetryableError
 from libs.common.ids import derived_id
 from libs.common.persistence import OutboxMessage
 from libs.ranking.state import CustomerRankingState, Moment
-from services.offers.domain.answer import BUDGET_EXHAUSTED, TIER_NONE, Proposal, answer, nothing
+from services.offers.domain.answer import BUDGET_EXHAUSTED, TIER_NONE, Proposal, answer, answered, nothing
 from services.offers.domain.catalogue import Store
 from services.offers.domain.code import CodeKey
 from services.offers.domain.decision import OFFERED, Decision, decide
 from services.offers.domain.eligibility import Circumstances
 from services.offers.domain.needs import CategoryNeed, by_category
 from services.offers.domain.policy import MODEL_ID, Prior
-from services.offers.domain.receipt import Columns
-from services.offers.handlers.drafting import decided_message, drafts_of, proposed
+from services.offers.domain.receipts.printing import Printing, PrintPolicies
+from services.offers.domain.receipts.sheet import Columns
+from services.offers.domain.receipts.wording import Wording
+from services.offers.handlers.drafting import Occasion, decided_message, drafts_of, proposed
 from services.offers.handlers.knowledge import KnowledgeKeeper
 from services.offers.handlers.money_clock import MoneyClock
 from services.offers.metrics import OffersMetrics
@@ -50,6 +52,8 @@ class Checkout:
     columns: Columns
     deadline_seconds: float
     occurred_at: datetime | None = None
+    language: str | None = None
+    """The customer's, where the till knows it: `de`, `pt-BR`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,8 @@ class CheckoutDesk:
     money_clock: MoneyClock
     metrics: OffersMetrics
     fresh_within: timedelta
+    wording: Wording
+    print_policies: PrintPolicies
     prior: Prior = field(default_factory=Prior)
 
     async def answer(self, checkout: Checkout, accepted_seconds: float) -> bytes:
@@ -198,7 +204,15 @@ class CheckoutDesk:
         )
 
     def _proposal(self, asked: _Asked, decision: Decision) -> Proposal:
-        knowledge, checkout = self.keeper.knowledge, asked.checkout
+        knowledge, checkout, store = self.keeper.knowledge, asked.checkout, asked.store
+        occasion = Occasion(
+            checkout_id=checkout.checkout_id,
+            currency=checkout.currency,
+            store=store,
+            now=asked.now,
+            voice=self.wording.voice(checkout.language, store.country),
+        )
+        policy = self.print_policies.on(asked.now.astimezone(store.zone).date(), store.country)
         return Proposal(
             checkout_id=checkout.checkout_id,
             decision_id=derived_id("decision", checkout.checkout_id),
@@ -207,10 +221,8 @@ class CheckoutDesk:
             group=decision.group,
             model_id=f"{knowledge.model.model_id}/{MODEL_ID}",
             columns=checkout.columns,
-            vouchers=tuple(
-                proposed(slot, chosen, checkout.checkout_id, checkout.currency, (asked.store, asked.now), knowledge)
-                for slot, chosen in enumerate(decision.chosen, 1)
-            ),
+            vouchers=proposed(decision.chosen, occasion, knowledge),
+            printing=Printing.of(policy, occasion.voice, len(decision.chosen)),
         )
 
     def _decision_message(self, asked: _Asked, decision: Decision, proposal: Proposal) -> OutboxMessage:
@@ -228,7 +240,9 @@ class CheckoutDesk:
             if voucher.slot in granted:
                 self.metrics.issued.labels(voucher.campaign_id, str(proposal.tier)).inc()
         reason = proposal.reason if granted or not proposal.vouchers else BUDGET_EXHAUSTED
-        return proposal.tier, reason, answer(proposal, granted, self.codes)
+        body, receipt = answered(proposal, granted, self.codes)
+        self.metrics.paper(receipt.printing, receipt.paper_mm, receipt.saved_mm)
+        return proposal.tier, reason, body
 
     def _repeated(self, stored: Proposal, granted: Sequence[int]) -> tuple[int, str, bytes]:
         self.metrics.repeats.inc()

@@ -1,6 +1,7 @@
 """From a decision to what is stored, sent and printed: proposals, drafts of vouchers, events."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
@@ -14,8 +15,8 @@ from services.offers.domain.catalogue import Store
 from services.offers.domain.code import CodeKey
 from services.offers.domain.decision import Chosen, Decision
 from services.offers.domain.policy import Choice
-from services.offers.domain.receipt import promise
-from services.offers.domain.validity import end_of, last_day
+from services.offers.domain.receipts.wording import Voice
+from services.offers.domain.validity import end_of, last_day, last_day_before
 from services.offers.handlers.facts import SOURCE, voucher_message
 from services.offers.handlers.knowledge import Knowledge
 from services.offers.ports.checkout import Draft
@@ -23,37 +24,54 @@ from services.offers.ports.checkout import Draft
 _EXAMPLES = 2
 
 
-def proposed(
-    slot: int, chosen: Chosen, checkout_id: str, currency: str, at: tuple[Store, datetime], knowledge: Knowledge
-) -> ProposedVoucher:
-    """What a chosen offer says to the customer of this store at this time."""
-    store, now = at
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Occasion:
+    """Where, when and in which words something is offered."""
+
+    checkout_id: str
+    currency: str
+    store: Store
+    now: datetime
+    voice: Voice
+
+
+def proposed(chosen: Sequence[Chosen], at: Occasion, knowledge: Knowledge) -> tuple[ProposedVoucher, ...]:
+    """What the chosen offers say to the customer of this store at this time, in their slots."""
+    return tuple(_proposed(slot, each, at, knowledge) for slot, each in enumerate(chosen, 1))
+
+
+def _proposed(slot: int, chosen: Chosen, at: Occasion, knowledge: Knowledge) -> ProposedVoucher:
+    store, voice = at.store, at.voice
     offer, terms, need = chosen.choice.offer, chosen.terms, chosen.need
-    day = last_day(now, store.time_zone, terms.validity_days)
-    headline, note = promise(
+    expires_at = end_of(last_day(at.now, store.time_zone, terms.validity_days), store.time_zone)
+    printed_day = last_day_before(expires_at, store.time_zone)
+    such_as = tuple(knowledge.items[item_id].name for item_id in need.item_ids[:_EXAMPLES])
+    headline, note = voice.promise(
         percent=terms.percent,
         greatest_value_cents=terms.greatest_value_cents,
-        currency=currency,
+        currency=at.currency,
         category=offer.category,
     )
     return ProposedVoucher(
         slot=slot,
-        voucher_id=derived_id("voucher", checkout_id, str(slot)),
+        voucher_id=derived_id("voucher", at.checkout_id, str(slot)),
         campaign_id=offer.campaign_id,
-        title=knowledge.campaigns[offer.campaign_id].title,
+        title=knowledge.campaigns[offer.campaign_id].title_in(voice.language),
         category=offer.category,
         item_ids=need.item_ids,
-        such_as=tuple(knowledge.items[item_id].name for item_id in need.item_ids[:_EXAMPLES]),
+        such_as=such_as,
         kind=terms.kind,
         headline=headline,
         note=note,
         greatest_value_cents=terms.greatest_value_cents,
-        currency=currency,
-        valid_from=now,
-        expires_at=end_of(day, store.time_zone),
-        last_day=day,
+        currency=at.currency,
+        valid_from=at.now,
+        expires_at=expires_at,
+        last_day=printed_day,
         propensity_ratio=chosen.choice.propensity_ratio,
         reasons=need.reasons,
+        such_as_line=voice.such_as(such_as),
+        valid_through=voice.valid_through(printed_day),
     )
 
 
