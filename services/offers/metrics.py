@@ -59,6 +59,9 @@ class OffersMetrics:
             ["outcome"],
             registry=registry,
         )
+        self.receipts_rendered = Counter(
+            "offers_receipts_rendered_total", "Receipts made again on request, by form.", ["form"], registry=registry
+        )
         self.budget_cents = Gauge(
             "offers_budget_cents",
             "A campaign's money in minor units: cap, reserved, spent.",

@@ -112,6 +112,12 @@ async def _profile(database: Database, _broker: Broker, folder: Path, known: Kno
 
 async def _offers(database: Database, _broker: Broker, folder: Path, known: Known) -> FastAPI:
     await offers_running.tell_world(database)
+    async with offers_running.open_till(database, folder) as till:
+        await till.checkout("answered")
+    known["/v1/checkouts/{checkout_id}/receipt"] = {
+        "path_parameters": {"checkout_id": "answered"},
+        "headers": {"Accept": "image/png"},
+    }
     known["/v1/campaigns/{campaign_id}"] = {"path_parameters": {"campaign_id": offers_facts.a_campaign().campaign_id}}
     settings = offers_running.settings_of(database, folder / "credentials.json")
     parts = services.offers.bootstrap.assemble(settings, "api")

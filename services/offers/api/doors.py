@@ -16,21 +16,25 @@ from services.offers.domain.code import CodeKey
 from services.offers.handlers.checkout import CheckoutDesk
 from services.offers.handlers.knowledge import Knowledge
 from services.offers.handlers.money_clock import MoneyClock
+from services.offers.handlers.reprinting import Reprinter
 from services.offers.metrics import OffersMetrics
 from services.offers.ports.campaigns import CampaignStore
 from services.offers.ports.privacy import PrivacyStore
+from services.offers.ports.receipts import ReceiptStore
 from services.offers.ports.vouchers import RedemptionStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doors:
-    """The parts behind the doors. `redemptions`, `campaigns` and `privacy` begin one transaction each."""
+    """The parts behind the doors. `redemptions`, `campaigns`, `privacy` and `receipts` begin one transaction each."""
 
     desk: CheckoutDesk
+    reprinter: Reprinter
     knowledge: Knowledge
     redemptions: Callable[[], AbstractAsyncContextManager[RedemptionStore]]
     campaigns: Callable[[], AbstractAsyncContextManager[CampaignStore]]
     privacy: Callable[[], AbstractAsyncContextManager[PrivacyStore]]
+    receipts: Callable[[], AbstractAsyncContextManager[ReceiptStore]]
     codes: CodeKey
     pseudonyms: Pseudonyms
     clock: Clock

@@ -10,16 +10,18 @@ from typing import TypeVar
 from libs.common.persistence import Transaction, Transactions
 from services.offers.api.doors import Doors
 from services.offers.bootstrap.parts import SERVICE, Parts, money_clock_of
-from services.offers.bootstrap.printing import print_policies, wording_of_ours
+from services.offers.bootstrap.printing import picture_font, print_policies, wording_of_ours
 from services.offers.domain.code import CodeKey
 from services.offers.handlers.checkout import CheckoutDesk
 from services.offers.handlers.knowledge import Knowledge, KnowledgeKeeper
+from services.offers.handlers.reprinting import Reprinter
 from services.offers.store.campaigns import PostgresCampaigns
 from services.offers.store.checkout_reads import SharedCheckoutReads
 from services.offers.store.connections import connector
 from services.offers.store.issuing import SharedIssuing
 from services.offers.store.knowledge import PostgresKnowledge
 from services.offers.store.privacy import PostgresPrivacy
+from services.offers.store.receipts import PostgresReceipts
 from services.offers.store.shared_statement import Limits
 from services.offers.store.vouchers import PostgresRedemptions
 
@@ -77,10 +79,12 @@ def door_of(parts: Parts, codes: CodeKey) -> Door:
     )
     doors = Doors(
         desk=desk,
+        reprinter=Reprinter(codes, picture_font(), parts.metrics),
         knowledge=knowledge,
         redemptions=_unit(parts.transactions, PostgresRedemptions),
         campaigns=_unit(parts.transactions, PostgresCampaigns),
         privacy=_unit(parts.transactions, PostgresPrivacy),
+        receipts=_unit(parts.transactions, PostgresReceipts),
         codes=codes,
         pseudonyms=settings.pseudonyms(),
         clock=parts.clock,

@@ -1,0 +1,80 @@
+"""`GET /v1/checkouts/{id}/receipt`: a checkout's coupons again, as e-receipt, text, picture or printer's bytes."""
+
+import asyncio
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Path, Query, Response
+from pydantic import BeforeValidator
+
+from libs.common.errors import NotFound, RetryableError
+from libs.common.http.credentials import Credential, require
+from libs.common.http.openapi import problems
+from libs.common.http.problems import problem
+from services.offers.api.doors import Doors, documented
+from services.offers.domain.receipts.electronic import ElectronicReceipt
+from services.offers.domain.receipts.sheet import Columns
+from services.offers.domain.reprint import Form
+from services.offers.handlers.reprinting import form_for, stored_checkout
+from services.offers.ports.receipts import StoredCheckout
+
+Id = Annotated[str, Path(min_length=1, max_length=128, description="As the till named the checkout.")]
+
+
+def _number(text: object) -> object:
+    """A query holds texts alone."""
+    return int(text) if isinstance(text, str) and text.isdecimal() else text
+
+
+Wide = Annotated[
+    Annotated[Columns, BeforeValidator(_number)] | None,
+    Query(description="Of text, picture and printer; as at the checkout if left out."),
+]
+Accept = Annotated[
+    str, Header(description="`application/json`, `text/plain`, `image/png` or `application/octet-stream` (ESC/POS).")
+]
+
+
+def receipt_router(doors: Doors) -> APIRouter:
+    """The route, bound to its store."""
+    router = APIRouter(prefix="/v1", tags=["tills"])
+
+    @router.get(
+        "/checkouts/{checkout_id:path}/receipt",
+        summary="A checkout's coupons again, in the form that you accept",
+        responses=_answers() | problems(406),
+    )
+    async def receipt(
+        checkout_id: Id,
+        caller: Annotated[Credential, Depends(require("voucher:request"))],
+        columns: Wide = None,
+        accept: Accept = "*/*",
+    ) -> Response:
+        """The same vouchers and codes as the answer had. Paper forms keep to the country's print policy; the others hold all."""
+        form = form_for(accept)
+        if form is None:
+            return problem(406, "not-acceptable", "a receipt is " + ", ".join(form.value for form in Form))
+        stored = await _stored(doors, checkout_id, caller)
+        body = await doors.reprinter.render(stored, form, columns)
+        return Response(body, media_type=form.value, headers={"Cache-Control": "no-store", "Vary": "Accept"})
+
+    return router
+
+
+async def _stored(doors: Doors, checkout_id: str, caller: Credential) -> StoredCheckout:
+    try:
+        async with asyncio.timeout(doors.write_deadline_seconds), doors.receipts() as store:
+            stored = await stored_checkout(store, checkout_id)
+    except TimeoutError as error:
+        raise RetryableError("the database did not answer in time; ask again") from error
+    if not caller.may_act_for(stored.store_id):
+        raise NotFound("no such checkout in this store")
+    return stored
+
+
+def _answers() -> dict[int | str, dict[str, Any]]:
+    answers = documented(ElectronicReceipt, "The coupons in the accepted form")
+    content = answers[200]["content"]
+    content[Form.TEXT.value] = {"schema": {"type": "string"}}
+    for form in (Form.PICTURE, Form.PRINTER):
+        content[form.value] = {"schema": {"type": "string", "format": "binary"}}
+    return answers
