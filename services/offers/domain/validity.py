@@ -10,18 +10,22 @@ def last_day(issued_at: datetime, zone: str, validity_days: int) -> date:
 
 
 def end_of(day: date, zone: str) -> datetime:
-    """The first moment, in UTC, that is no longer part of `day` there.
+    """The first moment, in UTC, after which it is never `day` there again.
 
-    Where midnight itself is skipped by a clock change, that is the change.
+    Where midnight itself is skipped by a clock change, that is the change. Where clocks go back over midnight the day
+    comes back for a while and ends with that; where they go back to midnight it ended before.
 
     >>> end_of(date(2026, 3, 28), "Europe/Berlin").isoformat()
     '2026-03-28T23:00:00+00:00'
     >>> end_of(date(2026, 3, 29), "Europe/Berlin").isoformat()
     '2026-03-29T22:00:00+00:00'
     """
-    return datetime.combine(day + timedelta(days=1), time(0), ZoneInfo(zone)).astimezone(UTC)
+    midnight = datetime.combine(day + timedelta(days=1), time(0), ZoneInfo(zone))
+    first, second = midnight.astimezone(UTC), midnight.replace(fold=1).astimezone(UTC)
+    comes_back = second > first and last_day_before(second, zone) == day
+    return second if comes_back else first
 
 
 def last_day_before(expires_at: datetime, zone: str) -> date:
-    """The day that a receipt prints for a voucher that ends at `expires_at`."""
+    """The day that a receipt prints for a voucher that ends at `expires_at`: the last on which it is taken."""
     return (expires_at - timedelta(microseconds=1)).astimezone(ZoneInfo(zone)).date()
