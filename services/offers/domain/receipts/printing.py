@@ -65,8 +65,11 @@ class PrintPolicies(BaseModel):
         return PrintPolicies(default=other.default, countries={**self.countries, **other.countries})
 
 
-class Printing(msgspec.Struct, frozen=True):
-    """How a decision's coupons are printed, stored with it: a repeat is printed by the same rules, in the same words."""
+class Printing(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How a decision's coupons are printed, stored with it: a repeat is printed by the same rules, in the same words.
+
+    What is as the defaults say is not stored, so they stay as they are.
+    """
 
     how: How = "print"
     greatest_mm: int | None = None
