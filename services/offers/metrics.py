@@ -55,7 +55,13 @@ class OffersMetrics:
         )
         self.paper_millimetres = Counter(
             "offers_paper_millimetres_total",
-            "Paper for coupons: printed, asked (printed if the customer says yes), saved (in the e-receipt alone).",
+            "Paper for coupons: printed, asked (if the customer says yes), declined of it, saved (e-receipt alone).",
+            ["outcome"],
+            registry=registry,
+        )
+        self.printings = Counter(
+            "offers_receipts_printed_total",
+            "Receipts of which a till said what became of them: printed, declined, failed.",
             ["outcome"],
             registry=registry,
         )

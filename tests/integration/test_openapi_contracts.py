@@ -118,6 +118,7 @@ async def _offers(database: Database, _broker: Broker, folder: Path, known: Know
         "path_parameters": {"checkout_id": "answered"},
         "headers": {"Accept": "image/png"},
     }
+    known["/v1/checkouts/{checkout_id}/printed"] = {"path_parameters": {"checkout_id": "answered"}}
     known["/v1/campaigns/{campaign_id}"] = {"path_parameters": {"campaign_id": offers_facts.a_campaign().campaign_id}}
     settings = offers_running.settings_of(database, folder / "credentials.json")
     parts = services.offers.bootstrap.assemble(settings, "api")

@@ -112,3 +112,31 @@ async def test_odd_names_are_just_not_there(database: Database, tmp_path: Path, 
     async with open_till(database, tmp_path) as till:
         answer = await receipt(till, checkout_id, "*/*")
         assert answer.status_code in {404, 422}
+
+
+async def test_issued_is_not_printed_and_the_till_says_which(database: Database, tmp_path: Path) -> None:
+    await tell_world(database, customers=[a_snapshot()])
+    own = tmp_path / "policies.yaml"
+    own.write_text("default: [{how: ask}]\n")
+    async with open_till(database, tmp_path, print_policies_file=own) as till:
+        paper_mm = (await till.checkout("one"))["receipt"]["paper_mm"]
+        assert await till.rows("SELECT * FROM printings") == [], "200 says that it was issued, nothing of paper"
+
+        async def told(outcome: str, checkout_id: str = "one") -> tuple[int, str | None]:
+            answer = await till.client.put(f"/v1/checkouts/{checkout_id}/printed", json={"outcome": outcome})
+            return answer.status_code, answer.json().get("outcome")
+
+        assert await told("failed") == (200, "failed")
+        assert await told("declined") == (200, "declined")
+        assert await told("declined") == (200, "declined")
+        assert await told("printed") == (200, "printed"), "the customer came back"
+        assert await told("failed") == (200, "printed"), "a late message unprints nothing"
+        assert await told("printed", "nobody's") == (404, None)
+        assert (await told("eaten"))[0] == 422
+        registry = till.parts.registry
+        counted = {
+            outcome: registry.get_sample_value("offers_receipts_printed_total", {"outcome": outcome})
+            for outcome in ("printed", "declined", "failed")
+        }
+        assert counted == {"printed": 1, "declined": 1, "failed": 1}, "each once, repeats not at all"
+        assert registry.get_sample_value("offers_paper_millimetres_total", {"outcome": "declined"}) == paper_mm
