@@ -101,6 +101,8 @@ class Campaign(_Part):
     starts_at: Moment | None = None
     ends_at: Moment | None = None
     validity_days: Days = 14
+    validity_counts: Literal["days", "opening_days"] = "days"
+    """Whether days on which the store is closed count."""
     cap_cents: Annotated[int, Field(ge=0, le=10**12)]
     """The budget: reserved and spent together never exceed it."""
     holdout_ratio: Share = 0.05

@@ -1,5 +1,6 @@
 """Until when a voucher is good: whole days of the store's own calendar, the last one included, over clock changes too."""
 
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -7,6 +8,33 @@ from zoneinfo import ZoneInfo
 def last_day(issued_at: datetime, zone: str, validity_days: int) -> date:
     """The last local day on which a voucher issued now is good; 0 days: today."""
     return issued_at.astimezone(ZoneInfo(zone)).date() + timedelta(days=validity_days)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closed:
+    """The days on which a store does not open: weekdays (0 is Monday), and dates."""
+
+    weekdays: frozenset[int] = frozenset()
+    dates: frozenset[date] = frozenset()
+
+    def __contains__(self, day: date) -> bool:
+        return day.weekday() in self.weekdays or day in self.dates
+
+
+def last_opening_day(issued_at: datetime, zone: str, opening_days: int, closed: Closed) -> date:
+    """The last of so many days on which the store opens, counted from tomorrow; 0 days: today, whatever the day.
+
+    >>> closed = Closed(weekdays=frozenset({6}), dates=frozenset({date(2026, 12, 25)}))
+    >>> last_opening_day(datetime(2026, 12, 23, 12, tzinfo=UTC), "Europe/Berlin", 3, closed).isoformat()
+    '2026-12-28'
+    """
+    day = last_day(issued_at, zone, 0)
+    # A store that says it never opens is taken at its word for so long alone.
+    latest = day + timedelta(days=7 * (opening_days + len(closed.dates)))
+    while opening_days and day < latest:
+        day += timedelta(days=1)
+        opening_days -= day not in closed
+    return day
 
 
 def end_of(day: date, zone: str) -> datetime:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 from libs.common.contracts import new_event
@@ -11,12 +11,13 @@ from libs.common.contracts.topics import OFFERS_DECISIONS
 from libs.common.ids import derived_id
 from libs.common.persistence import OutboxMessage
 from services.offers.domain.answer import Proposal, ProposedVoucher
+from services.offers.domain.campaign import Campaign, Terms
 from services.offers.domain.catalogue import Store
 from services.offers.domain.code import CodeKey
 from services.offers.domain.decision import Chosen, Decision
 from services.offers.domain.policy import Choice
 from services.offers.domain.receipts.wording import Voice
-from services.offers.domain.validity import end_of, last_day, last_day_before
+from services.offers.domain.validity import end_of, last_day, last_day_before, last_opening_day
 from services.offers.handlers.facts import SOURCE, voucher_message
 from services.offers.handlers.knowledge import Knowledge
 from services.offers.ports.checkout import Draft
@@ -43,7 +44,8 @@ def proposed(chosen: Sequence[Chosen], at: Occasion, knowledge: Knowledge) -> tu
 def _proposed(slot: int, chosen: Chosen, at: Occasion, knowledge: Knowledge) -> ProposedVoucher:
     store, voice = at.store, at.voice
     offer, terms, need = chosen.choice.offer, chosen.terms, chosen.need
-    expires_at = end_of(last_day(at.now, store.time_zone, terms.validity_days), store.time_zone)
+    campaign = knowledge.campaigns[offer.campaign_id]
+    expires_at = end_of(_last_day(campaign, terms, at), store.time_zone)
     printed_day = last_day_before(expires_at, store.time_zone)
     such_as = tuple(knowledge.items[item_id].name for item_id in need.item_ids[:_EXAMPLES])
     headline, note = voice.promise(
@@ -56,7 +58,7 @@ def _proposed(slot: int, chosen: Chosen, at: Occasion, knowledge: Knowledge) -> 
         slot=slot,
         voucher_id=derived_id("voucher", at.checkout_id, str(slot)),
         campaign_id=offer.campaign_id,
-        title=knowledge.campaigns[offer.campaign_id].title_in(voice.language),
+        title=campaign.title_in(voice.language),
         category=offer.category,
         item_ids=need.item_ids,
         such_as=such_as,
@@ -73,6 +75,12 @@ def _proposed(slot: int, chosen: Chosen, at: Occasion, knowledge: Knowledge) -> 
         such_as_line=voice.such_as(such_as),
         valid_through=voice.valid_through(printed_day),
     )
+
+
+def _last_day(campaign: Campaign, terms: Terms, at: Occasion) -> date:
+    if campaign.validity_counts == "opening_days":
+        return last_opening_day(at.now, at.store.time_zone, terms.validity_days, at.store.closed)
+    return last_day(at.now, at.store.time_zone, terms.validity_days)
 
 
 def drafts_of(

@@ -1,7 +1,7 @@
 """Laws of what a checkout prints: in the customer's words, by the law of the store's country, the same for ever."""
 
 from base64 import b64decode
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,8 @@ EURO: dict[str, Any] = {
 }
 
 
-async def a_store_in(till: Till, country: str, time_zone: str) -> None:
-    store = CatalogStore(store_id="store-1", name="Store", time_zone=time_zone, country=country, currency="EUR")
+async def a_store_in(till: Till, country: str, time_zone: str, **more: Any) -> None:
+    store = CatalogStore(store_id="store-1", name="Store", time_zone=time_zone, country=country, currency="EUR", **more)
     async with till.transaction() as (_, stores):
         await stores.read_model.apply_catalogue([an_event(store, f"to-{country}", NOW + timedelta(seconds=1))], ())
     await till.door.keeper.refresh()
@@ -106,3 +106,14 @@ async def test_the_printed_day_is_the_last_on_which_the_code_is_taken(database: 
         assert (await till.redeem(codes[0], "in-time"))["status"] == "redeemed"
         till.clock.move(timedelta(seconds=1))
         assert (await till.redeem(codes[1], "too-late"))["reason"] == "expired"
+
+
+async def test_validity_in_opening_days_leaves_out_the_stores_closed_ones(database: Database, tmp_path: Path) -> None:
+    campaign = a_campaign(**EURO, validity_days=14, validity_counts="opening_days")
+    await tell_world(database, campaigns=[campaign], customers=[a_snapshot()])
+    async with open_till(database, tmp_path) as till:
+        await a_store_in(till, "DE", "Europe/Berlin", closed_weekdays=(6,), closed_on=(date(2026, 3, 20),))
+        answer = await till.checkout("one", currency="EUR")
+        # From Tuesday 10 March: two Sundays and one holiday within.
+        assert "27. März 2026" in answer["receipt"]["text"]
+        assert answer["vouchers"][0]["expires_at"] == "2026-03-27T23:00:00Z"

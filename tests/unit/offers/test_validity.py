@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.offers.domain.validity import end_of, last_day, last_day_before
+from services.offers.domain.validity import Closed, end_of, last_day, last_day_before, last_opening_day
 
 # issued (UTC), zone, days, last local day, end (UTC)
 PLAIN = [
@@ -104,6 +104,49 @@ def test_of_a_day_that_a_country_left_out_the_day_before_is_printed() -> None:
     expires_at = end_of(last_day(issued_at, "Pacific/Apia", 2), "Pacific/Apia")
     assert expires_at == datetime(2011, 12, 30, 10, tzinfo=UTC)
     assert last_day_before(expires_at, "Pacific/Apia") == date(2011, 12, 29)
+
+
+SUNDAYS = Closed(weekdays=frozenset({6}))
+CHRISTMAS = Closed(weekdays=frozenset({6}), dates=frozenset({date(2026, 12, 25), date(2026, 12, 26), date(2027, 1, 1)}))
+FRIDAYS_ONLY = Closed(weekdays=frozenset({0, 1, 2, 3, 5, 6}))
+
+# issued (UTC), zone, opening days, closed, last local day
+OPENING_DAYS = [
+    ("2026-03-10T12:00", "Europe/Berlin", 14, Closed(), "2026-03-24"),  # no day closed: as days
+    ("2026-03-10T12:00", "Europe/Berlin", 14, SUNDAYS, "2026-03-26"),
+    ("2026-03-14T12:00", "Europe/Berlin", 1, SUNDAYS, "2026-03-16"),  # Saturday, then Monday
+    ("2026-03-15T12:00", "Europe/Berlin", 0, SUNDAYS, "2026-03-15"),  # whoever was sold something was let in
+    ("2026-03-14T23:30", "Europe/Berlin", 1, SUNDAYS, "2026-03-16"),  # it is Sunday there already
+    ("2026-12-23T12:00", "Europe/Berlin", 3, CHRISTMAS, "2026-12-29"),  # 24, 28, 29
+    ("2026-12-29T12:00", "Europe/Berlin", 3, CHRISTMAS, "2027-01-02"),  # 30, 31, 2: over the year's end
+    ("2024-02-27T12:00", "America/New_York", 2, SUNDAYS, "2024-02-29"),
+    ("2026-03-26T12:00", "Europe/Berlin", 3, SUNDAYS, "2026-03-30"),  # over the change of clocks
+    ("2026-03-10T12:00", "Asia/Kolkata", 2, FRIDAYS_ONLY, "2026-03-20"),
+    ("2026-03-10T12:00", "Asia/Kolkata", 2, Closed(weekdays=frozenset(range(7))), "2026-03-24"),
+]
+
+
+@pytest.mark.parametrize(("issued", "zone", "days", "closed", "last"), OPENING_DAYS)
+def test_opening_days_are_those_of_the_store(issued: str, zone: str, days: int, closed: Closed, last: str) -> None:
+    issued_at = datetime.fromisoformat(issued).replace(tzinfo=UTC)
+    assert last_opening_day(issued_at, zone, days, closed).isoformat() == last
+
+
+@given(
+    issued_at=st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001  # the zone follows
+    days=st.integers(0, 366),
+    weekdays=st.frozensets(st.integers(0, 6), max_size=6),
+    offsets=st.frozensets(st.integers(0, 60), max_size=20),
+)
+def test_a_customer_has_exactly_so_many_open_days_to_come_back(
+    issued_at: datetime, days: int, weekdays: frozenset[int], offsets: frozenset[int]
+) -> None:
+    today = last_day(issued_at, "Europe/Berlin", 0)
+    closed = Closed(weekdays=weekdays, dates=frozenset(today + timedelta(days=offset) for offset in offsets))
+    last = last_opening_day(issued_at, "Europe/Berlin", days, closed)
+    later = [today + timedelta(days=number) for number in range(1, (last - today).days + 1)]
+    assert sum(day not in closed for day in later) == days
+    assert not later or last not in closed, "and the last of them is one"
 
 
 @given(
