@@ -199,6 +199,7 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     },
     "usual.offers.voucher_rolled_back.v1": {**VOUCHER, "redemption_id": "q-1", "returned_cents": 20},
     "usual.offers.voucher_expired.v1": {**VOUCHER, "released_cents": 50},
+    "usual.offers.voucher_revoked.v1": {**VOUCHER, "revocation_id": "leak-1", "released_cents": 50},
     "usual.offers.decision.v1": {
         "decision_id": "d-1",
         "checkout_id": "k-1",

@@ -43,11 +43,11 @@ if [ ! -e "$keys/credentials.json" ]; then
       echo "$caller  tk_${caller}_$secret"
     fi
   done <<CALLERS
-till "events:write", "voucher:request", "voucher:redeem"
+till "events:write", "voucher:request", "voucher:redeem", "voucher:explain"
 erp "events:write", "inventory:read", "inventory:ack"
-office "events:write", "campaigns:write", "customers:read", "segments:read", "segments:write", "inventory:read", "quarantine:read", "quarantine:write", "clocks:read", "privacy:read", "privacy:write"
+office "events:write", "campaigns:write", "vouchers:revoke", "ledger:read", "customers:read", "segments:read", "segments:write", "inventory:read", "quarantine:read", "quarantine:write", "clocks:read", "privacy:read", "privacy:write"
 profile "privacy:read"
-player "events:write", "voucher:request", "voucher:redeem", "play"
+player "events:write", "voucher:request", "voucher:redeem", "voucher:explain", "play"
 CALLERS
   printf '\n]\n' >>"$keys/credentials.new"
   mv "$keys/credentials.new" "$keys/credentials.json"

@@ -93,6 +93,17 @@ class TooLarge(UsualError):
     slug = "too-large"
 
 
+class TooManyTries(UsualError):
+    """Refused for a while because of what came before; the same again after `wait_seconds`."""
+
+    kind = Kind.TOO_MANY
+    slug = "too-many-tries"
+
+    def __init__(self, detail: str, *, wait_seconds: int) -> None:
+        super().__init__(detail)
+        self.wait_seconds = wait_seconds
+
+
 class RetryableError(UsualError):
     """A dependency is down, slow or gave no answer: the same work may be tried again, unchanged."""
 

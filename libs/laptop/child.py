@@ -16,6 +16,7 @@ import psutil
 
 LOG_LINES_SHOWN = 15
 POLL_SECONDS = 0.02
+_PORTS_GIVEN: set[int] = set()
 
 Ready = Callable[[], Awaitable[bool]]
 
@@ -201,11 +202,14 @@ def user_group(user: str) -> str:
 
 
 def free_port() -> int:
-    """A TCP port of the loopback address that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A TCP port of the loopback address that nobody listens on now, another one at every call."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port: int = probe.getsockname()[1]
+        if port not in _PORTS_GIVEN:
+            _PORTS_GIVEN.add(port)
+            return port
 
 
 def last_lines(log: Path, count: int = LOG_LINES_SHOWN) -> list[str]:

@@ -9,6 +9,8 @@ from pathlib import Path
 from libs.laptop.broker_probe import ask
 from libs.laptop.child import Child, free_port, spawn
 
+_START_SECONDS = 30.0
+
 
 class EmbeddedBroker:
     """One broker on loopback. Its log is gone when it ends, so each start is a new incarnation: a new cluster id.
@@ -52,7 +54,7 @@ class EmbeddedBroker:
             return cluster is not None and cluster.id == incarnation
 
         try:
-            await self._child.wait_ready(ready, within_seconds=10.0)
+            await self._child.wait_ready(ready, within_seconds=_START_SECONDS)
         except BaseException:
             await self._child.kill()
             raise

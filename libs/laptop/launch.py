@@ -15,11 +15,11 @@ PARTITIONS_CAP = 2
 """One worker process of each service runs here: more partitions would only make smaller batches (broker CPU -26 %)."""
 SERVICES = ("ingest", "profile", "offers", "inventory")
 SCOPES: Mapping[str, frozenset[str]] = {
-    "till": frozenset({"events:write", "voucher:request", "voucher:redeem", "play"}),
+    "till": frozenset({"events:write", "voucher:request", "voucher:redeem", "voucher:explain", "play"}),
     "erp": frozenset({"events:write", "inventory:read", "inventory:ack"}),
     "office": frozenset(
         {
-            *("events:write", "campaigns:write", "customers:read", "inventory:read"),
+            *("events:write", "campaigns:write", "vouchers:revoke", "ledger:read", "customers:read", "inventory:read"),
             *("segments:read", "segments:write", "quarantine:read", "quarantine:write", "clocks:read"),
             *("privacy:read", "privacy:write"),
         }

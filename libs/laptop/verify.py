@@ -75,6 +75,7 @@ async def verify(ledger: Ledger, observer: Observer, settings: StreamSettings, r
         _issued(ledger, issued),
         _redeemed(ledger, issued),
         await _budgets(observer),
+        await _journal(observer),
         _told(issued, logs.issued, recent.vouchers),
     ]
     return Verdict(differences, logs.applied, await _dead_letters(observer), logs.repeats)
@@ -206,6 +207,24 @@ async def _budgets(observer: Observer) -> Difference:
     booked = {(row["campaign_id"], "reserved"): row["reserved_cents"] for row in rows}
     booked |= {(row["campaign_id"], "given"): row["spent_cents"] for row in rows}
     return compare("budget", {key: Range(cents, cents) for key, cents in wanted.items()}, booked)
+
+
+async def _journal(observer: Observer) -> Difference:
+    """What the journal adds up to is what the budgets say, to the cent, and no number is missing."""
+    rows = await observer.connection.fetch("""
+        SELECT campaign_id, cap_cents, reserved_cents, spent_cents, transfers, journal.*
+        FROM offers.budgets LEFT JOIN (
+            SELECT campaign_id, count(*) AS counted, max(number) AS newest,
+                   sum(amount_cents * ((from_account = 'funder')::int - (to_account = 'funder')::int))::bigint AS cap,
+                   sum(amount_cents * ((to_account = 'reserved')::int - (from_account = 'reserved')::int))::bigint AS reserved,
+                   sum(amount_cents * ((to_account = 'spent')::int - (from_account = 'spent')::int))::bigint AS spent
+            FROM offers.journal GROUP BY campaign_id) AS journal USING (campaign_id)
+    """)
+    kinds = {"cap": "cap_cents", "reserved": "reserved_cents", "spent": "spent_cents"}
+    kinds |= {"counted": "transfers", "newest": "transfers"}
+    added_up = {(row["campaign_id"], kind): row[kind] or 0 for row in rows for kind in kinds}
+    booked = {(row["campaign_id"], kind): row[column] for row in rows for kind, column in kinds.items()}
+    return compare("journal", {key: Range(cents, cents) for key, cents in added_up.items()}, booked)
 
 
 def _told(found: Mapping[str, Voucher], told: frozenset[str], recent: frozenset[str]) -> Difference:

@@ -13,8 +13,11 @@ from libs.common.http.service_app import create_service_app
 from services.offers.api.campaigns import campaign_router
 from services.offers.api.checkouts import checkout_router
 from services.offers.api.history import history_router
+from services.offers.api.holds import hold_router
+from services.offers.api.ledger import ledger_router
 from services.offers.api.receipts import receipt_router
 from services.offers.api.redemptions import redemption_router
+from services.offers.api.revocations import revocation_router
 from services.offers.bootstrap import Door, Parts, assemble, code_key_of, door_of, running
 from services.offers.domain.code import CodeKey
 from services.offers.settings import Settings
@@ -39,7 +42,10 @@ def create_app(door: Door) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.credentials = parts.credentials()
-    for router_of in (checkout_router, receipt_router, redemption_router, campaign_router, history_router):
+    for router_of in (
+        *(checkout_router, receipt_router, redemption_router, hold_router, revocation_router),
+        *(campaign_router, ledger_router, history_router),
+    ):
         app.include_router(router_of(door.doors))
     return app
 

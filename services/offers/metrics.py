@@ -47,11 +47,35 @@ class OffersMetrics:
         self.redemptions_refused = Counter(
             "offers_redemptions_refused_total", "Redemptions refused, by reason.", ["reason"], registry=registry
         )
+        self.code_misses = Counter(
+            "offers_code_misses_total",
+            "Codes presented that were guesses, for all we know: by authorised tills, and by others.",
+            ["presenter"],
+            registry=registry,
+        )
+        self.code_locks = Counter(
+            "offers_code_locks_total",
+            "Times that misses locked a lane, a store or a caller out for a while.",
+            ["presenter", "subject"],
+            registry=registry,
+        )
+        self.locked_out = Counter(
+            "offers_codes_locked_out_total", "Codes not looked at because of a lock.", registry=registry
+        )
+        self.holds = Counter(
+            "offers_holds_total",
+            "Holds of vouchers by till, by what became of them: held, refused, extended, released, lapsed.",
+            ["outcome"],
+            registry=registry,
+        )
         self.refusals = Counter(
             "offers_refusals_total", "Offers that were not made, by reason.", ["reason"], registry=registry
         )
         self.expired = Counter(
             "offers_vouchers_expired_total", "Vouchers that ended unused.", ["campaign"], registry=registry
+        )
+        self.revoked = Counter(
+            "offers_vouchers_revoked_total", "Vouchers ended by a revocation.", ["campaign"], registry=registry
         )
         self.paper_millimetres = Counter(
             "offers_paper_millimetres_total",
@@ -72,6 +96,23 @@ class OffersMetrics:
             "offers_budget_cents",
             "A campaign's money in minor units: cap, reserved, spent.",
             ["campaign", "part", "currency"],
+            registry=registry,
+        )
+        self.ledger_difference_cents = Gauge(
+            "offers_ledger_difference_cents",
+            "How far a campaign's budget and its journal are apart, in minor units. Anything but 0 is an alarm.",
+            ["campaign", "currency"],
+            registry=registry,
+        )
+        self.ledger_missing = Gauge(
+            "offers_ledger_missing_transfers",
+            "Transfers that a campaign's journal should have and has not. Anything but 0 is an alarm.",
+            ["campaign"],
+            registry=registry,
+        )
+        self.ledger_checked_at = Gauge(
+            "offers_ledger_checked_timestamp_seconds",
+            "When journals and budgets were last compared.",
             registry=registry,
         )
         self.freshness_seconds = Histogram(

@@ -23,6 +23,16 @@ class Settings(ServiceSettings):
     """What a checkout's statement may take before its connection is abandoned."""
     write_deadline_seconds: Positive = 3.0
     """What a redemption may take before it is answered with 503."""
+    misses_per_lane: Annotated[int, Field(ge=1)] = 5
+    """Codes that were not valid within `miss_window_seconds`: so many lock the lane for `miss_lock_seconds`."""
+    misses_per_store: Annotated[int, Field(ge=1)] = 25
+    """The same for all lanes of a store."""
+    misses_per_caller: Annotated[int, Field(ge=1)] = 50
+    """The same for all that one key presents."""
+    miss_window_seconds: Positive = 60.0
+    miss_lock_seconds: Positive = 300.0
+    refusal_floor_ms: Annotated[int, Field(ge=0)] = 50
+    """A refusal is not told sooner to a caller that gets no reasons, so that its time gives none either."""
     checkouts_together: Annotated[int, Field(ge=1)] = 64
     checkouts_waiting: Annotated[int, Field(ge=1)] = 1_024
     """Above this a checkout is answered at once, without a voucher."""

@@ -38,7 +38,7 @@ def test_the_readmes_first_events_end_in_one_customers_profile(web_shop: WebShop
     assert curl(Template(example("sh", "curl")).substitute(told)).status_code == 202
     script = [sys.executable, "-W", "ignore", "-c", example("python")]
     told["NO_PROXY"] = "*"  # else a proxy of the machine would be asked for a loopback address
-    subprocess.run(script, env={**os.environ, **told}, check=True, timeout=60)  # noqa: TID251 - what a shell passes on
+    subprocess.run(script, env={**os.environ, **told}, check=True, timeout=120)  # noqa: TID251 - what a shell passes on
     with running_browser(tmp_path / "browser") as browser:
         visitor = Visitor(browser, web_shop.shop)
         visitor.open("/plain")
@@ -63,5 +63,5 @@ def curl(command: str) -> httpx.Response:
         else:
             assert option == "-d", option
             body = value
-    with httpx.Client(trust_env=False) as client:
+    with httpx.Client(trust_env=False, timeout=60.0) as client:
         return client.post(url, headers=headers, content=body.encode())

@@ -138,7 +138,7 @@ def test_with_the_broker_away_calls_wait_in_the_browser_and_are_counted_once_aft
             visitor.usual("viewed", SHOE)
         eventually(lambda: web_shop.requests_at_the_door() >= requests + 3, "three attempts")
         assert [call["type"] for call in visitor.waiting].count("track") == 2
-    eventually(lambda: not visitor.waiting, "all acknowledged", within_seconds=60)
+    eventually(lambda: not visitor.waiting, "all acknowledged")
     eventually(lambda: web_shop.counts(visitor.id).get("web:page") == 3, "three pages")
     assert web_shop.counts(visitor.id)["web:product"] == 2
 

@@ -14,6 +14,7 @@ import pytest
 from libs.laptop.children import Child, ChildFailed, Children, Identity, answers, free_port, stop_found
 from libs.laptop.state_folder import AlreadyRunning, Part, Run, StateFolder, this_process
 
+PATIENCE_SECONDS = 60.0
 SLEEP = [sys.executable, "-c", "import time; print('hello', flush=True); time.sleep(600)"]
 STUBBORN = textwrap.dedent("""
     import signal, time
@@ -32,7 +33,7 @@ async def says(child: Child, word: str) -> None:
     async def said() -> bool:
         return word in child.log.read_text()
 
-    await child.wait_ready(said, within_seconds=10.0)
+    await child.wait_ready(said, within_seconds=PATIENCE_SECONDS)
 
 
 async def test_a_child_is_started_when_its_readiness_address_answers(children: Children) -> None:
@@ -63,7 +64,7 @@ async def test_a_crash_is_told_with_its_name_and_exit_code_and_a_stop_is_not(chi
     await says(children["killed"], "hello")
     await children["stopped"].stop()
     os.kill(children["killed"].pid, signal.SIGKILL)
-    crash = await asyncio.wait_for(children.crashed(), 5.0)
+    crash = await asyncio.wait_for(children.crashed(), PATIENCE_SECONDS)
     assert crash.name == "killed"
     assert "exit code -9" in crash.what
     assert crash.lines == ["hello"]
@@ -73,14 +74,14 @@ async def test_children_stop_in_reverse_order_and_a_deaf_one_is_killed(children:
     left: dict[str, set[str]] = {}
 
     async def watch(child: Child) -> None:
-        await child.wait_end(within_seconds=20.0)
+        await child.wait_end(within_seconds=PATIENCE_SECONDS)
         left[child.name] = {other.name for other in children.running}
 
     for name, argv in (("first", SLEEP), ("deaf", [sys.executable, "-c", STUBBORN]), ("last", SLEEP)):
         await children.start(name, argv)
     await says(children["deaf"], "deaf")
     watchers = [asyncio.create_task(watch(child)) for child in children.running]
-    await children.stop_all(grace_seconds=0.5)
+    await children.stop_all(grace_seconds=2.0)
     await asyncio.gather(*watchers)
     assert left["last"] == {"deaf", "first"}
     assert "last" not in left["deaf"]
@@ -106,7 +107,7 @@ def test_children_do_not_outlive_a_supervisor_that_was_killed(tmp_path: Path) ->
     supervisor.kill()
     supervisor.wait()
     supervisor.stdout.close()
-    _, alive = psutil.wait_procs([child], timeout=5.0)
+    _, alive = psutil.wait_procs([child], timeout=PATIENCE_SECONDS)
     assert alive == []
 
 
@@ -116,7 +117,7 @@ async def test_another_shell_stops_the_process_it_finds_and_never_a_stranger(chi
     assert identity is not None
     assert not await stop_found(Identity(identity.pid, "another start"))
     assert child.running
-    reaper = asyncio.create_task(child.wait_end(within_seconds=10.0))
+    reaper = asyncio.create_task(child.wait_end(within_seconds=PATIENCE_SECONDS))
     assert await stop_found(identity)
     assert await reaper
     assert not await stop_found(identity)

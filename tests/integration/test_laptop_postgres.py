@@ -101,7 +101,7 @@ async def test_it_starts_although_backends_of_a_killed_server_still_end(server: 
     await server.start()
     connection = await connect(server.url())
     os.kill(server.child.pid, signal.SIGKILL)
-    await server.child.wait_end(within_seconds=5.0)
+    await server.child.wait_end(within_seconds=60.0)
     connection.terminate()
     await server.start()
     await server.stop()

@@ -29,6 +29,7 @@ import services.profile.bootstrap
 from docs.described import SERVICES
 from libs.common.http.credentials import new_key, write_credentials
 from libs.common.service import migrate_service
+from services.offers.store.revoking import PostgresRevocations
 from services.profile.handlers.erasing import Erasing
 from services.profile.store import PostgresProfileStore
 from tests.integration.ingest import running as ingest_running
@@ -42,7 +43,7 @@ from tests.support.postgres import Database
 SCOPES = frozenset(
     {
         *("events:write", "web:write", "play", "quarantine:read", "quarantine:write", "clocks:read"),
-        *("voucher:request", "voucher:redeem", "campaigns:write"),
+        *("voucher:request", "voucher:redeem", "voucher:explain", "vouchers:revoke", "campaigns:write", "ledger:read"),
         *("customers:read", "views:read", "segments:read", "segments:write", "privacy:read", "privacy:write"),
         *("inventory:read", "inventory:ack"),
     }
@@ -50,7 +51,7 @@ SCOPES = frozenset(
 Operation = APIOperation[Any, Any, Any, Any]
 EXAMPLES = 10
 SEED = 20260301
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 CHECKED = frozenset(
     {
         "not_a_server_error",
@@ -70,6 +71,8 @@ NEVER_GRANTED = frozenset(
         "get /v1/customers",
         "get /v1/customers/{customer_id}/export",
         "post /v1/redemptions/{redemption_id}/rollback",
+        "post /v1/holds/{hold_id}/extension",
+        "post /v1/holds/{hold_id}/release",
         "put /v1/campaigns/{campaign_id}",
         "post /v1/acknowledgements",
     }
@@ -119,9 +122,17 @@ async def _offers(database: Database, _broker: Broker, folder: Path, known: Know
         "headers": {"Accept": "image/png"},
     }
     known["/v1/checkouts/{checkout_id}/printed"] = {"path_parameters": {"checkout_id": "answered"}}
-    known["/v1/campaigns/{campaign_id}"] = {"path_parameters": {"campaign_id": offers_facts.a_campaign().campaign_id}}
+    for path in (
+        "campaigns/{campaign_id}",
+        *(f"ledger/{{campaign_id}}{part}" for part in ("", "/transfers", "/transfers.csv")),
+    ):
+        known[f"/v1/{path}"] = {"path_parameters": {"campaign_id": offers_facts.a_campaign().campaign_id}}
+    known["/v1/revocations/{revocation_id}"] = {"path_parameters": {"revocation_id": "leak"}}
     settings = offers_running.settings_of(database, folder / "credentials.json")
     parts = services.offers.bootstrap.assemble(settings, "api")
+    async with parts.transactions.begin() as tx:
+        await PostgresRevocations(tx).put(offers_facts.a_revocation("leak"))
+    await parts.engine.dispose()
     return services.offers.app.create_app(services.offers.bootstrap.door_of(parts, offers_running.CODES))
 
 

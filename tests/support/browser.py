@@ -42,7 +42,7 @@ def running_browser(folder: Path) -> Iterator[Chrome]:
         browser.quit()
 
 
-def eventually(holds: Callable[[], bool], what: str, *, within_seconds: float = 20.0) -> None:
+def eventually(holds: Callable[[], bool], what: str, *, within_seconds: float = 60.0) -> None:
     """Return as soon as `holds` says True; raises TimeoutError."""
     deadline = time.monotonic() + within_seconds
     while not holds():

@@ -18,6 +18,7 @@ from libs.ranking.population import COLUMNS, PopulationState
 from libs.ranking.state import PastVisit, state_of
 from services.offers.domain.campaign import Campaign
 from services.offers.domain.needs import MODEL_NAME
+from services.offers.domain.revocation import Revocation, Revoked
 from tests.support.secrets import PSEUDONYMS, behind_the_door
 
 NOW = datetime(2026, 3, 10, 15, 0, tzinfo=UTC)
@@ -40,6 +41,12 @@ def a_campaign(campaign_id: str = "usual", **changes: Any) -> Campaign:
         "guard_rails": {"greatest_value_cents": 500, "open_per_customer": 100, "issued_per_customer": 1000},
     }
     return Campaign.model_validate(plain | changes)
+
+
+def a_revocation(revocation_id: str) -> Revocation:
+    """Of a batch that nobody has."""
+    revoked = Revoked(campaign_id=None, store_id=None, batch_id="none", issued_from=NOW, issued_until=NOW)
+    return Revocation(revocation_id=revocation_id, revoked=revoked, reason="a test", asked_by="nobody", asked_at=NOW)
 
 
 def card(number: int) -> Identifier:

@@ -23,6 +23,7 @@ from services.offers.domain.campaign import Campaign
 from services.offers.domain.code import CodeKey
 from services.offers.settings import Settings
 from services.offers.store.campaigns import PostgresCampaigns
+from services.offers.store.ledger import PostgresLedger
 from services.offers.store.read_model import PostgresReadModel
 from tests.support.offers_facts import ITEMS, NOW, a_campaign, a_model, availability, card, catalogue
 from tests.support.postgres import Database
@@ -32,7 +33,17 @@ CODES = CodeKey(b"a key for tests only, 32 bytes!!")
 PATIENCE_MS = 30_000
 """Laws that are not about time must hold on a busy machine too."""
 
-SCOPES = frozenset({"voucher:request", "voucher:redeem", "campaigns:write", "play"})
+SCOPES = frozenset(
+    {
+        "voucher:request",
+        "voucher:redeem",
+        "voucher:explain",
+        "vouchers:revoke",
+        "campaigns:write",
+        "ledger:read",
+        "play",
+    }
+)
 
 
 class TestClock(FixedClock):
@@ -134,6 +145,8 @@ async def open_till(
             transport=transport, base_url="http://offers", headers={"X-Api-Key": key}, timeout=30
         ) as client:
             yield Till(client, door, clock)
+        async with parts.transactions.begin() as tx:
+            assert [books for books in await PostgresLedger(tx).books() if not books.agree] == [], "the books are wrong"
 
 
 def checkout_body(checkout_id: str, **changes: Any) -> dict[str, Any]:

@@ -166,15 +166,25 @@ class Life:
                 body[name] = f"{body[name]}-{self.mark}"
 
     async def ask(self, service: str, method: str, path: str, body: Any = None, **headers: str) -> httpx.Response:
-        """An answer of a door to head office, or to a till for what only tills may; a text is sent as XML."""
+        """An answer of a door to head office, or to a till for what only tills may; a text is sent as XML.
+
+        A 503 asks to come again, as a busy machine may make a door say: so this does. Raises TimeoutError.
+        """
         caller = "till" if path.startswith(("/v1/checkouts", "/v1/redemptions")) else "office"
         keyed = {"x-api-key": self.system.keys.key(caller), **headers}
         sent: dict[str, Any] = {"json": body}
         if isinstance(body, str):
             keyed, sent = {**keyed, "content-type": "application/xml"}, {"content": body}
         address = self.system.record().addresses[service]
-        async with httpx.AsyncClient(base_url=address, headers=keyed, trust_env=False, timeout=30.0) as client:
-            return await client.request(method, path, **sent)
+        async with httpx.AsyncClient(
+            base_url=address, headers=keyed, trust_env=False, timeout=PATIENCE_SECONDS
+        ) as client:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                answer = await client.request(method, path, **sent)
+                while answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
+                    await asyncio.sleep(0.1)  # noqa: TID251 - a whole system is waited for
+                    answer = await client.request(method, path, **sent)
+        return answer
 
     async def send(self, events: Sequence[dict[str, Any]]) -> list[str]:
         answer = await self.ask("ingest", "POST", "/v1/events", list(events))

@@ -9,7 +9,8 @@ from uuid import uuid4
 
 from libs.laptop.embedded_postgres import DATABASE, EmbeddedPostgres
 
-# A killed server loses nothing without fsync; only a power cut would, and no test has one.
+# Without fsync only a power cut loses something, and no test has one. A kill loses the last commits of a server that does
+# not wait for them: a test that kills its server has one that does.
 FAST = {"fsync": "off", "synchronous_commit": "off", "shared_buffers": "64MB"}
 
 

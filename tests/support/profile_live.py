@@ -31,7 +31,7 @@ from tests.support.profile_events import a_history, a_voucher, card
 from tests.support.profile_running import migrated, settings_for
 
 ASKER = Asker(key_id="privacy-officer", roles="privacy")
-_PATIENCE_SECONDS = 60.0
+_PATIENCE_SECONDS = 120.0
 
 
 @dataclass

@@ -14,7 +14,7 @@ from libs.common.http.connection_guard import ConnectionLimits
 from libs.common.http.server import DrainingServer, make_server
 from libs.common.observability.health import Health
 
-_UP_SECONDS = 30.0
+_UP_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)

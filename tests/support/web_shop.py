@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import signal
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -24,6 +25,7 @@ from libs.laptop.launch import Service
 from libs.laptop.state_folder import StateFolder
 from tests.support.ingest_lab import FIRST_DOOR, WORKER, IngestLab
 
+PATIENCE_SECONDS = 60.0
 TOPICS = ("ingest.web.v1", "ingest.consent.v1")
 _PAGE = """<!doctype html><title>{title}</title>
 <script>window.usual=window.usual||function(){{(usual.q=usual.q||[]).push(arguments)}}</script>
@@ -72,8 +74,9 @@ class WebShop:
         address = self.lab.record().addresses["profile"]
         query = {"identifier": visitor if ":" in visitor else f"web_visitor:{visitor}"}
         headers = {"x-api-key": self.lab.keys.key("office")}
-        with httpx.Client(base_url=address, headers=headers, trust_env=False) as client:
-            answer = client.get("/v1/customers", params=query)
+        with httpx.Client(base_url=address, headers=headers, trust_env=False, timeout=PATIENCE_SECONDS) as client:
+            while (answer := client.get("/v1/customers", params=query)).status_code == httpx.codes.SERVICE_UNAVAILABLE:
+                time.sleep(0.1)  # as it asks; a busy machine may make it
         if answer.status_code == httpx.codes.NOT_FOUND:
             return None
         view: Mapping[str, Any] = answer.raise_for_status().json()
@@ -86,7 +89,7 @@ class WebShop:
 
     def requests_at_the_door(self) -> float:
         """How many requests have come that could carry events."""
-        with httpx.Client(trust_env=False) as client:
+        with httpx.Client(trust_env=False, timeout=PATIENCE_SECONDS) as client:
             shown = client.get(f"{self.shop.door}/metrics").text
         samples = [each for family in text_string_to_metric_families(shown) for each in family.samples]
         return sum(

@@ -91,7 +91,7 @@ async def figures_of(system: System) -> bytes:
     names = {process.name for process in PROCESSES}
     ports = [part.port for part in system.record().parts if part.name in names]
     shown = b""
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with httpx.AsyncClient(trust_env=False, timeout=60.0) as client:
         for port in ports:
             shown += (await client.get(f"http://127.0.0.1:{port}/metrics")).content
     return shown

@@ -52,5 +52,7 @@ async def get(system: System, service: str, path: str) -> Any:
     """What a door answers to head office; raises for anything but success."""
     address = system.record().addresses[service]
     headers = {"x-api-key": system.keys.key("office")}
-    async with httpx.AsyncClient(base_url=address, headers=headers, trust_env=False, timeout=10.0) as client:
-        return (await client.get(path)).raise_for_status().json()
+    async with httpx.AsyncClient(base_url=address, headers=headers, trust_env=False, timeout=60.0) as client:
+        while (answer := await client.get(path)).status_code == httpx.codes.SERVICE_UNAVAILABLE:  # noqa: ASYNC110 - see below
+            await asyncio.sleep(0.1)  # noqa: TID251 - as it asks; a busy machine may make it
+    return answer.raise_for_status().json()

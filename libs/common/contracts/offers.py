@@ -68,6 +68,13 @@ class VoucherExpired(VoucherFact):
     released_cents: PositiveCents
 
 
+class VoucherRevoked(VoucherFact):
+    """`usual.offers.voucher_revoked.v1`: ended by the chain before it was used; its reserve is free again."""
+
+    revocation_id: Key
+    released_cents: PositiveCents
+
+
 class Alternative(Part):
     """An offer that could have been made, with the chance that the policy gave it."""
 

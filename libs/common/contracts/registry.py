@@ -71,6 +71,7 @@ CONTRACTS: Mapping[str, type[Contract]] = {
     "usual.offers.voucher_redeemed.v1": offers.VoucherRedeemed,
     "usual.offers.voucher_rolled_back.v1": offers.VoucherRolledBack,
     "usual.offers.voucher_expired.v1": offers.VoucherExpired,
+    "usual.offers.voucher_revoked.v1": offers.VoucherRevoked,
     "usual.offers.decision.v1": offers.Decided,
     "usual.inventory.demand.v1": inventory.DemandMoved,
     "usual.inventory.reorder.v1": inventory.Reorder,

@@ -181,6 +181,7 @@ OFFERS_VOUCHERS = _topic(
         "usual.offers.voucher_redeemed.v1",
         "usual.offers.voucher_rolled_back.v1",
         "usual.offers.voucher_expired.v1",
+        "usual.offers.voucher_revoked.v1",
     ),
     "A voucher's life, in order; never its code.",
     retention=COMMAND_RETENTION,

@@ -174,9 +174,12 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """Ready for the next request, or the end."""
+        held_up = bool(self.pipeline) or self._stage == _HEAD
         super().on_response_complete()
         if self.transport.is_closing():
             self._close()
+        elif held_up and self._deadline is not None:  # until now it was we who did; the caller's time begins
+            self._expect(for_body=self._deadline_is_for_body)
 
     def timeout_keep_alive_handler(self) -> None:
         """Silent for too long after an answer."""

@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from libs.common.errors import Kind, UsualError
+from libs.common.errors import Kind, TooManyTries, UsualError
 from libs.common.http.rate_limits import RateLimited
 
 STATUS: Mapping[Kind, int] = {
@@ -46,13 +46,19 @@ def problem(
     )
 
 
+def _headers_of(error: UsualError) -> Mapping[str, str]:
+    """When the caller may come again, where the error knows."""
+    if isinstance(error, RateLimited):
+        return error.headers
+    return {"Retry-After": str(error.wait_seconds)} if isinstance(error, TooManyTries) else {}
+
+
 def add_problem_handlers(app: FastAPI) -> None:
     """Turn our errors, FastAPI's and anything unforeseen into problem+json."""
 
     async def on_usual_error(_request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, UsualError)  # noqa: S101 - registered for this type only
-        headers = error.headers if isinstance(error, RateLimited) else None
-        return problem(STATUS[error.kind], error.slug, error.detail, error.context, headers)
+        return problem(STATUS[error.kind], error.slug, error.detail, error.context, _headers_of(error))
 
     async def on_validation_error(_request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this type only

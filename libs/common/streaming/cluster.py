@@ -8,7 +8,14 @@ from contextlib import asynccontextmanager
 from typing import Any, Self
 
 from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import KafkaError, OffsetOutOfRangeError, for_code
+from aiokafka.errors import (
+    KafkaError,
+    LeaderNotAvailableError,
+    NotLeaderForPartitionError,
+    OffsetOutOfRangeError,
+    UnknownTopicOrPartitionError,
+    for_code,
+)
 from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.protocol.metadata import MetadataRequest
 from aiokafka.protocol.offset import OffsetRequest
@@ -21,6 +28,13 @@ from libs.common.streaming.source import LogRange
 _EARLIEST, _LATEST = -2, -1
 _READ_UNCOMMITTED = 0
 _BEYOND_EVERY_LOG = 2**60
+_LOOK_AGAIN_SECONDS = 0.1
+_LEADER_MOVES = (LeaderNotAvailableError, NotLeaderForPartitionError, UnknownTopicOrPartitionError)
+"""Said of a partition that is in the metadata: its leader is being found, as after every start of a broker."""
+
+
+class _LeaderUnknown(BrokerUnavailable):
+    """The brokers answer, and do not yet agree on who leads a partition."""
 
 
 class Cluster:
@@ -61,13 +75,25 @@ class Cluster:
         return sorted(leaders, key=lambda partition: (partition.topic, partition.partition))
 
     async def log_ranges(self, partitions: Iterable[TopicPartition]) -> Mapping[TopicPartition, LogRange]:
-        """First and next offset of each log."""
-        wanted = set(partitions)
-        if not wanted:
-            return {}
+        """First and next offset of each log. Leaders that are still being found are waited for until the deadline."""
+        wanted = frozenset(partitions)
+        now = asyncio.get_running_loop().time
+        ends_at = now() + self._settings.call_deadline_seconds
+        while wanted:
+            try:
+                return await self._log_ranges(wanted)
+            except _LeaderUnknown:
+                if now() + _LOOK_AGAIN_SECONDS > ends_at:
+                    raise
+            await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+        return {}
+
+    async def _log_ranges(self, wanted: frozenset[TopicPartition]) -> Mapping[TopicPartition, LogRange]:
         leaders = await self._leaders(sorted({partition.topic for partition in wanted}))
         if missing := wanted - leaders.keys():
-            raise BrokerUnavailable(f"no leader for {len(missing)} of {len(wanted)} partitions")
+            raise BrokerUnavailable(f"{len(missing)} of {len(wanted)} partitions do not exist")
+        if waiting := [partition for partition in wanted if leaders[partition] < 0]:
+            raise _LeaderUnknown(f"no leader for {len(waiting)} of {len(wanted)} partitions")
         by_node: dict[int, list[TopicPartition]] = defaultdict(list)
         for partition in wanted:
             by_node[leaders[partition]].append(partition)
@@ -97,6 +123,7 @@ class Cluster:
         return await _list_offsets(client, node, partitions, _LATEST)
 
     async def _leaders(self, topics: Sequence[str]) -> dict[TopicPartition, int]:
+        """The leader of each partition; negative while it has none."""
         async with self._connected() as client:
             request = MetadataRequest(list(topics), allow_auto_topic_creation=False)
             answer = (await client.send(client.get_random_node(), request)).to_object()
@@ -105,7 +132,6 @@ class Cluster:
             for topic in answer["topics"]
             if topic["topic"] in topics and not topic["error_code"]
             for part in topic["partitions"]
-            if part["leader"] >= 0
         }
 
     @asynccontextmanager
@@ -119,7 +145,8 @@ class Cluster:
                 yield self._client
         except (KafkaError, OSError) as error:  # OSError holds TimeoutError
             await self.close()
-            raise BrokerUnavailable(f"no answer from the broker: {type(error).__name__}") from error
+            kind = _LeaderUnknown if isinstance(error, _LEADER_MOVES) else BrokerUnavailable
+            raise kind(f"no answer from the broker: {type(error).__name__}") from error
 
     async def _connect(self) -> Any:
         client = AIOKafkaClient(

@@ -12,36 +12,39 @@ from libs.common.clock import Clock
 from libs.common.errors import Forbidden
 from libs.common.http.credentials import Credential
 from libs.common.pseudonyms import Pseudonyms
-from services.offers.domain.code import CodeKey
 from services.offers.handlers.checkout import CheckoutDesk
-from services.offers.handlers.knowledge import Knowledge
 from services.offers.handlers.money_clock import MoneyClock
+from services.offers.handlers.redemption import RedemptionDesk
 from services.offers.handlers.reprinting import Reprinter
 from services.offers.metrics import OffersMetrics
 from services.offers.ports.campaigns import CampaignStore
+from services.offers.ports.guessing import TillStores
+from services.offers.ports.ledger import LedgerStore
 from services.offers.ports.privacy import PrivacyStore
 from services.offers.ports.receipts import ReceiptStore
-from services.offers.ports.vouchers import RedemptionStore
+from services.offers.ports.revoking import RevocationStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doors:
-    """The parts behind the doors. `redemptions`, `campaigns`, `privacy` and `receipts` begin one transaction each."""
+    """The parts behind the doors. `redemptions`, `campaigns`, `privacy`, `receipts` and `ledger` begin one transaction each."""
 
     desk: CheckoutDesk
     reprinter: Reprinter
-    knowledge: Knowledge
-    redemptions: Callable[[], AbstractAsyncContextManager[RedemptionStore]]
+    redemption_desk: RedemptionDesk
+    redemptions: Callable[[], AbstractAsyncContextManager[TillStores]]
     campaigns: Callable[[], AbstractAsyncContextManager[CampaignStore]]
+    revocations: Callable[[], AbstractAsyncContextManager[RevocationStore]]
     privacy: Callable[[], AbstractAsyncContextManager[PrivacyStore]]
     receipts: Callable[[], AbstractAsyncContextManager[ReceiptStore]]
-    codes: CodeKey
+    ledger: Callable[[], AbstractAsyncContextManager[LedgerStore]]
     pseudonyms: Pseudonyms
     clock: Clock
     metrics: OffersMetrics
     money_clock: MoneyClock
     greatest_deadline_ms: int
     write_deadline_seconds: float
+    refusal_floor_seconds: float
 
     def event_time(self, caller: Credential, occurred_at: datetime | None) -> datetime | None:
         """The time that a caller states, where it may; raises Forbidden: no till moves the clock of a live deployment."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
@@ -14,32 +14,39 @@ from libs.common.http.credentials import Credential, require
 from libs.common.http.openapi import problems
 from services.offers.api.checkouts import CheckoutLine
 from services.offers.api.doors import Doors, check_store, documented
+from services.offers.domain.guessing import Presenter
 from services.offers.domain.voucher import Basket, BasketLine
 from services.offers.handlers.redemption import (
     REDEEMED,
     Redeemed,
     Redemption,
     RedemptionAnswer,
-    redeem_voucher,
 )
 from services.offers.handlers.returns import RollbackAnswer, roll_back
+from services.offers.ports.guessing import TillStores
 from services.offers.ports.vouchers import RedemptionStore
 
+Code = Annotated[str, Field(min_length=1, max_length=32)]
 Caller = Annotated[Credential, Depends(require("voucher:redeem"))]
 
 
-class RedemptionRequest(BaseModel):
-    """A code that a customer presents with a receipt. The same `redemption_id` always gets the same answer."""
+class BasketAtTill(BaseModel):
+    """The receipt that codes are presented with."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    redemption_id: Key
-    code: Annotated[str, Field(min_length=1, max_length=32)]
     receipt_id: Key
     store_id: Key
     terminal_id: Key | None = None
     currency: Currency
     lines: Annotated[tuple[CheckoutLine, ...], Field(max_length=2000)]
+
+
+class RedemptionRequest(BasketAtTill):
+    """A code that a customer presents with a receipt. The same `redemption_id` always gets the same answer."""
+
+    redemption_id: Key
+    code: Code
     occurred_at: AwareDatetime | None = None
     """Only in a deployment that plays a data set, with the scope `play`."""
 
@@ -51,22 +58,27 @@ def redemption_router(doors: Doors) -> APIRouter:
     @router.post(
         "/redemptions",
         summary="Redeem a voucher on this receipt",
-        responses=documented(RedemptionAnswer, "Redeemed, or refused with a reason") | problems(409),
+        responses=documented(RedemptionAnswer, "Redeemed, or refused with a reason") | problems(409, 429),
     )
     async def redeem(request: RedemptionRequest, caller: Caller) -> Response:
-        """One wins, whoever asks at the same time. A refusal is an outcome, not an error."""
+        """One wins, whoever asks at the same time. A refusal is an outcome, not an error.
+
+        A key without the scope `voucher:explain` hears `not-valid` for every reason, and after the same time.
+        """
+        accepted_seconds = doors.clock.monotonic_seconds()
         check_store(caller, request.store_id)
         asked = Redemption(
             redemption_id=request.redemption_id,
             code=request.code,
-            basket=_basket(request),
+            basket=basket_of(request),
+            presenter=presenter_of(caller, request),
             occurred_at=doors.event_time(caller, request.occurred_at),
         )
-        async with _in_time(doors) as store:
-            redeemed = await redeem_voucher(
-                store, asked, codes=doors.codes, items=doors.knowledge.items, clock=doors.money_clock
-            )
+        async with in_time(doors) as stores:
+            redeemed = await doors.redemption_desk.redeem(stores, asked)
         _count(doors, redeemed)
+        if redeemed.status != REDEEMED and not asked.presenter.sees_reasons:
+            await _not_before(doors, accepted_seconds + doors.refusal_floor_seconds)
         return Response(redeemed.answer, media_type="application/json")
 
     @router.post(
@@ -76,20 +88,20 @@ def redemption_router(doors: Doors) -> APIRouter:
     )
     async def take_back(redemption_id: Key, caller: Caller) -> Response:
         """The voucher is good again while its time lasts."""
-        async with _in_time(doors) as store:
-            await _check_owner(store, redemption_id, caller)
-            answer = await roll_back(store, redemption_id, doors.money_clock)
+        async with in_time(doors) as stores:
+            await _check_owner(stores.redemptions, redemption_id, caller)
+            answer = await roll_back(stores.redemptions, redemption_id, doors.money_clock)
         return Response(answer, media_type="application/json")
 
     return router
 
 
 @asynccontextmanager
-async def _in_time(doors: Doors) -> AsyncIterator[RedemptionStore]:
+async def in_time(doors: Doors) -> AsyncIterator[TillStores]:
     """A transaction under a deadline of our own: a server that is stopped never ends its own statements."""
     try:
-        async with asyncio.timeout(doors.write_deadline_seconds), doors.redemptions() as store:
-            yield store
+        async with asyncio.timeout(doors.write_deadline_seconds), doors.redemptions() as stores:
+            yield stores
     except TimeoutError as error:
         raise RetryableError("the database did not answer in time; ask again with the same id") from error
 
@@ -100,7 +112,25 @@ async def _check_owner(store: RedemptionStore, redemption_id: str, caller: Crede
         check_store(caller, found[0].store_id)
 
 
-def _basket(request: RedemptionRequest) -> Basket:
+async def _not_before(doors: Doors, at_seconds: float) -> None:
+    """Wait until this moment of the monotonic clock; the transaction is over, no connection is held."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(at_seconds - doors.clock.monotonic_seconds()):
+            await asyncio.Event().wait()
+
+
+def presenter_of(caller: Credential, request: BasketAtTill) -> Presenter:
+    """Whose misses these are."""
+    return Presenter(
+        key_id=caller.key_id,
+        store_id=request.store_id,
+        terminal_id=request.terminal_id,
+        sees_reasons=caller.allows("voucher:explain"),
+    )
+
+
+def basket_of(request: BasketAtTill) -> Basket:
+    """The basket as the rules see it."""
     return Basket(
         receipt_id=request.receipt_id,
         store_id=request.store_id,

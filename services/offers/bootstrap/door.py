@@ -11,19 +11,22 @@ from libs.common.persistence import Transaction, Transactions
 from services.offers.api.doors import Doors
 from services.offers.bootstrap.parts import SERVICE, Parts, money_clock_of
 from services.offers.bootstrap.printing import picture_font, print_policies, wording_of_ours
+from services.offers.bootstrap.redeeming import miss_limits_of, till_stores_of
 from services.offers.domain.code import CodeKey
 from services.offers.handlers.checkout import CheckoutDesk
 from services.offers.handlers.knowledge import Knowledge, KnowledgeKeeper
+from services.offers.handlers.redemption import RedemptionDesk
 from services.offers.handlers.reprinting import Reprinter
 from services.offers.store.campaigns import PostgresCampaigns
 from services.offers.store.checkout_reads import SharedCheckoutReads
 from services.offers.store.connections import connector
 from services.offers.store.issuing import SharedIssuing
 from services.offers.store.knowledge import PostgresKnowledge
+from services.offers.store.ledger import PostgresLedger
 from services.offers.store.privacy import PostgresPrivacy
 from services.offers.store.receipts import PostgresReceipts
+from services.offers.store.revoking import PostgresRevocations
 from services.offers.store.shared_statement import Limits
-from services.offers.store.vouchers import PostgresRedemptions
 
 S = TypeVar("S")
 
@@ -80,18 +83,26 @@ def door_of(parts: Parts, codes: CodeKey) -> Door:
     doors = Doors(
         desk=desk,
         reprinter=Reprinter(codes, picture_font(), parts.metrics),
-        knowledge=knowledge,
-        redemptions=_unit(parts.transactions, PostgresRedemptions),
+        redemption_desk=RedemptionDesk(
+            codes=codes,
+            knowledge=knowledge,
+            clock=money_clock_of(parts),
+            limits=miss_limits_of(settings),
+            metrics=parts.metrics,
+        ),
+        redemptions=_unit(parts.transactions, till_stores_of),
         campaigns=_unit(parts.transactions, PostgresCampaigns),
+        revocations=_unit(parts.transactions, PostgresRevocations),
         privacy=_unit(parts.transactions, PostgresPrivacy),
         receipts=_unit(parts.transactions, PostgresReceipts),
-        codes=codes,
+        ledger=_unit(parts.transactions, PostgresLedger),
         pseudonyms=settings.pseudonyms(),
         clock=parts.clock,
         money_clock=money_clock_of(parts),
         metrics=parts.metrics,
         greatest_deadline_ms=settings.greatest_deadline_ms,
         write_deadline_seconds=settings.write_deadline_seconds,
+        refusal_floor_seconds=settings.refusal_floor_ms / 1000,
     )
 
     async def loaded() -> bool:

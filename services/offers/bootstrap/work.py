@@ -4,24 +4,38 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
+import structlog
+
 from libs.common.persistence import Housekeeping, OutboxRelay, Transaction
 from libs.common.persistence.relay import RelayLoop
 from libs.common.streaming import Cluster, Consumer, Producer, Subscription, Worker
 from services.offers.bootstrap.feed_watch import FeedWatch
 from services.offers.bootstrap.parts import Parts, money_clock_of
+from services.offers.bootstrap.redeeming import miss_limits_of
 from services.offers.consumer import GROUP, TOPICS, Feeds
 from services.offers.handlers.expiry import EXPIRED_TOGETHER, expire_vouchers
+from services.offers.handlers.holding import free_lapsed_holds
+from services.offers.handlers.ledger import check_books
 from services.offers.handlers.privacy import answer_erasure
+from services.offers.handlers.revoking import end_revoked
 from services.offers.store.campaigns import PostgresCampaigns
 from services.offers.store.expiry import PostgresExpiry
+from services.offers.store.guessing import PostgresMisses
+from services.offers.store.holds import PostgresHolds
+from services.offers.store.ledger import PostgresLedger
 from services.offers.store.privacy import PostgresPrivacy
 from services.offers.store.read_model import PostgresReadModel
+from services.offers.store.revoking import PostgresRevocations
 from services.offers.store.vouchers import PostgresRedemptions
 
 _MEASURE_SECONDS = 2.0
+_BOOKS_SECONDS = 10.0
 _ERASURE_SECONDS = 0.5
+_REVOKE_SECONDS = 0.5
+_FORGET_SECONDS = 60.0
 _SETTLED_SECONDS = 1.0
 """Longer than a checkout under way can take after its deadline."""
+_log = structlog.get_logger(__name__)
 Round = Callable[[], Awaitable[int]]
 
 
@@ -53,7 +67,10 @@ def worker_of(parts: Parts) -> Worker:
     parts.health.ready["flowing"] = consumer.flowing
     rounds: list[RelayLoop | FeedWatch | Housekeeping] = [
         _every(_ERASURE_SECONDS, "erasures", erasure_round(parts), parts),
+        _every(_REVOKE_SECONDS, "revocations", revocation_round(parts), parts),
         _every(_MEASURE_SECONDS, "measure", measure_round(parts), parts),
+        _every(_BOOKS_SECONDS, "books", books_round(parts), parts),
+        _every(_FORGET_SECONDS, "misses", misses_round(parts), parts),
         FeedWatch(parts, Cluster(runtime.settings)),
         Housekeeping(
             parts.transactions,
@@ -74,9 +91,11 @@ def worker_of(parts: Parts) -> Worker:
 
 
 def expiry_round(parts: Parts) -> Round:
-    """Ends vouchers by server time; says 0 (rest) when none are left."""
+    """Ends holds and vouchers by server time; says 0 (rest) when none are left."""
 
     async def expire() -> int:
+        async with parts.transactions.begin() as tx:
+            await free_lapsed_holds(PostgresHolds(tx), parts.clock.now(), parts.metrics)
         async with parts.transactions.begin() as tx:
             ended = await expire_vouchers(PostgresExpiry(tx), parts.clock.now(), parts.metrics)
         return ended if ended == EXPIRED_TOGETHER else 0
@@ -86,14 +105,40 @@ def expiry_round(parts: Parts) -> Round:
 
 def erasure_round(parts: Parts) -> Round:
     """Answers erasures once every checkout that was under way when they came has ended."""
-    settled = timedelta(milliseconds=parts.settings.greatest_deadline_ms) + timedelta(seconds=_SETTLED_SECONDS)
 
     async def answered() -> int:
         now = parts.clock.now()
         async with parts.transactions.begin() as tx:
-            return await answer_erasure(PostgresPrivacy(tx), now - settled, now)
+            return await answer_erasure(PostgresPrivacy(tx), now - _settled(parts), now)
 
     return answered
+
+
+def revocation_round(parts: Parts) -> Round:
+    """Ends vouchers that were revoked, once every checkout that was under way at that moment has ended."""
+
+    async def ended() -> int:
+        now = parts.clock.now()
+        async with parts.transactions.begin() as tx:
+            return await end_revoked(PostgresRevocations(tx), now - _settled(parts), now, parts.metrics)
+
+    return ended
+
+
+def _settled(parts: Parts) -> timedelta:
+    return timedelta(milliseconds=parts.settings.greatest_deadline_ms) + timedelta(seconds=_SETTLED_SECONDS)
+
+
+def misses_round(parts: Parts) -> Round:
+    """Forgets misses that lock nobody any more, and whose window is over."""
+    limits = miss_limits_of(parts.settings)
+
+    async def forget() -> int:
+        async with parts.transactions.begin() as tx:
+            await PostgresMisses(tx).forget(parts.clock.now() - limits.window - limits.lock)
+        return 0
+
+    return forget
 
 
 def measure_round(parts: Parts) -> Round:
@@ -114,6 +159,19 @@ def measure_round(parts: Parts) -> Round:
         return 0
 
     return measure
+
+
+def books_round(parts: Parts) -> Round:
+    """Compares every campaign's journal with its budget; a difference is an alarm and stays one."""
+
+    async def compare() -> int:
+        async with parts.transactions.begin() as tx:
+            disagreeing = await check_books(PostgresLedger(tx), parts.metrics, parts.clock.now())
+        if disagreeing:
+            _log.error("journals and budgets disagree", campaigns=disagreeing)
+        return 0
+
+    return compare
 
 
 def _every(seconds: float, name: str, work: Round, parts: Parts) -> RelayLoop:

@@ -1,8 +1,10 @@
 """The arithmetic of a campaign's budget: reserved at issue, spent at redemption, returned at expiry; never above its cap."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
+
+from services.offers.domain.ledger import Account, Transfer, balances, issued
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,34 +31,24 @@ class Budget:
 
     def reserve(self, value_cents: int) -> Self | None:
         """Set `value_cents` aside, or None when there is not so much."""
-        if value_cents > self.remaining_cents:
-            return None
-        return replace(self, reserved_cents=self.reserved_cents + value_cents)
+        return None if value_cents > self.remaining_cents else self.after(issued(value_cents))
 
-    def spend(self, *, reserved_cents: int, given_cents: int) -> Self:
-        """Turn a reserve into what was really given; the rest is free again."""
-        if given_cents > reserved_cents:
-            raise ValueError("more was given than was reserved")
+    def after(self, transfers: Iterable[Transfer]) -> Self:
+        """The budget once these transfers are posted; raises ValueError when it could not bear them."""
+        moved = balances(transfers)
         return replace(
-            self, reserved_cents=self.reserved_cents - reserved_cents, spent_cents=self.spent_cents + given_cents
+            self,
+            cap_cents=self.cap_cents - moved[Account.FUNDER],
+            reserved_cents=self.reserved_cents + moved[Account.RESERVED],
+            spent_cents=self.spent_cents + moved[Account.SPENT],
         )
 
-    def release(self, reserved_cents: int) -> Self:
-        """Free the reserve of a voucher that was not used."""
-        return replace(self, reserved_cents=self.reserved_cents - reserved_cents)
+    def good_again_cents(self, *, given_cents: int, value_cents: int) -> int:
+        """What a voucher is good for once its redemption is taken back: what it was worth, as far as the cap allows.
 
-    def take_back(self, given_cents: int) -> Self:
-        """Undo spending: goods came back."""
-        return replace(self, spent_cents=self.spent_cents - given_cents)
-
-    def reopen(self, *, given_cents: int, value_cents: int) -> tuple[Self, int]:
-        """Undo a redemption and reserve again what the voucher was worth, as far as the cap allows.
-
-        Returns the budget and what the voucher is good for now: at least what was given.
+        At least what it gave.
         """
-        freed = self.take_back(given_cents)
-        again_cents = min(value_cents, freed.remaining_cents)
-        return replace(freed, reserved_cents=freed.reserved_cents + again_cents), again_cents
+        return min(value_cents, self.remaining_cents + given_cents)
 
 
 @dataclass(frozen=True, slots=True)

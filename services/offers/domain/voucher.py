@@ -17,6 +17,7 @@ class VoucherState(StrEnum):
     ISSUED = "issued"
     REDEEMED = "redeemed"
     EXPIRED = "expired"
+    REVOKED = "revoked"
 
 
 class NotRedeemed(StrEnum):
@@ -25,9 +26,28 @@ class NotRedeemed(StrEnum):
     UNKNOWN_CODE = "unknown-code"
     ALREADY_REDEEMED = "already-redeemed"
     EXPIRED = "expired"
+    REVOKED = "revoked"
     ISSUED_ON_THIS_RECEIPT = "issued-on-this-receipt"
     OTHER_CURRENCY = "other-currency"
     NO_ELIGIBLE_LINE = "no-eligible-line"
+    HELD_ELSEWHERE = "held-elsewhere"
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A voucher is kept for one receipt until a moment: nobody else gets it, and its holder does even if it ends meanwhile."""
+
+    hold_id: str
+    receipt_id: str
+    until: datetime
+
+    def keeps(self, receipt_id: str, now: datetime) -> bool:
+        """Whether it is in force for this receipt."""
+        return now < self.until and receipt_id == self.receipt_id
+
+    def bars(self, receipt_id: str, now: datetime) -> bool:
+        """Whether it is in force for another receipt than this."""
+        return now < self.until and receipt_id != self.receipt_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +67,9 @@ class Voucher:
     state: VoucherState
     reserved_cents: int
     given_cents: int = 0
+    revoked: bool = False
+    """A revocation covers it, whether or not it has been ended yet."""
+    hold: Hold | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,8 +136,13 @@ def redeem(voucher: Voucher | None, basket: Basket, items: Mapping[str, Item], n
 def _refusal(voucher: Voucher, basket: Basket, now: datetime) -> NotRedeemed | None:
     if voucher.state is VoucherState.REDEEMED:
         return NotRedeemed.ALREADY_REDEEMED
-    if voucher.state is VoucherState.EXPIRED or now >= voucher.expires_at:
+    if voucher.revoked or voucher.state is VoucherState.REVOKED:
+        return NotRedeemed.REVOKED
+    kept = voucher.hold is not None and voucher.hold.keeps(basket.receipt_id, now)
+    if voucher.state is VoucherState.EXPIRED or (now >= voucher.expires_at and not kept):
         return NotRedeemed.EXPIRED
+    if voucher.hold is not None and voucher.hold.bars(basket.receipt_id, now):
+        return NotRedeemed.HELD_ELSEWHERE
     if voucher.currency != basket.currency:
         return NotRedeemed.OTHER_CURRENCY
     return NotRedeemed.ISSUED_ON_THIS_RECEIPT if voucher.receipt_id == basket.receipt_id else None

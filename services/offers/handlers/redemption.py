@@ -1,20 +1,23 @@
-"""Redeeming a voucher: at most once, and the same answer to the same attempt."""
+"""Redeeming a voucher: at most once, the same answer to the same attempt, and nothing told to who guesses."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from math import ceil
 
 import msgspec
 
 from libs.common.contracts.offers import RedeemedLine, VoucherRedeemed
-from libs.common.errors import Conflict
+from libs.common.errors import Conflict, TooManyTries
 from libs.common.persistence import OutboxMessage
-from services.offers.domain.catalogue import Item
 from services.offers.domain.code import CodeKey, normalised
+from services.offers.domain.guessing import NOT_VALID, MissLimits, Presenter, is_miss
 from services.offers.domain.voucher import Basket, Given, GivenLine, NotRedeemed, Voucher, redeem
 from services.offers.handlers.facts import about, voucher_message
+from services.offers.handlers.knowledge import Knowledge
 from services.offers.handlers.money_clock import MoneyClock
-from services.offers.ports.vouchers import NewRedemption, RedemptionStore, StoredRedemption
+from services.offers.metrics import OffersMetrics
+from services.offers.ports.guessing import MissStore, TillStores
+from services.offers.ports.vouchers import Cause, NewRedemption, RedemptionStore, StoredRedemption
 
 REDEEMED = "redeemed"
 REFUSED = "refused"
@@ -27,6 +30,7 @@ class Redemption:
     redemption_id: str
     code: str
     basket: Basket
+    presenter: Presenter
     occurred_at: datetime | None = None
 
 
@@ -63,27 +67,94 @@ class RedemptionAnswer(msgspec.Struct, frozen=True):
 _encoder = msgspec.json.Encoder()
 
 
-async def redeem_voucher(
-    store: RedemptionStore, asked: Redemption, *, codes: CodeKey, items: Mapping[str, Item], clock: MoneyClock
-) -> Redeemed:
-    """Redeem, or refuse with a reason; the same attempt again, or the same code on the same receipt, gets the same answer."""
-    code = normalised(asked.code)
-    voucher = await store.lock_by_code(codes.lookup_of(code)) if code else None
-    known = await store.answered(asked.redemption_id, voucher.voucher_id if voucher else None, asked.basket.receipt_id)
-    if known is not None:
-        return _repeated(known)
-    now = clock.now(stated=asked.occurred_at, reached=await store.reached_at())
-    outcome = redeem(voucher, asked.basket, items, now)
-    attempt = _attempt(asked, voucher, outcome, now)
-    if not await store.keep(attempt):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedemptionDesk:
+    """Redeems codes that are presented, and locks out for a while whoever guesses them."""
+
+    codes: CodeKey
+    knowledge: Knowledge
+    clock: MoneyClock
+    limits: MissLimits
+    metrics: OffersMetrics
+
+    async def redeem(self, stores: TillStores, asked: Redemption) -> Redeemed:
+        """Redeem, or refuse with a reason; the same attempt again, or the same code on the same receipt, gets the same answer.
+
+        Whatever a well-formed code is refused for, the database is asked the same questions in the same order. Raises TooManyTries while the
+        presenter is locked out: nothing was looked up.
+        """
+        store = stores.redemptions
+        opening = await stores.misses.opening(self.limits.of(asked.presenter))
+        if opening.locked_until is not None and self.clock.clock.now() < opening.locked_until:
+            return await self._while_locked(store, asked, opening.locked_until)
+        code = normalised(asked.code)
+        voucher = await store.lock_by_code(self.codes.lookup_of(code or ""))
+        voucher_id = voucher.voucher_id if voucher else None
+        known = await store.answered(asked.redemption_id, voucher_id, asked.basket.receipt_id)
+        if known is not None:
+            return _repeated(known, asked)
+        now = self.clock.now(stated=asked.occurred_at, reached=opening.reached_at)
+        outcome = redeem(voucher, asked.basket, self.knowledge.items, now)
+        attempt = _attempt(asked, voucher, outcome, now)
+        if not await store.keep(attempt):
+            known = await store.answered(asked.redemption_id, None, asked.basket.receipt_id)
+            if known is None:
+                raise Conflict("another attempt with this id is under way", slug="in-flight")
+            return _repeated(known, asked)
+        if isinstance(outcome, Given) and voucher is not None:
+            await store.spend(voucher, outcome.given_cents, Cause(attempt.redemption_id, now))
+            await store.tell([_redeemed_message(attempt, voucher, outcome, now)])
+            return Redeemed(attempt.answer, attempt.status, attempt.reason, voucher.campaign_id)
+        if is_miss(attempt.reason, mistyped=code is None, sees_reasons=asked.presenter.sees_reasons):
+            await self._missed(stores.misses, asked.presenter)
+        return Redeemed(_told(attempt.answer, attempt.status, asked), attempt.status, attempt.reason)
+
+    async def presented(
+        self, stores: TillStores, code: str, presenter: Presenter, occurred_at: datetime | None
+    ) -> tuple[Voucher | None, datetime]:
+        """The voucher behind a code that an authorised till presents, locked until the end, and the time that counts.
+
+        An unknown code is a miss. Raises TooManyTries while the presenter is locked out: nothing was looked up.
+        """
+        opening = await stores.misses.opening(self.limits.of(presenter))
+        if opening.locked_until is not None and self.clock.clock.now() < opening.locked_until:
+            raise self._locked_out(opening.locked_until)
+        printed = normalised(code)
+        voucher = await stores.redemptions.lock_by_code(self.codes.lookup_of(printed or ""))
+        if voucher is None and printed is not None:
+            await self._missed(stores.misses, presenter)
+        return voucher, self.clock.now(stated=occurred_at, reached=opening.reached_at)
+
+    async def _while_locked(self, store: RedemptionStore, asked: Redemption, until: datetime) -> Redeemed:
+        """What was answered before is answered again, since a till that lost the answer must learn it; nothing else is."""
         known = await store.answered(asked.redemption_id, None, asked.basket.receipt_id)
         if known is None:
-            raise Conflict("another attempt with this id is under way", slug="in-flight")
-        return _repeated(known)
-    if isinstance(outcome, Given) and voucher is not None:
-        await store.spend(voucher, outcome.given_cents)
-        await store.tell([_redeemed_message(attempt, voucher, outcome, now)])
-    return Redeemed(attempt.answer, attempt.status, attempt.reason, voucher.campaign_id if voucher else None)
+            raise self._locked_out(until)
+        return _repeated(known, asked)
+
+    async def _missed(self, misses: MissStore, presenter: Presenter) -> None:
+        """Count a miss for all of its subjects. Raises TooManyTries when somebody else's miss has locked one meanwhile."""
+        now = self.clock.clock.now()
+        limits = self.limits.of(presenter)
+        before = await misses.lock(limits, now)
+        ends = [
+            each.locked_until for each in before.values() if each.locked_until is not None and now < each.locked_until
+        ]
+        if ends:
+            raise self._locked_out(max(ends))
+        after = {subject: before[subject].and_one_more(limit, self.limits, now) for subject, limit in limits.items()}
+        await misses.put(after)
+        self.metrics.code_misses.labels(presenter.kind).inc()
+        for subject, each in after.items():
+            if each.locked_until is not None:
+                self.metrics.code_locks.labels(*subject.split(":", 2)[:2]).inc()
+
+    def _locked_out(self, until: datetime) -> TooManyTries:
+        self.metrics.locked_out.inc()
+        seconds = (until - self.clock.clock.now()).total_seconds()
+        return TooManyTries(
+            "too many codes that were not valid; no code is looked at for a while", wait_seconds=max(1, ceil(seconds))
+        )
 
 
 def _attempt(asked: Redemption, voucher: Voucher | None, outcome: Given | NotRedeemed, now: datetime) -> NewRedemption:
@@ -96,7 +167,7 @@ def _attempt(asked: Redemption, voucher: Voucher | None, outcome: Given | NotRed
         reason=reason,
         voucher_id=voucher.voucher_id if voucher and given else None,
         given_cents=given.given_cents if given else 0,
-        lines=tuple(map(_line_answer, given.lines)) if given else (),
+        lines=tuple(map(line_answer, given.lines)) if given else (),
     )
     return NewRedemption(
         redemption_id=asked.redemption_id,
@@ -111,12 +182,20 @@ def _attempt(asked: Redemption, voucher: Voucher | None, outcome: Given | NotRed
     )
 
 
-def _line_answer(line: GivenLine) -> LineAnswer:
+def line_answer(line: GivenLine) -> LineAnswer:
+    """A line's share as an answer tells it."""
     return LineAnswer(line.line_no, line.item_id, line.discount_cents)
 
 
-def _repeated(known: StoredRedemption) -> Redeemed:
-    return Redeemed(known.answer, known.status, "repeat", repeat=True)
+def _repeated(known: StoredRedemption, asked: Redemption) -> Redeemed:
+    return Redeemed(_told(known.answer, known.status, asked), known.status, "repeat", repeat=True)
+
+
+def _told(answer: bytes, status: str, asked: Redemption) -> bytes:
+    """The answer as this presenter may hear it: a refusal without its reason where it has no right to reasons."""
+    if status != REFUSED or asked.presenter.sees_reasons:
+        return answer
+    return _encoder.encode(RedemptionAnswer(asked.redemption_id, REFUSED, NOT_VALID, None, 0, ()))
 
 
 def _redeemed_message(attempt: NewRedemption, voucher: Voucher, given: Given, now: datetime) -> OutboxMessage:

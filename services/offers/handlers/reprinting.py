@@ -18,7 +18,7 @@ class Reprinter:
     """Renders stored checkouts."""
 
     def __init__(self, codes: CodeKey, font: bytes, metrics: OffersMetrics) -> None:
-        self._codes = codes
+        self.codes = codes
         self._font = font
         self._metrics = metrics
         self._drawing = asyncio.Semaphore(1)
@@ -44,7 +44,7 @@ class Reprinter:
             self._waiting -= 1
 
     def _rendered(self, stored: StoredCheckout, form: Form, columns: Columns | None) -> bytes:
-        return rendered(form, stored.proposal, stored.granted, self._codes, font=self._font, columns=columns)
+        return rendered(form, stored.proposal, stored.granted, self.codes, font=self._font, columns=columns)
 
 
 async def stored_checkout(store: ReceiptStore, checkout_id: str) -> StoredCheckout:

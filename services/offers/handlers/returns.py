@@ -13,7 +13,7 @@ from services.offers.domain.voucher import Voucher
 from services.offers.handlers.facts import about, voucher_message
 from services.offers.handlers.money_clock import MoneyClock
 from services.offers.handlers.redemption import REDEEMED
-from services.offers.ports.vouchers import RedemptionStore
+from services.offers.ports.vouchers import Cause, RedemptionStore
 
 
 class RollbackAnswer(msgspec.Struct, frozen=True):
@@ -32,7 +32,7 @@ _encoder = msgspec.json.Encoder()
 async def roll_back(
     store: RedemptionStore, redemption_id: str, clock: MoneyClock, occurred_at: datetime | None = None
 ) -> bytes:
-    """Take a redemption back: what was given is no longer spent, and the voucher is good again while its time lasts.
+    """Take a redemption back: what was given is no longer spent, and the voucher is good again while its time lasts and nobody revoked it.
 
     It is then good for what it was worth, as far as the budget still allows, and at least for what was given.
     Again: the same answer. Raises NotFound for an id that is unknown, Conflict for one that gave nothing.
@@ -51,7 +51,8 @@ async def roll_back(
 
 async def roll_back_receipt(store: RedemptionStore, receipt_id: str, clock: MoneyClock, occurred_at: datetime) -> int:
     """A whole receipt was voided: take back all that vouchers gave on it; returns how many redemptions."""
-    redemption_ids = await store.redemption_ids_of_receipt(receipt_id)
+    voucher_ids = await store.lock_receipt(receipt_id)
+    redemption_ids = await store.redemption_ids_of_receipt(receipt_id, voucher_ids)
     for redemption_id in redemption_ids:
         await roll_back(store, redemption_id, clock, occurred_at)
     return len(redemption_ids)
@@ -69,13 +70,14 @@ async def give_back_returned(
         left[item_id] = left.get(item_id, Decimal(0)) + quantity
     messages = []
     whole_cents = 0
-    for line in await store.lines_of_receipt(receipt_id):
+    voucher_ids = await store.lock_receipt(receipt_id)
+    for line in await store.lines_of_receipt(receipt_id, voucher_ids):
         taken, share_cents = line.so_far.give_back(left.get(line.item_id, Decimal(0)))
         if not taken:
             continue
         left[line.item_id] -= taken
         whole_cents += share_cents
-        await store.give_back(line, taken, share_cents)
+        await store.give_back(line, taken, share_cents, Cause(event_id, now))
         fact_id = f"{event_id}:{line.redemption_id}:{line.line_no}"
         messages.append(_rolled_back_message(line.voucher, line.redemption_id, share_cents, fact_id, now))
     await store.tell(messages)
@@ -84,13 +86,11 @@ async def give_back_returned(
 
 async def _reopen(store: RedemptionStore, redemption_id: str, voucher: Voucher, now: datetime) -> bytes:
     budget = await store.budget(voucher.campaign_id)
-    given_cents = voucher.given_cents
-    if now >= voucher.expires_at:
-        after, again_cents = budget.take_back(given_cents), 0
-    else:
-        after, again_cents = budget.reopen(given_cents=given_cents, value_cents=voucher.terms.greatest_value_cents)
+    given_cents, again_cents = voucher.given_cents, 0
+    if now < voucher.expires_at and not voucher.revoked:
+        again_cents = budget.good_again_cents(given_cents=given_cents, value_cents=voucher.terms.greatest_value_cents)
     answer = _encoder.encode(RollbackAnswer(redemption_id, "rolled_back", voucher.voucher_id, given_cents, again_cents))
-    await store.roll_back(redemption_id, voucher, budget=after, reserved_cents=again_cents, answer=answer, now=now)
+    await store.roll_back(redemption_id, voucher, good_for_cents=again_cents, answer=answer, now=now)
     fact_id = f"{redemption_id}:rolled-back"
     await store.tell([_rolled_back_message(voucher, redemption_id, given_cents, fact_id, now)])
     return answer

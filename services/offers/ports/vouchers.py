@@ -51,6 +51,17 @@ class ReturnedLine:
     so_far: ReturnedSoFar
 
 
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """What moved money, for the books: the id of a redemption, a return, a checkout; and when, by the money's clock.
+
+    None: now, by the database.
+    """
+
+    cause_id: str
+    at: datetime | None = None
+
+
 class RedemptionStore(Protocol):
     """Vouchers, redemptions and budgets within one transaction. Locks are taken vouchers first, then budgets by id."""
 
@@ -74,7 +85,7 @@ class RedemptionStore(Protocol):
         """Keep an attempt; False when its id is taken."""
         ...
 
-    async def spend(self, voucher: Voucher, given_cents: int) -> None:
+    async def spend(self, voucher: Voucher, given_cents: int, cause: Cause) -> None:
         """Turn the voucher's reserve into spending and mark it redeemed."""
         ...
 
@@ -87,24 +98,27 @@ class RedemptionStore(Protocol):
         redemption_id: str,
         voucher: Voucher,
         *,
-        budget: Budget,
-        reserved_cents: int,
+        good_for_cents: int,
         answer: bytes,
         now: datetime,
     ) -> None:
         """Undo a redemption: the voucher is issued again with this reserve, or expired when there is none."""
         ...
 
-    async def lines_of_receipt(self, receipt_id: str) -> Sequence[ReturnedLine]:
-        """What vouchers gave on this receipt and was not rolled back, locked, in order of redemption and line."""
+    async def lock_receipt(self, receipt_id: str) -> Sequence[str]:
+        """Lock all vouchers that are redeemed on this receipt, then all their budgets, until the end; the vouchers' ids."""
         ...
 
-    async def give_back(self, line: ReturnedLine, quantity: Decimal, amount_cents: int) -> None:
+    async def lines_of_receipt(self, receipt_id: str, voucher_ids: Sequence[str]) -> Sequence[ReturnedLine]:
+        """What these vouchers, which must be locked, gave on this receipt and was not rolled back, by redemption and line."""
+        ...
+
+    async def give_back(self, line: ReturnedLine, quantity: Decimal, amount_cents: int, cause: Cause) -> None:
         """Note what came back of a line and take its share off what was spent."""
         ...
 
-    async def redemption_ids_of_receipt(self, receipt_id: str) -> Sequence[str]:
-        """Redemptions in force on this receipt, by id."""
+    async def redemption_ids_of_receipt(self, receipt_id: str, voucher_ids: Sequence[str]) -> Sequence[str]:
+        """Redemptions of these vouchers, which must be locked, in force on this receipt, by id."""
         ...
 
     async def tell(self, messages: Sequence[OutboxMessage]) -> None:

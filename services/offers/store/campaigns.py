@@ -6,9 +6,12 @@ from sqlalchemy import TextClause, text
 
 from libs.common.errors import Conflict
 from libs.common.persistence import Transaction
+from services.offers.domain import ledger
 from services.offers.domain.budget import Budget
 from services.offers.domain.campaign import Campaign
 from services.offers.ports.campaigns import VersionedCampaign
+from services.offers.ports.vouchers import Cause
+from services.offers.store.ledger import lock_budget, post
 
 _NEWEST = """
     SELECT DISTINCT ON (campaign_id) campaign_id, version, CAST(body AS text) AS body, cap_cents, reserved_cents, spent_cents
@@ -21,9 +24,7 @@ _PUT = text("""
     VALUES (:campaign_id, :version, CAST(:body AS jsonb), :author) ON CONFLICT DO NOTHING
 """)
 _BUDGET = text("""
-    INSERT INTO budgets (campaign_id, currency, cap_cents) VALUES (:campaign_id, :currency, :cap_cents)
-    ON CONFLICT (campaign_id) DO UPDATE SET cap_cents = excluded.cap_cents
-    WHERE budgets.reserved_cents + budgets.spent_cents <= excluded.cap_cents
+    INSERT INTO budgets (campaign_id, currency, cap_cents) VALUES (:campaign_id, :currency, 0) ON CONFLICT DO NOTHING
 """)
 _CHANGED = text("UPDATE revisions SET revision = revision + 1 WHERE kind = 'campaigns'")
 _MAKE_KEY = text("INSERT INTO code_keys (secret) VALUES (:secret) ON CONFLICT DO NOTHING")
@@ -55,9 +56,12 @@ class PostgresCampaigns:
         kept = await self._tx.connection.execute(_PUT, names | {"version": version, "body": body, "author": author})
         if kept.rowcount != 1:
             raise Conflict("somebody else put a version at the same time", slug="campaign-changed")
-        budget = names | {"currency": campaign.currency, "cap_cents": campaign.cap_cents}
-        if (await self._tx.connection.execute(_BUDGET, budget)).rowcount != 1:
+        await self._tx.connection.execute(_BUDGET, names | {"currency": campaign.currency})
+        budget = await lock_budget(self._tx, campaign.campaign_id)
+        if budget.exposure_cents > campaign.cap_cents:
             raise Conflict("more is reserved and spent than the new cap", slug="cap-below-exposure")
+        cause = Cause(f"version {version} by {author}")
+        await post(self._tx, campaign.campaign_id, ledger.funded(budget.cap_cents, campaign.cap_cents), cause)
         await self._tx.connection.execute(_CHANGED)
 
     async def _read(self, statement: TextClause, parameters: dict[str, str]) -> list[VersionedCampaign]:

@@ -2,7 +2,7 @@
 
 Within it no row raises: a checkout that was decided before, and a budget that has not enough, are outcomes of that row.
 Budgets are locked in the order of their ids and serve the cheapest vouchers first, so that a running sum decides exactly
-what serving one by one would (domain/budget.py: `grant`).
+what serving one by one would (domain/budget.py: `grant`). Each voucher posts `domain/ledger.py: issued` to the journal.
 """
 
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ wanted AS (
     JOIN fresh USING (checkout_id)
 ),
 budget AS (
-    SELECT campaign_id, currency, cap_cents - reserved_cents - spent_cents AS remaining_cents FROM budgets
+    SELECT campaign_id, currency, transfers, cap_cents - reserved_cents - spent_cents AS remaining_cents FROM budgets
     WHERE campaign_id IN (SELECT campaign_id FROM wanted)
     ORDER BY campaign_id FOR NO KEY UPDATE
 ),
@@ -57,12 +57,19 @@ issued AS (
            currency, propensity_ratio, tier, valid_from, expires_at
     FROM summed WHERE running_cents <= remaining_cents
     ON CONFLICT DO NOTHING
-    RETURNING checkout_id, slot, campaign_id, greatest_value_cents
+    RETURNING checkout_id, slot, voucher_id, campaign_id, greatest_value_cents, valid_from
 ),
 reserved AS (
-    UPDATE budgets SET reserved_cents = budgets.reserved_cents + taken.cents
-    FROM (SELECT campaign_id, sum(greatest_value_cents) AS cents FROM issued GROUP BY campaign_id) AS taken
+    UPDATE budgets SET reserved_cents = budgets.reserved_cents + taken.cents, transfers = budgets.transfers + taken.transfers
+    FROM (SELECT campaign_id, sum(greatest_value_cents) AS cents, count(*) AS transfers FROM issued GROUP BY campaign_id)
+         AS taken
     WHERE budgets.campaign_id = taken.campaign_id
+),
+posted AS (
+    INSERT INTO journal (campaign_id, number, move, from_account, to_account, amount_cents, voucher_id, cause_id, occurred_at)
+    SELECT campaign_id, budget.transfers + row_number() OVER (PARTITION BY campaign_id ORDER BY voucher_id),
+           'issue', 'available', 'reserved', greatest_value_cents, voucher_id, checkout_id, valid_from
+    FROM issued JOIN budget USING (campaign_id)
 ),
 told AS (
     INSERT INTO outbox (bucket, topic, key, headers, value)

@@ -94,6 +94,8 @@ class SharedStatement(Generic[Ask, Answer]):
     async def run(self) -> None:
         """Serve until `stop`, then answer what still waits."""
         while not (self._stopping.is_set() and not self._waiting):
+            if self._connection is not None and self._connection.is_closed():
+                self._drop()  # while nobody asked, by a server that went away: nothing was sent, so nobody need hear of it
             if self._connection is None and not await self._reconnect():
                 continue
             batch = self._take()

@@ -3,15 +3,24 @@
 from typing import Any
 
 from services.offers.domain.campaign import Terms
-from services.offers.domain.voucher import Voucher, VoucherState
+from services.offers.domain.voucher import Hold, Voucher, VoucherState
 from services.offers.ports.vouchers import StoredRedemption
 
-VOUCHER_COLUMNS = """
+COVERS = """
+    (rule.campaign_id IS NULL OR rule.campaign_id = vouchers.campaign_id)
+    AND (rule.store_id IS NULL OR rule.store_id = vouchers.store_id)
+    AND (rule.batch_id IS NULL OR rule.batch_id = vouchers.batch_id)
+    AND vouchers.valid_from BETWEEN rule.issued_from AND rule.issued_until
+"""
+"""Whether the revocation `rule` speaks of this voucher."""
+
+VOUCHER_COLUMNS = f"""
     vouchers.voucher_id, vouchers.campaign_id, vouchers.customer_id, vouchers.receipt_id, vouchers.store_id,
     vouchers.category, vouchers.kind, vouchers.percent, vouchers.amount_cents, vouchers.greatest_value_cents,
     vouchers.reserved_cents, vouchers.given_cents, vouchers.currency, vouchers.state, vouchers.valid_from,
-    vouchers.expires_at
-"""
+    vouchers.expires_at, EXISTS (SELECT FROM revocations AS rule WHERE {COVERS}) AS revoked,
+    vouchers.hold_id, vouchers.held_for, vouchers.held_until
+"""  # columns of our own
 REDEMPTION_COLUMNS = "redemption_id, voucher_id, store_id, status, given_cents, answer, rollback_answer"
 
 
@@ -36,6 +45,8 @@ def voucher_of(row: Any) -> Voucher:
         state=VoucherState(row.state),
         reserved_cents=row.reserved_cents,
         given_cents=row.given_cents,
+        revoked=row.revoked,
+        hold=Hold(row.hold_id, row.held_for, row.held_until) if row.hold_id is not None else None,
     )
 
 

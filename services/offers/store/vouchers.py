@@ -7,9 +7,11 @@ from decimal import Decimal
 from sqlalchemy import text
 
 from libs.common.persistence import OutboxMessage, Transaction, append
+from services.offers.domain import ledger
 from services.offers.domain.budget import Budget
 from services.offers.domain.voucher import ReturnedSoFar, Voucher, VoucherState
-from services.offers.ports.vouchers import NewRedemption, ReturnedLine, StoredRedemption
+from services.offers.ports.vouchers import Cause, NewRedemption, ReturnedLine, StoredRedemption
+from services.offers.store.ledger import lock_budget, post
 from services.offers.store.voucher_rows import REDEMPTION_COLUMNS, VOUCHER_COLUMNS, redemption_of, voucher_of
 
 _BY_CODE = text(f"SELECT {VOUCHER_COLUMNS} FROM vouchers WHERE code_lookup = :code_lookup FOR UPDATE")  # noqa: S608  # columns of our own
@@ -32,18 +34,9 @@ _KEEP_LINE = text("""
     VALUES (:redemption_id, :line_no, :item_id, :quantity, :discount_cents)
 """)
 _REDEEM = text("""
-    UPDATE vouchers SET state = 'redeemed', reserved_cents = 0, given_cents = :given_cents
+    UPDATE vouchers SET state = 'redeemed', reserved_cents = 0, given_cents = :given_cents,
+                        hold_id = NULL, held_for = NULL, held_until = NULL
     WHERE voucher_id = :voucher_id AND state = 'issued' AND reserved_cents >= :given_cents
-""")
-_SPEND = text("""
-    UPDATE budgets SET reserved_cents = reserved_cents - :reserved_cents, spent_cents = spent_cents + :given_cents
-    WHERE campaign_id = :campaign_id
-""")
-_BUDGET = text("""
-    SELECT cap_cents, reserved_cents, spent_cents FROM budgets WHERE campaign_id = :campaign_id FOR NO KEY UPDATE
-""")
-_SET_BUDGET = text("""
-    UPDATE budgets SET reserved_cents = :reserved_cents, spent_cents = :spent_cents WHERE campaign_id = :campaign_id
 """)
 _REOPEN = text("""
     UPDATE vouchers SET state = :state, reserved_cents = :reserved_cents, given_cents = 0
@@ -58,18 +51,28 @@ _RECEIPT_LINES = text(f"""
            line.returned_quantity, line.returned_cents, {VOUCHER_COLUMNS}
     FROM redemptions JOIN redemption_lines AS line USING (redemption_id) JOIN vouchers USING (voucher_id)
     WHERE redemptions.receipt_id = :receipt_id AND status = 'redeemed' AND rolled_back_at IS NULL
-    ORDER BY line.redemption_id, line.line_no FOR UPDATE OF line, vouchers
+      AND voucher_id = ANY(:voucher_ids)
+    ORDER BY line.redemption_id, line.line_no
 """)  # noqa: S608  # columns of our own
+_LOCK_VOUCHERS = text("""
+    SELECT voucher_id, campaign_id FROM vouchers WHERE voucher_id IN (
+        SELECT voucher_id FROM redemptions
+        WHERE receipt_id = :receipt_id AND status = 'redeemed' AND rolled_back_at IS NULL)
+    ORDER BY voucher_id FOR UPDATE
+""")
+_LOCK_BUDGETS = text("""
+    SELECT FROM budgets WHERE campaign_id = ANY(:campaign_ids) ORDER BY campaign_id FOR NO KEY UPDATE
+""")
 _GIVE_BACK = text("""
     UPDATE redemption_lines
     SET returned_quantity = returned_quantity + :quantity, returned_cents = returned_cents + :cents
     WHERE redemption_id = :redemption_id AND line_no = :line_no
 """)
 _GIVEN_LESS = text("UPDATE vouchers SET given_cents = given_cents - :cents WHERE voucher_id = :voucher_id")
-_SPENT_LESS = text("UPDATE budgets SET spent_cents = spent_cents - :cents WHERE campaign_id = :campaign_id")
 _OF_RECEIPT = text("""
     SELECT redemption_id FROM redemptions
-    WHERE receipt_id = :receipt_id AND status = 'redeemed' AND rolled_back_at IS NULL ORDER BY redemption_id
+    WHERE receipt_id = :receipt_id AND status = 'redeemed' AND rolled_back_at IS NULL AND voucher_id = ANY(:voucher_ids)
+    ORDER BY redemption_id
 """)
 _REACHED = text("SELECT reached_at FROM play_clock")
 
@@ -135,43 +138,54 @@ class PostgresRedemptions:
             await self._tx.connection.execute(_KEEP_LINE, lines)
         return True
 
-    async def spend(self, voucher: Voucher, given_cents: int) -> None:
+    async def spend(self, voucher: Voucher, given_cents: int, cause: Cause) -> None:
         """Turn the voucher's reserve into spending and mark it redeemed; raises RuntimeError if it was not locked."""
         redeemed = await self._tx.connection.execute(
             _REDEEM, {"voucher_id": voucher.voucher_id, "given_cents": given_cents}
         )
         if redeemed.rowcount != 1:
             raise RuntimeError(f"voucher {voucher.voucher_id} changed under its lock")
-        money = {"reserved_cents": voucher.reserved_cents, "given_cents": given_cents}
-        await self._tx.connection.execute(_SPEND, money | {"campaign_id": voucher.campaign_id})
+        transfers = ledger.redeemed(reserved_cents=voucher.reserved_cents, given_cents=given_cents)
+        await post(self._tx, voucher.campaign_id, transfers, cause, voucher.voucher_id)
 
     async def budget(self, campaign_id: str) -> Budget:
         """A campaign's budget, locked until the end."""
-        row = (await self._tx.connection.execute(_BUDGET, {"campaign_id": campaign_id})).one()
-        return Budget(cap_cents=row.cap_cents, reserved_cents=row.reserved_cents, spent_cents=row.spent_cents)
+        return await lock_budget(self._tx, campaign_id)
 
     async def roll_back(
         self,
         redemption_id: str,
         voucher: Voucher,
         *,
-        budget: Budget,
-        reserved_cents: int,
+        good_for_cents: int,
         answer: bytes,
         now: datetime,
     ) -> None:
         """Undo a redemption: the voucher is issued again with this reserve, or expired when there is none."""
-        state = VoucherState.ISSUED if reserved_cents else VoucherState.EXPIRED
-        reopened = {"state": state, "reserved_cents": reserved_cents, "voucher_id": voucher.voucher_id}
+        ended = VoucherState.REVOKED if voucher.revoked else VoucherState.EXPIRED
+        state = VoucherState.ISSUED if good_for_cents else ended
+        reopened = {"state": state, "reserved_cents": good_for_cents, "voucher_id": voucher.voucher_id}
         await self._tx.connection.execute(_REOPEN, reopened)
-        money = {"reserved_cents": budget.reserved_cents, "spent_cents": budget.spent_cents}
-        await self._tx.connection.execute(_SET_BUDGET, money | {"campaign_id": voucher.campaign_id})
+        transfers = ledger.rolled_back(given_cents=voucher.given_cents, again_cents=good_for_cents)
+        await post(self._tx, voucher.campaign_id, transfers, Cause(redemption_id, now), voucher.voucher_id)
         told = {"redemption_id": redemption_id, "answer": answer, "now": now}
         await self._tx.connection.execute(_ROLLED_BACK, told)
 
-    async def lines_of_receipt(self, receipt_id: str) -> Sequence[ReturnedLine]:
-        """What vouchers gave on this receipt and was not rolled back, locked, in order of redemption and line."""
-        rows = await self._tx.connection.execute(_RECEIPT_LINES, {"receipt_id": receipt_id})
+    async def lock_receipt(self, receipt_id: str) -> Sequence[str]:
+        """Lock all vouchers that are redeemed on this receipt, then all their budgets, until the end; the vouchers' ids.
+
+        Whoever changes a redemption or its lines holds its voucher. So of these vouchers, what a later statement reads stays;
+        a voucher that is redeemed on the receipt meanwhile is not among them.
+        """
+        rows = (await self._tx.connection.execute(_LOCK_VOUCHERS, {"receipt_id": receipt_id})).all()
+        campaign_ids = sorted({row.campaign_id for row in rows})
+        await self._tx.connection.execute(_LOCK_BUDGETS, {"campaign_ids": campaign_ids})
+        return [row.voucher_id for row in rows]
+
+    async def lines_of_receipt(self, receipt_id: str, voucher_ids: Sequence[str]) -> Sequence[ReturnedLine]:
+        """What these vouchers, which must be locked, gave on this receipt and was not rolled back, by redemption and line."""
+        names = {"receipt_id": receipt_id, "voucher_ids": list(voucher_ids)}
+        rows = await self._tx.connection.execute(_RECEIPT_LINES, names)
         return [
             ReturnedLine(
                 redemption_id=row.redemption_id,
@@ -188,16 +202,18 @@ class PostgresRedemptions:
             for row in rows
         ]
 
-    async def give_back(self, line: ReturnedLine, quantity: Decimal, amount_cents: int) -> None:
+    async def give_back(self, line: ReturnedLine, quantity: Decimal, amount_cents: int, cause: Cause) -> None:
         """Note what came back of a line and take its share off what was spent."""
         names = {"redemption_id": line.redemption_id, "line_no": line.line_no}
         await self._tx.connection.execute(_GIVE_BACK, names | {"quantity": quantity, "cents": amount_cents})
         await self._tx.connection.execute(_GIVEN_LESS, {"voucher_id": line.voucher.voucher_id, "cents": amount_cents})
-        await self._tx.connection.execute(_SPENT_LESS, {"campaign_id": line.voucher.campaign_id, "cents": amount_cents})
+        voucher = line.voucher
+        await post(self._tx, voucher.campaign_id, ledger.returned(amount_cents), cause, voucher.voucher_id)
 
-    async def redemption_ids_of_receipt(self, receipt_id: str) -> Sequence[str]:
-        """Redemptions in force on this receipt, by id."""
-        return list((await self._tx.connection.execute(_OF_RECEIPT, {"receipt_id": receipt_id})).scalars())
+    async def redemption_ids_of_receipt(self, receipt_id: str, voucher_ids: Sequence[str]) -> Sequence[str]:
+        """Redemptions of these vouchers, which must be locked, in force on this receipt, by id."""
+        names = {"receipt_id": receipt_id, "voucher_ids": list(voucher_ids)}
+        return list((await self._tx.connection.execute(_OF_RECEIPT, names)).scalars())
 
     async def tell(self, messages: Sequence[OutboxMessage]) -> None:
         """Put events on their way."""

@@ -27,8 +27,8 @@ from tests.unit.ingest.examples import CARD, DATA
 
 pytestmark = [pytest.mark.kafka, pytest.mark.faults]
 KEPT_ON_PURPOSE = (PROFILE_ERASURES.name, PROFILE_ERASED.name)
-SHORT = timedelta(seconds=2)
-PATIENCE_SECONDS = 40.0
+SHORT = timedelta(seconds=5)
+PATIENCE_SECONDS = 120.0
 IMPATIENT = {
     "log.retention.check.interval.ms": "500",
     "log.initial.task.delay.ms": "500",

@@ -52,12 +52,12 @@ class Order(BaseModel):
     linger_at: str = ""
     """Where to linger once: "" nowhere, "before" or "inside" the transaction."""
     marker: str = ""
-    """The file that says "here I linger"."""
+    """The file that says "here I linger"; taken away, it lets the worker go on."""
 
 
 @dataclass
 class Linger:
-    """Stays a while at one place, once, and says so: the moment to be paused."""
+    """Stays at one place, once, and says so: the moment to be paused or killed; goes on when the marker is taken away."""
 
     marker: Path
     armed: bool = field(default=True)
@@ -66,7 +66,8 @@ class Linger:
         if self.armed:
             self.armed = False
             self.marker.write_text("here")
-            await asyncio.sleep(1.0)  # noqa: TID251  # long enough to be paused in
+            while self.marker.exists():  # noqa: ASYNC110 - another process takes it away
+                await asyncio.sleep(0.02)  # noqa: TID251 - see above
 
 
 class LingeringTransactions(Transactions):

@@ -24,6 +24,14 @@ from tests.support.postgres import Database
 from tests.support.secrets import SECRET_FILE
 from tests.unit.ingest.examples import an_event
 
+PATIENCE_SECONDS = 30.0
+PATIENT: Mapping[str, float] = dict.fromkeys(
+    ("publish_deadline_seconds", "quarantine_deadline_seconds", "person_key_deadline_seconds"), PATIENCE_SECONDS
+)
+"""For laws that are not about time: a busy machine makes no answer unknown."""
+PROMPT: Mapping[str, float] = {name: Settings.model_fields[name].default for name in PATIENT}
+"""As a deployment has them."""
+
 CALLERS: Mapping[str, frozenset[str]] = {
     "till": frozenset({"events:write"}),
     "player": frozenset({"events:write", "play"}),
@@ -57,7 +65,7 @@ class RunningDoor:
 
     async def records(self, topic: str, ids: Sequence[str]) -> list[TopicRecord]:
         """What the topic holds of these events, read from the start of its log to its end."""
-        settings = self.ingest.settings.stream("ingest-test", call_deadline_seconds=5.0)
+        settings = self.ingest.settings.stream("ingest-test", call_deadline_seconds=PATIENCE_SECONDS)
         found: list[TopicRecord] = []
         async with TopicReader(settings, [topic]) as reader:
             while not await reader.at_end():
@@ -66,7 +74,7 @@ class RunningDoor:
 
 
 def settings_for(database: Database, broker: Broker, folder: Path, **changes: Any) -> Settings:
-    """Settings of one door on this database and broker, its keys in `folder`."""
+    """Settings of one door on this database and broker, its keys in `folder`; patient unless told otherwise."""
     return Settings(
         database_url=SecretStr(database.url("ingest")),
         kafka_bootstrap=broker.bootstrap,
@@ -75,7 +83,7 @@ def settings_for(database: Database, broker: Broker, folder: Path, **changes: An
         credentials_file=folder / "credentials.json",
         pseudonym_key_file=SECRET_FILE,
         key_encryption_key_file=SECRET_FILE,
-        **changes,
+        **{**PATIENT, **changes},
     )
 
 
@@ -93,7 +101,7 @@ async def running_door(settings: Settings, *, connected: bool = True) -> AsyncIt
         AsyncClient(transport=ASGITransport(app), base_url="http://door") as client,
     ):
         if connected:
-            await asyncio.wait_for(ingest.publisher.reached.wait(), 20.0)
+            await asyncio.wait_for(ingest.publisher.reached.wait(), 2 * PATIENCE_SECONDS)
         yield RunningDoor(ingest, client, {name: key for name, (key, _) in keys.items()})
 
 

@@ -30,14 +30,16 @@ SLUGS = frozenset(re.findall(r"^\| `([a-z0-9-]+)` \|", PROBLEMS.read_text(), fla
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IngestLab]:
-    with running_lab(tmp_path_factory.mktemp("fuzzed"), broker="embedded", processes=[FIRST_DOOR]) as running:
+    with running_lab(
+        tmp_path_factory.mktemp("fuzzed"), broker="embedded", processes=[FIRST_DOOR], patient=True
+    ) as running:
         yield running
 
 
 @asynccontextmanager
 async def a_client(lab: IngestLab) -> AsyncIterator[httpx.AsyncClient]:
     headers = {"x-api-key": lab.keys.key("erp")}
-    async with httpx.AsyncClient(base_url=lab.doors[0], headers=headers, timeout=20.0, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=lab.doors[0], headers=headers, timeout=60.0, trust_env=False) as client:
         yield client
 
 

@@ -66,7 +66,7 @@ async def effects(database: Database) -> tuple[object, object]:
 
 
 async def until(wanted: tuple[object, object], database: Database) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while await effects(database) != wanted:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(asyncio.Event().wait(), 0.1)

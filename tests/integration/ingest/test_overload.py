@@ -22,7 +22,7 @@ from libs.laptop.embedded_broker import EmbeddedBroker
 from libs.laptop.launch import Service
 from services.ingest.bootstrap import SERVICE
 from services.ingest.settings import Settings
-from tests.integration.ingest.running import a_recent_event, new_ids, settings_for
+from tests.integration.ingest.running import PATIENCE_SECONDS, a_recent_event, new_ids, settings_for
 from tests.support.postgres import Database
 
 IN_FLIGHT_BYTES = 8_000_000
@@ -48,7 +48,7 @@ class Process:
 
     async def send_one(self) -> int:
         """The status of one good event."""
-        async with AsyncClient(base_url=f"http://127.0.0.1:{self.port}") as client:
+        async with AsyncClient(base_url=f"http://127.0.0.1:{self.port}", timeout=PATIENCE_SECONDS) as client:
             (event_id,) = new_ids(1)
             answer = await client.post("/v1/events", json=a_recent_event(event_id), headers={"x-api-key": self.key})
         return answer.status_code
@@ -125,7 +125,7 @@ async def _send(writer: StreamWriter, body: bytes) -> None:
 
 
 async def _first_line(reader: StreamReader) -> bytes:
-    async with asyncio.timeout(30.0):
+    async with asyncio.timeout(2 * PATIENCE_SECONDS):
         return await reader.readline()
 
 
@@ -145,7 +145,7 @@ async def test_many_large_and_stalling_bodies_at_once_are_sent_away_and_memory_s
     assert statuses[503] > CALLERS // 4
     assert statuses[202] + statuses[408] >= 1
     assert max(rss_bytes) - started_bytes < GROWTH_BYTES
-    async with asyncio.timeout(15.0):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while await door.send_one() != 202:
             pass  # the last of the flood are still being closed
     assert [await door.send_one() for _ in range(20)] == [202] * 20

@@ -20,7 +20,14 @@ from services.ingest.domain.field_policy import INCOMING
 from services.ingest.handlers import Sealing
 from services.ingest.handlers.sealing import KeyRules
 from services.ingest.store import PostgresPersonKeys
-from tests.integration.ingest.running import RunningDoor, a_recent_event, new_ids, running_door, settings_for
+from tests.integration.ingest.running import (
+    PATIENCE_SECONDS,
+    RunningDoor,
+    a_recent_event,
+    new_ids,
+    running_door,
+    settings_for,
+)
 from tests.support.brokers import Broker
 from tests.support.canaries import found_in, with_canaries, with_unnamed
 from tests.support.postgres import Database
@@ -52,7 +59,7 @@ def planted(mark: str) -> Iterator[tuple[dict[str, Any], list[str]]]:
 
 async def topics_of(door: RunningDoor) -> list[TopicRecord]:
     names = [topic.name for topic in TOPICS if topic.owner == "ingest"]
-    settings = door.ingest.settings.stream("ingest-test", call_deadline_seconds=5.0)
+    settings = door.ingest.settings.stream("ingest-test", call_deadline_seconds=PATIENCE_SECONDS)
     records: list[TopicRecord] = []
     async with TopicReader(settings, names) as reader:
         while not await reader.at_end():
@@ -147,7 +154,9 @@ async def test_many_processes_that_meet_new_persons_at_once_agree_on_their_keys(
             for _ in range(4)
         ]
         stores = [PostgresPersonKeys(Transactions(engine, SERVICE)) for engine in engines]
-        processes = [Sealing(store, kek, SystemClock(), KeyRules(deadline_seconds=10.0)) for store in stores]
+        processes = [
+            Sealing(store, kek, SystemClock(), KeyRules(deadline_seconds=PATIENCE_SECONDS)) for store in stores
+        ]
         persons = [f"app:p{name}" for name in new_ids(20)]
         ways = [persons, persons[::-1], persons[5:] + persons[:5], persons[::2] + persons[1::2]]
         keys = await asyncio.gather(*(one.keys_of(way) for one, way in zip(processes, ways, strict=True)))

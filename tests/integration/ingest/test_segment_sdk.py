@@ -22,13 +22,14 @@ from libs.laptop.embedded_broker import EmbeddedBroker
 from services.ingest.app import create_app
 from services.ingest.bootstrap import SERVICE, assemble
 from services.ingest.settings import Settings
-from tests.integration.ingest.running import settings_for
+from tests.integration.ingest.running import PATIENCE_SECONDS, settings_for
 from tests.support.browser import eventually
 from tests.support.http_serving import serving
 from tests.support.postgres import Database
 from tests.support.secrets import behind_the_door
 
 TOPICS = ("ingest.web.v1", "ingest.consent.v1")
+SENT_AWAY_AFTER_SECONDS = 3.0
 SHOE = {"product_id": "shoe", "price": 19.99, "quantity": 2}
 
 
@@ -48,18 +49,20 @@ class Sdk:
 
     async def _events(self) -> list[Event]:
         records: list[TopicRecord] = []
-        async with TopicReader(self.settings.stream("sdk-test", call_deadline_seconds=5.0), TOPICS) as reader:
+        async with TopicReader(
+            self.settings.stream("sdk-test", call_deadline_seconds=PATIENCE_SECONDS), TOPICS
+        ) as reader:
             while not await reader.at_end():
                 records += await reader.read()
         return [decode(record.headers, record.value or b"") for record in records]
 
     def quarantined(self) -> list[dict[str, Any]]:
-        with httpx.Client(trust_env=False, headers={"x-api-key": self.office}) as client:
+        with httpx.Client(trust_env=False, headers={"x-api-key": self.office}, timeout=PATIENCE_SECONDS) as client:
             items: list[dict[str, Any]] = client.get(f"{self.door}/v1/quarantine").json()["items"]
         return items
 
     def was_sent_away(self) -> bool:
-        with httpx.Client(trust_env=False) as client:
+        with httpx.Client(trust_env=False, timeout=PATIENCE_SECONDS) as client:
             return 'code="503"' in client.get(f"{self.door}/metrics").text
 
 
@@ -68,7 +71,7 @@ def sdk(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("NO_PROXY", "*")  # else a proxy of the machine would be asked for a loopback address
     broker = EmbeddedBroker(tmp_path / "broker")
     asyncio.run(broker.start())
-    settings = settings_for(database, broker, tmp_path)
+    settings = settings_for(database, broker, tmp_path, publish_deadline_seconds=SENT_AWAY_AFTER_SECONDS)
     key, site = new_key("site-2026", frozenset({"events:write"}), holder="shop.example")
     office_key, office = new_key("office", frozenset({"quarantine:read"}))
     write_credentials(settings.credentials_file, [site, office])
@@ -80,7 +83,7 @@ def sdk(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     errors: list[Exception] = []
     try:
         with serving(make_app) as door:
-            with httpx.Client(trust_env=False) as client:
+            with httpx.Client(trust_env=False, timeout=PATIENCE_SECONDS) as client:
                 eventually(lambda: client.get(f"{door}/readyz").is_success, "the door is ready")
             site_sdk = Client(key, host=door, on_error=lambda error, _calls: errors.append(error), upload_interval=0.05)
             yield Sdk(site_sdk, door, office_key, broker, settings, errors)

@@ -32,7 +32,7 @@ async def sent(settings: Settings, events: Sequence[Event]) -> None:
 async def seen(settings: Settings, topic: str, enough: Callable[[list[Any]], bool]) -> list[Any]:
     """What the topic says of our items, read until it is enough."""
     found: list[Any] = []
-    async with asyncio.timeout(60), TopicReader(settings.stream("test"), [topic]) as reader:
+    async with asyncio.timeout(120), TopicReader(settings.stream("test"), [topic]) as reader:
         while not enough(found):
             read = [decode(record.headers, record.value).data for record in await reader.read() if record.value]
             found += [fact for fact in read if getattr(fact, "item_id", None) in ITEMS]
@@ -40,7 +40,7 @@ async def seen(settings: Settings, topic: str, enough: Callable[[list[Any]], boo
 
 
 async def until(service: RunningInventory, sql: str, wanted: object) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while [row["found"] for row in await service.rows(sql)] != [wanted]:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(asyncio.Event().wait(), 0.05)

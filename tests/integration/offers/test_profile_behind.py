@@ -20,7 +20,8 @@ from tests.support.secrets import PSEUDONYMS
 
 CLOCK = SystemClock()
 BOUND_SECONDS, AND_ON_SECONDS = 3.0, 2.0
-_PATIENCE_SECONDS = 40.0
+_PATIENCE_SECONDS = 120.0
+ASKED_LATE = 10
 LEAVES, STAYS = 1, 2
 
 
@@ -80,14 +81,15 @@ async def test_an_unread_withdrawal_is_obeyed_within_the_bound_and_kept_when_pro
         await live.stop()
         await live.send([a_consent("behind-no", PSEUDONYMS.of(card(LEAVES)), granted=False, day=4.0)])
         bound = CLOCK.now().timestamp() + BOUND_SECONDS
-        told: list[tuple[float, str]] = []
-        while CLOCK.now().timestamp() < bound + AND_ON_SECONDS:
+        late: list[str] = []
+        while CLOCK.now().timestamp() < bound + AND_ON_SECONDS or len(late) < ASKED_LATE:
             asked_at = CLOCK.now().timestamp()
-            told.append((asked_at, await reason(till, LEAVES)))
+            told = await reason(till, LEAVES)
+            if asked_at > bound:
+                late.append(told)
             await rest(0.05)
-        late = {why for asked_at, why in told if asked_at > bound}
-        assert late == {"stale-profile"}, "nobody could know, and so nothing is personal"
+        assert set(late) == {"stale-profile"}, "nobody could know, and so nothing is personal"
         async with working(profile.worker_of(profile.assemble(live.settings, "worker"))):
             assert "offered" not in await until(till, LEAVES, "no-consent")
             await until(till, STAYS, "offered")
-            assert await reason(till, LEAVES) == "no-consent"
+            assert "offered" not in await until(till, LEAVES, "no-consent")

@@ -7,16 +7,20 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from libs.common.contracts import Event
 from libs.common.contracts.play import PlayTicked
 from libs.common.contracts.pos import Return, Void
 from libs.common.contracts.values import ReceiptLine
 from services.offers.bootstrap.parts import money_clock_of
 from services.offers.handlers.feeds import on_receipts, on_tick
+from services.offers.handlers.returns import roll_back
 from tests.support.offers_facts import NOW, a_campaign, a_snapshot, an_event
 from tests.support.offers_running import Till, one_of_each, open_till, redemption_body, tell_world
 from tests.support.postgres import Database
 
+PATIENCE_SECONDS = 30.0
 GENEROUS = {"greatest_value_cents": 1_000, "open_per_customer": 100, "issued_per_customer": 1_000}
 
 
@@ -194,6 +198,30 @@ async def test_a_return_that_comes_again_after_a_restart_gives_nothing_more_back
     async with open_till(database, tmp_path) as restarted:
         await hand(restarted, [back])
         assert await money(restarted) == {"reserved": 0, "spent": 100, "given": 100}
+
+
+@pytest.mark.parametrize("then", ["left", "redeemed elsewhere"])
+async def test_a_return_that_waits_for_a_rollback_finds_nothing_to_give_back(
+    database: Database, tmp_path: Path, then: str
+) -> None:
+    await tell_world(database, campaigns=[half_off()], customers=[a_snapshot()])
+    async with open_till(database, tmp_path) as till:
+        voucher = (await till.checkout("checkout"))["vouchers"][0]
+        item = f"{voucher['category']}-1"
+        line = {"line_no": 1, "item_id": item, "quantity": "1", "amount_cents": 300}
+        await till.redeem(voucher["code"], "r1", receipt_id="sale", lines=[line])
+        clock = money_clock_of(till.parts)
+        async with till.transaction() as (_, stores):
+            await roll_back(stores.redemptions, "r1", clock)
+            returning = asyncio.create_task(hand(till, [a_return("return-1", "sale", [(item, "1")])]))
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while not await till.rows("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"):
+                    assert not returning.done()
+        if then == "redeemed elsewhere":
+            assert (await till.redeem(voucher["code"], "r2", receipt_id="other", lines=[line]))["given_cents"] == 150
+        await returning
+        open_again = {"reserved": 1_000, "spent": 0, "given": 0}
+        assert await money(till) == (open_again if then == "left" else {"reserved": 0, "spent": 150, "given": 150})
 
 
 async def test_a_voided_receipt_takes_its_redemptions_back(database: Database, tmp_path: Path) -> None:

@@ -34,14 +34,14 @@ async def sent(settings: Settings, events: list[Event]) -> None:
 async def read_until(settings: Settings, wanted: Any) -> list[Any]:
     found: list[Any] = []
     topics = ["offers.vouchers.v1", "offers.decisions.v1"]
-    async with asyncio.timeout(30), TopicReader(settings.stream("test"), topics) as reader:
+    async with asyncio.timeout(120), TopicReader(settings.stream("test"), topics) as reader:
         while not wanted(found):
             found += [decode(record.headers, record.value).data for record in await reader.read()]
     return found
 
 
 async def personal_answer(till: Till, who: dict[str, str]) -> dict[str, Any]:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while True:
             answer = await till.checkout(next_id("worker-checkout"), customer=who, occurred_at=NOW.isoformat())
             if answer["tier"] == 0 and answer["vouchers"]:
@@ -63,7 +63,7 @@ async def running_worker(database: Database, broker: Broker, folder: Path) -> As
         yield settings
     finally:
         stop.set()
-        await asyncio.wait_for(worker, 40)
+        await asyncio.wait_for(worker, 120)
 
 
 async def one_used_one_not(till: Till, number: int) -> tuple[str, str]:

@@ -27,7 +27,7 @@ SEED, PEOPLE, SECONDS = 11, 30, 2.0
 WORDS = 5
 """Of them are needed while events come; a group that has just met says its first after some seconds."""
 HELD_SECONDS = 2.0
-_PATIENCE_SECONDS = 30.0
+_PATIENCE_SECONDS = 120.0
 
 HOLDS = {
     "applying": "LOCK TABLE profile.consents IN SHARE MODE",

@@ -33,7 +33,7 @@ async def sent(settings: Settings, events: Sequence[Event]) -> None:
 async def seen(settings: Settings, topic: str, wanted: Any) -> list[Any]:
     """What the topic carries, read until `wanted` says that it is enough."""
     found: list[Any] = []
-    async with asyncio.timeout(30), TopicReader(settings.stream("test"), [topic]) as reader:
+    async with asyncio.timeout(120), TopicReader(settings.stream("test"), [topic]) as reader:
         while not wanted(found):
             found += [decode(r.headers, r.value).data if r.value else None for r in await reader.read()]
     return found

@@ -47,6 +47,7 @@ from libs.common.streaming.worker import Part
 from tests.support.brokers import Broker, unique
 
 SCHEMA = "inventory"
+PATIENCE_SECONDS = 120.0
 MIGRATIONS = "tests.integration.streaming.ledger_migrations"
 
 
@@ -275,9 +276,9 @@ async def running(*parts: Part) -> AsyncIterator[None]:
         await asyncio.gather(*tasks)
 
 
-async def until(condition: Callable[[], object], *, within_seconds: float = 30.0) -> None:
-    """Wait for an (async) condition; AssertionError when it does not come true in time."""
-    async with asyncio.timeout(within_seconds):
+async def until(condition: Callable[[], object]) -> None:
+    """Wait for an (async) condition; raises TimeoutError when it hangs, and not when the machine is slow."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             found = condition()
             if await found if asyncio.iscoroutine(found) else found:

@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -22,6 +21,7 @@ from libs.common.streaming import (
 )
 from libs.laptop.embedded_broker import EmbeddedBroker
 from tests.integration.streaming.harness import (
+    PATIENCE_SECONDS,
     Ledger,
     a_topic,
     forwarding,
@@ -32,9 +32,12 @@ from tests.integration.streaming.harness import (
 )
 from tests.support.brokers import Broker
 from tests.support.postgres import Database
+from tests.support.stopwatch import stopwatch
 from tests.unit.streaming.builders import movement
 
 QUICK: dict[str, Any] = {"call_deadline_seconds": 1.0, "stop_deadline_seconds": 2.0}
+SOON: dict[str, Any] = {"call_deadline_seconds": 5.0, "stop_deadline_seconds": 2.0}
+"""As long as a broker that is there may need on a busy machine."""
 
 
 @pytest.fixture
@@ -72,27 +75,27 @@ async def test_too_large_is_found_before_anything_is_sent() -> None:
 
 async def test_no_broker_at_all_is_said_within_the_deadline() -> None:
     producer = Producer(StreamSettings(bootstrap="127.0.0.1:1", **QUICK))
-    began = time.monotonic()
-    with pytest.raises(BrokerUnavailable):
-        await producer.send("t", key=b"k", headers=(), value=b"x")
-    assert time.monotonic() - began < 3
+    with stopwatch() as watch:
+        with pytest.raises(BrokerUnavailable):
+            await producer.send("t", key=b"k", headers=(), value=b"x")
+        assert watch.seconds < 3
     await producer.stop()
 
 
 async def test_a_hanging_broker_makes_a_send_unknown_and_a_stop_short(mortal: EmbeddedBroker) -> None:
-    settings, topic = stream_settings(mortal, **QUICK), a_topic("t")
+    settings, topic = stream_settings(mortal, **(QUICK | {"call_deadline_seconds": 2.0})), a_topic("t")
     await ensure_topics(settings, [topic])
     producer = Producer(settings)
     await _send(producer, topic.name, 1)
     mortal.child.process.send_signal(signal.SIGSTOP)
     try:
-        began = time.monotonic()
-        with pytest.raises(SendUnknown):
-            await _send(producer, topic.name, 2)
-        outcomes = await producer.send_many([OutboxMessage.of(movement(3), topic)])
-        assert [type(outcome) for outcome in outcomes] == [SendUnknown]
-        await producer.stop()
-        assert time.monotonic() - began < 8
+        with stopwatch() as watch:
+            with pytest.raises(SendUnknown):
+                await _send(producer, topic.name, 2)
+            outcomes = await producer.send_many([OutboxMessage.of(movement(3), topic)])
+            assert [type(outcome) for outcome in outcomes] == [SendUnknown]
+            await producer.stop()
+            assert watch.seconds < 8
     finally:
         mortal.child.process.send_signal(signal.SIGCONT)
 
@@ -122,7 +125,7 @@ async def test_a_producer_with_a_broken_sequence_is_replaced(mortal: EmbeddedBro
 async def test_while_the_broker_is_away_consumers_stay_healthy_and_stop_in_time(
     mortal: EmbeddedBroker, database: Database
 ) -> None:
-    async with open_ledger(mortal, database.url("inventory"), **QUICK) as ledger:
+    async with open_ledger(mortal, database.url("inventory"), **SOON) as ledger:
         await ledger.publish(movement(number) for number in range(50))
         consumer = ledger.consumer()
         run = asyncio.create_task(consumer.run())
@@ -131,14 +134,16 @@ async def test_while_the_broker_is_away_consumers_stay_healthy_and_stop_in_time(
         await asyncio.sleep(3.0)  # noqa: TID251  # several looks of the watchdog
         assert await consumer.healthy()
         assert not run.done()
-        consumer.stop()
-        await asyncio.wait_for(run, 10)
+        with stopwatch() as watch:
+            consumer.stop()
+            await asyncio.wait_for(run, PATIENCE_SECONDS)
+            assert watch.seconds < 10
 
 
 async def test_a_broker_that_comes_back_empty_gets_read_from_its_start_and_the_outbox_drains(
     mortal: EmbeddedBroker, database: Database
 ) -> None:
-    async with open_ledger(mortal, database.url("inventory"), **QUICK) as ledger:
+    async with open_ledger(mortal, database.url("inventory"), **SOON) as ledger:
         consumer = ledger.consumer(forwarding(ledger.output), deduplicate=True)
         async with running(consumer, OutboxRelay(ledger.relays())):
             await ledger.publish(movement(number) for number in range(200))
@@ -146,9 +151,9 @@ async def test_a_broker_that_comes_back_empty_gets_read_from_its_start_and_the_o
             await mortal.kill()
             await mortal.start()
             await ensure_topics(ledger.settings, [ledger.topic, ledger.output])
-            await until(lambda: _published(ledger, range(150, 260)), within_seconds=30)
-            await until(lambda: ledger.applied(260), within_seconds=60)
-            await until(lambda: _drained(ledger), within_seconds=30)
+            await until(lambda: _published(ledger, range(150, 260)))
+            await until(lambda: ledger.applied(260))
+            await until(lambda: _drained(ledger))
         assert set((await ledger.effects()).values()) == {1}
         incarnations = await ledger.query("SELECT count(DISTINCT incarnation) FROM offsets")
         assert incarnations == [(2,)]

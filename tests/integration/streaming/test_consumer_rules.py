@@ -13,7 +13,7 @@ from libs.common.persistence import Transaction, Transactions
 from libs.common.persistence.messages import OutboxMessage
 from libs.common.streaming import Batch, BrokerUnavailable, DeadLetterLimit, LogRangeMissing, Record, TopicPartition
 from libs.common.streaming.memory import MemoryBroker, MemorySource
-from tests.integration.streaming.harness import Ledger, memory_ledger, note_effects, running, until
+from tests.integration.streaming.harness import PATIENCE_SECONDS, Ledger, memory_ledger, note_effects, running, until
 from tests.support.postgres import Database
 from tests.unit.streaming.builders import movement
 
@@ -209,7 +209,7 @@ async def test_an_offset_below_the_log_is_an_error(ledger: Ledger) -> None:
     partition = next(found for found, log in memory_of(ledger).logs.items() if log)
     memory_of(ledger).trim(partition, 20)
     with pytest.raises(LogRangeMissing, match=r"stored 10, log 20\.\.30"):
-        await asyncio.wait_for(ledger.consumer().run(), 10)
+        await asyncio.wait_for(ledger.consumer().run(), PATIENCE_SECONDS)
 
 
 async def test_a_partition_never_seen_begins_at_the_start_of_its_log(ledger: Ledger) -> None:
@@ -378,7 +378,7 @@ async def test_a_stop_finishes_the_batches_at_hand_and_no_more(ledger: Ledger) -
     await begun.wait()
     consumer.stop()
     go_on.set()
-    await asyncio.wait_for(run, 5)
+    await asyncio.wait_for(run, PATIENCE_SECONDS)
     touched = {int(str(number)) for (number,) in await ledger.query("SELECT DISTINCT partition FROM effects")}
     assert len(touched) <= ledger.side_by_side
     assert await ledger.applied(

@@ -10,7 +10,15 @@ from sqlalchemy import text
 from libs.common.persistence import Transaction
 from libs.common.streaming import Batch, Consumer, LogRangeMissing
 from libs.common.streaming.kafka_source import KafkaSource
-from tests.integration.streaming.harness import Ledger, forwarding, note_effects, open_ledger, running, until
+from tests.integration.streaming.harness import (
+    PATIENCE_SECONDS,
+    Ledger,
+    forwarding,
+    note_effects,
+    open_ledger,
+    running,
+    until,
+)
 from tests.support.brokers import Broker, unique
 from tests.support.postgres import Database
 from tests.unit.streaming.builders import movement
@@ -98,7 +106,7 @@ async def test_a_crash_in_a_handler_commits_nothing_and_the_next_run_finishes(
     async with open_ledger(broker, database.url("inventory"), batch_max_records=20) as ledger:
         await ledger.publish(movement(number) for number in range(100))
         with pytest.raises(ZeroDivisionError):
-            await asyncio.wait_for(ledger.consumer(bug).run(), 30)
+            await asyncio.wait_for(ledger.consumer(bug).run(), PATIENCE_SECONDS)
         assert "event-70" not in await ledger.effects()
         async with running(ledger.consumer()):
             await until(lambda: ledger.applied(100))
@@ -118,10 +126,11 @@ async def test_connections_cut_by_the_database_lose_and_double_nothing(broker: B
 
 
 async def _cut_all_connections(ledger: Ledger) -> None:
+    """All are gone when this returns: one that is only about to go would be handed to whoever asks next."""
     async with ledger.transactions.engine.connect() as connection:
         await connection.execute(
             text(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'laws' AND pid <> pg_backend_pid()"
+                "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE application_name = 'laws' AND pid <> pg_backend_pid()"
             )
         )
 
@@ -134,4 +143,4 @@ async def test_a_stored_offset_past_the_log_is_an_error_and_never_silence(broker
         async with ledger.transactions.begin() as tx:
             await tx.connection.execute(text("UPDATE offsets SET next_offset = 11"))
         with pytest.raises(LogRangeMissing, match=r"stored 11, log 0\.\.10"):
-            await asyncio.wait_for(ledger.consumer().run(), 30)
+            await asyncio.wait_for(ledger.consumer().run(), PATIENCE_SECONDS)

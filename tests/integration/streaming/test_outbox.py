@@ -14,7 +14,15 @@ from libs.common.persistence.dead_letters import DeadLetter, keep
 from libs.common.persistence.offsets import OffsetKey
 from libs.common.streaming import Batch, SendUnknown
 from libs.common.streaming.memory import MemoryBroker, MemorySender
-from tests.integration.streaming.harness import Ledger, forwarding, memory_ledger, open_ledger, running, until
+from tests.integration.streaming.harness import (
+    PATIENCE_SECONDS,
+    Ledger,
+    forwarding,
+    memory_ledger,
+    open_ledger,
+    running,
+    until,
+)
 from tests.support.brokers import Broker
 from tests.support.postgres import Database
 from tests.unit.streaming.builders import movement
@@ -74,7 +82,7 @@ async def test_what_was_rolled_back_never_leaves(ledger: Ledger) -> None:
 
     await ledger.publish(movement(number) for number in range(10))
     with pytest.raises(ZeroDivisionError):
-        await asyncio.wait_for(ledger.consumer(bug_after_append).run(), 10)
+        await asyncio.wait_for(ledger.consumer(bug_after_append).run(), PATIENCE_SECONDS)
     await OutboxRelay(ledger.relays(sender(ledger))).run_once()
     assert sent(ledger) == []
 

@@ -8,6 +8,7 @@ from random import Random
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError
 
 from libs.common.clock import SystemClock
@@ -30,6 +31,7 @@ from libs.common.persistence import (
 from libs.common.persistence import offsets as offset_table
 from libs.common.persistence.migrate import MigrationConflict
 from tests.integration.streaming.harness import MIGRATIONS, SCHEMA
+from tests.support.forgetful import forgetful_way
 from tests.support.postgres import Database
 
 KEY = OffsetKey("group", "cluster", "topic", 3)
@@ -38,8 +40,16 @@ QUICK = Timeouts(statement_ms=1_500, lock_ms=1_000, idle_in_transaction_ms=5_000
 
 @pytest.fixture
 async def transactions(database: Database) -> AsyncIterator[Transactions]:
-    engine = make_engine(database.url(SCHEMA), schema=SCHEMA, application_name="laws", timeouts=QUICK)
+    engine = make_engine(database.url(SCHEMA), schema=SCHEMA, application_name="laws")
     await run_migrations(engine, MIGRATIONS, SCHEMA)
+    yield Transactions(engine, SCHEMA)
+    await engine.dispose()
+
+
+@pytest.fixture
+async def quick(transactions: Transactions, database: Database) -> AsyncIterator[Transactions]:
+    """For what is given up by time."""
+    engine = make_engine(database.url(SCHEMA), schema=SCHEMA, application_name="laws", timeouts=QUICK)
     yield Transactions(engine, SCHEMA)
     await engine.dispose()
 
@@ -60,6 +70,41 @@ async def _fail(transactions: Transactions, effect: Callable[[], None]) -> None:
         raise ZeroDivisionError
 
 
+async def test_a_connection_that_the_server_closed_meanwhile_is_replaced_before_anybody_notices(
+    transactions: Transactions, database: Database
+) -> None:
+    mine = text("SELECT pg_backend_pid()")
+    async with transactions.begin() as tx:
+        pid = (await tx.connection.execute(mine)).scalar_one()
+    superuser = make_engine(database.url(), schema=SCHEMA, application_name="somebody else")
+    async with superuser.begin() as connection:
+        await connection.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid})
+    await superuser.dispose()
+    async with transactions.begin() as tx:
+        assert (await tx.connection.execute(mine)).scalar_one() != pid
+
+
+async def test_idle_connections_that_were_dropped_without_a_word_are_replaced_before_anybody_notices(
+    database: Database,
+) -> None:
+    async with forgetful_way(database.server.port) as way:
+        url = make_url(database.url(SCHEMA)).set(port=way.port).render_as_string(hide_password=False)
+        engine = make_engine(url, schema=SCHEMA, application_name="laws")
+        transactions = Transactions(engine, SCHEMA)
+        try:
+            await asyncio.gather(*(asked(transactions) for _ in range(8)))
+            way.forget()
+            await asyncio.gather(*(asked(transactions) for _ in range(8)))
+            assert way.refused
+        finally:
+            await engine.dispose()
+
+
+async def asked(transactions: Transactions) -> None:
+    async with transactions.begin() as tx:
+        await tx.connection.execute(text("SELECT pg_sleep(0.05)"))
+
+
 @pytest.mark.parametrize(
     ("sql", "slug"),
     [
@@ -71,12 +116,12 @@ async def _fail(transactions: Transactions, effect: Callable[[], None]) -> None:
         ("DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '25006'; END $$", "database-unavailable"),
     ],
 )
-async def test_an_outage_may_be_tried_again(transactions: Transactions, sql: str, slug: str) -> None:
+async def test_an_outage_may_be_tried_again(quick: Transactions, sql: str, slug: str) -> None:
     with pytest.raises(RetryableError) as raised:
-        async with transactions.begin() as tx:
+        async with quick.begin() as tx:
             await tx.connection.execute(text(sql))
     assert raised.value.slug == slug
-    async with transactions.begin() as tx:
+    async with quick.begin() as tx:
         await tx.connection.execute(text("SELECT 1"))
 
 
@@ -87,13 +132,13 @@ async def test_a_database_that_is_not_there_may_be_tried_again() -> None:
             pass
 
 
-async def test_a_lock_that_somebody_keeps_is_given_up(transactions: Transactions) -> None:
+async def test_a_lock_that_somebody_keeps_is_given_up(transactions: Transactions, quick: Transactions) -> None:
     async with transactions.begin() as tx:
         await offset_table.claim(tx, KEY, log_start=0, owner="a")
     async with transactions.begin() as holder:
         await offset_table.advance(holder, KEY, expected=0, next_offset=5, owner="a")
         with pytest.raises(RetryableError):
-            async with transactions.begin() as other:
+            async with quick.begin() as other:
                 await offset_table.advance(other, KEY, expected=0, next_offset=5, owner="b")
 
 

@@ -36,6 +36,7 @@ async def test_a_broker_that_is_away_is_not_the_consumers_fault(database: Databa
         async with running(consumer):
             await ledger.publish(movement(number) for number in range(20))
             await until(lambda: ledger.applied(20))
+            await until(consumer.healthy)
             assert ledger.memory is not None
             ledger.memory.down = True
             for _ in range(20):

@@ -22,7 +22,7 @@ from services.ingest.api.schemas import schemas_router
 from services.ingest.domain.intake import Intake
 from tests.unit.ingest.examples import DATA, SALE, Door, an_event
 
-LIMITS = Limits(greatest_body_bytes=100_000, greatest_batch=10, body_deadline_seconds=0.05)
+LIMITS = Limits(greatest_body_bytes=100_000, greatest_batch=10, body_deadline_seconds=1.0)
 CALLERS = {"till": {"events:write"}, "player": {"play"}, "office": {"quarantine:read"}, "bound": {"events:write"}}
 ONE = {"content-type": "application/cloudevents+json"}
 BATCH = {"content-type": "application/cloudevents-batch+json"}
@@ -229,7 +229,7 @@ async def test_a_caller_that_sends_too_slowly_is_told_so(client: AsyncClient, in
         yield b"{"
         await asyncio.Event().wait()
 
-    async with asyncio.timeout(1.0):
+    async with asyncio.timeout(30.0):
         answer = await client.post("/v1/events", content=body(), headers=ONE)
     assert answer.status_code == 408
     assert intake.taken_bytes == 0

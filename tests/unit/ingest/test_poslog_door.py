@@ -22,7 +22,7 @@ from services.ingest.handlers.poslog import PoslogDoor
 from tests.support.poslog_documents import document, poslog, sale, transaction
 from tests.unit.ingest.examples import Door
 
-LIMITS = Limits(greatest_body_bytes=100_000, greatest_batch=10, body_deadline_seconds=0.05)
+LIMITS = Limits(greatest_body_bytes=100_000, greatest_batch=10, body_deadline_seconds=30.0)
 CALLERS = {"till": ({"events:write"}, "*"), "bound": ({"events:write"}, "8"), "office": ({"quarantine:read"}, "*")}
 BROKEN = transaction(sale("1.005"), sequence="2")
 

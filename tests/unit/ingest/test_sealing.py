@@ -9,14 +9,14 @@ from libs.common.clock import FixedClock
 from libs.common.sealing import KeyEncryptionKey
 from services.ingest.handlers import PersonKeyGone, PersonKeyUnavailable, Sealing
 from services.ingest.handlers.sealing import KeyRules
-from tests.unit.ingest.examples import KEK, NOON
+from tests.unit.ingest.examples import KEK, NOON, PATIENCE_SECONDS
 from tests.unit.ingest.in_memory_person_keys import InMemoryPersonKeys
 
 ANNA, BERT = "loyalty_card:panna", "loyalty_card:pbert"
 
 
 def sealing(store: InMemoryPersonKeys, **rules: float) -> Sealing:
-    return Sealing(store, KEK, FixedClock(NOON), KeyRules(**{"deadline_seconds": 0.05, **rules}))  # type: ignore[arg-type]  # ints are floats
+    return Sealing(store, KEK, FixedClock(NOON), KeyRules(**{"deadline_seconds": PATIENCE_SECONDS, **rules}))  # type: ignore[arg-type]  # ints are floats
 
 
 async def test_what_one_process_seals_another_one_opens() -> None:

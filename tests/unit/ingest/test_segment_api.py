@@ -24,7 +24,7 @@ from services.ingest.domain.intake import Intake
 from tests.unit.ingest.examples import NOON, SALE, VISITOR, Door, an_event
 
 SHOP = "https://shop.example"
-LIMITS = Limits(greatest_body_bytes=4_000_000, greatest_batch=5, body_deadline_seconds=0.05)
+LIMITS = Limits(greatest_body_bytes=4_000_000, greatest_batch=5, body_deadline_seconds=30.0)
 PAGE: Mapping[str, Any] = {"type": "page", "messageId": "m1", "anonymousId": "v1", "properties": {"path": "/milk"}}
 UNKNOWN = {**PAGE, "messageId": "m2", "type": "track", "event": "Video Started"}
 

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.offers.domain.budget import Budget, Wish, grant
+from services.offers.domain.ledger import expired, issued, redeemed, rolled_back
 
 CENTS = st.integers(0, 1_000)
 WISHES = st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 300)), max_size=30)
@@ -55,11 +56,12 @@ def test_a_voucher_reopens_with_at_least_what_it_gave_and_never_above_the_cap(
     value: int, given_cents: int, others: int
 ) -> None:
     given_cents = min(given_cents, value)
-    budget = Budget(cap_cents=value + others, reserved_cents=value)
-    spent = budget.spend(reserved_cents=value, given_cents=given_cents)
+    budget = Budget(cap_cents=value + others).after(issued(value))
+    spent = budget.after(redeemed(reserved_cents=value, given_cents=given_cents))
     squeezed = spent.reserve(min(others + value - given_cents, spent.remaining_cents)) or spent
-    reopened, good_for_cents = squeezed.reopen(given_cents=given_cents, value_cents=value)
-    assert given_cents <= good_for_cents <= value
+    again_cents = squeezed.good_again_cents(given_cents=given_cents, value_cents=value)
+    reopened = squeezed.after(rolled_back(given_cents=given_cents, again_cents=again_cents))
+    assert given_cents <= again_cents <= value
     assert reopened.spent_cents == 0
     assert reopened.exposure_cents <= reopened.cap_cents
 
@@ -70,4 +72,4 @@ def test_what_expires_is_free_again(value: int) -> None:
     reserved = budget.reserve(value)
     assert reserved is not None
     assert reserved.reserve(1) is None
-    assert reserved.release(value) == budget
+    assert reserved.after(expired(value)) == budget

@@ -38,7 +38,7 @@ async def _run(worker: Worker, *, stop_at_once: bool = True) -> None:
     stop = asyncio.Event()
     if stop_at_once:
         asyncio.get_running_loop().call_later(0.01, stop.set)
-    await asyncio.wait_for(run_until_stopped(worker, stop), 5)
+    await asyncio.wait_for(run_until_stopped(worker, stop), 30)
 
 
 async def test_what_takes_work_in_ends_before_what_sends_it_out() -> None:

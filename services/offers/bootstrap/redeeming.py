@@ -1,0 +1,36 @@
+"""What a redemption works with: its stores in one transaction, and how many misses it bears."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from libs.common.persistence import Transaction
+from services.offers.domain.guessing import MissLimits
+from services.offers.settings import Settings
+from services.offers.store.guessing import PostgresMisses
+from services.offers.store.holds import PostgresHolds
+from services.offers.store.vouchers import PostgresRedemptions
+
+
+@dataclass(frozen=True, slots=True)
+class _TillStores:
+    """Fits TillStores."""
+
+    redemptions: PostgresRedemptions
+    misses: PostgresMisses
+    holds: PostgresHolds
+
+
+def till_stores_of(tx: Transaction) -> _TillStores:
+    """The stores of one redemption."""
+    return _TillStores(PostgresRedemptions(tx), PostgresMisses(tx), PostgresHolds(tx))
+
+
+def miss_limits_of(settings: Settings) -> MissLimits:
+    """The limits that this deployment sets."""
+    return MissLimits(
+        per_lane=settings.misses_per_lane,
+        per_store=settings.misses_per_store,
+        per_caller=settings.misses_per_caller,
+        window=timedelta(seconds=settings.miss_window_seconds),
+        lock=timedelta(seconds=settings.miss_lock_seconds),
+    )

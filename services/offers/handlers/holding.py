@@ -1,0 +1,172 @@
+"""Weighing codes on a basket before the till decides, and holding a voucher for its receipt meanwhile."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import msgspec
+
+from libs.common.errors import Conflict, NotFound
+from services.offers.domain.guessing import Presenter
+from services.offers.domain.voucher import Basket, Given, Hold, NotRedeemed, Voucher, VoucherState, redeem
+from services.offers.handlers.redemption import REFUSED, LineAnswer, RedemptionDesk, line_answer
+from services.offers.metrics import OffersMetrics
+from services.offers.ports.guessing import TillStores
+from services.offers.ports.holds import HoldStore, StoredHold
+
+HELD, RELEASED, GIVES = "held", "released", "gives"
+LONGEST = timedelta(minutes=15)
+"""From its beginning, however often a hold is extended."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holding:
+    """What a till asks: this code, for this receipt, for so long."""
+
+    hold_id: str
+    code: str
+    basket: Basket
+    presenter: Presenter
+    lasting: timedelta
+    occurred_at: datetime | None = None
+
+
+class Weighed(msgspec.Struct, frozen=True):
+    """What a code would give on this basket now, or the reason why nothing."""
+
+    status: str
+    reason: str
+    voucher_id: str | None
+    would_give_cents: int
+    lines: tuple[LineAnswer, ...]
+
+
+class Qualification(msgspec.Struct, frozen=True):
+    """What each code would give by itself, in the order of the question."""
+
+    codes: tuple[Weighed, ...]
+
+
+class HoldAnswer(msgspec.Struct, frozen=True):
+    """The answer to a hold: what the voucher would give now, and until when nobody else gets it."""
+
+    hold_id: str
+    status: str
+    reason: str
+    voucher_id: str | None
+    would_give_cents: int
+    lines: tuple[LineAnswer, ...]
+    held_until: datetime | None
+
+
+class HoldChanged(msgspec.Struct, frozen=True):
+    """The answer to an extension or a release."""
+
+    hold_id: str
+    status: str
+    held_until: datetime | None
+
+
+_encoder = msgspec.json.Encoder()
+
+
+async def weigh(
+    desk: RedemptionDesk, stores: TillStores, codes: Sequence[str], basket: Basket, presenter: Presenter
+) -> bytes:
+    """What each code would give, by the rules and the reserve that a redemption goes by; nothing changes, and no code bars another.
+
+    Raises TooManyTries while the presenter is locked out.
+    """
+    found = {}
+    for code in sorted(
+        set(codes)
+    ):  # one order for everybody: two tills that weigh the same codes cannot wait for each other
+        voucher, now = await desk.presented(stores, code, presenter, None)
+        found[code] = _weighed(redeem(voucher, basket, desk.knowledge.items, now), voucher)
+    return _encoder.encode(Qualification(tuple(found[code] for code in codes)))
+
+
+async def hold_voucher(desk: RedemptionDesk, stores: TillStores, asked: Holding) -> bytes:
+    """Hold, or refuse with the reason that a redemption would; the same attempt again gets the same answer.
+
+    A further hold for the same receipt takes the place of the first. Raises TooManyTries while the presenter is locked out.
+    """
+    holds = stores.holds
+    known = await holds.answered(asked.hold_id)
+    if known is not None:
+        return known.answer
+    voucher, now = await desk.presented(stores, asked.code, asked.presenter, asked.occurred_at)
+    weighed = _weighed(redeem(voucher, asked.basket, desk.knowledge.items, now), voucher)
+    held = weighed.status == GIVES
+    until = now + asked.lasting if held else None
+    answer = HoldAnswer(
+        hold_id=asked.hold_id,
+        status=HELD if held else REFUSED,
+        reason=HELD if held else weighed.reason,
+        voucher_id=weighed.voucher_id,
+        would_give_cents=weighed.would_give_cents,
+        lines=weighed.lines,
+        held_until=until,
+    )
+    attempt = StoredHold(
+        hold_id=asked.hold_id,
+        voucher_id=weighed.voucher_id,
+        store_id=asked.basket.store_id,
+        status=answer.status,
+        answer=_encoder.encode(answer),
+        held_at=now,
+    )
+    if not await holds.keep(attempt):
+        raise Conflict("another attempt with this id is under way", slug="in-flight")
+    if voucher is not None and until is not None:
+        await holds.hold(voucher.voucher_id, Hold(asked.hold_id, asked.basket.receipt_id, until))
+    desk.metrics.holds.labels(answer.status).inc()
+    return attempt.answer
+
+
+async def extend_hold(desk: RedemptionDesk, holds: HoldStore, hold_id: str, lasting: timedelta, now: datetime) -> bytes:
+    """Hold for `lasting` from now on, at most LONGEST from its beginning.
+
+    Raises NotFound for an unknown id, Conflict for one that is no longer in force.
+    """
+    known, voucher_id, hold = await _in_force(holds, hold_id, now)
+    until = min(now + lasting, known.held_at + LONGEST)
+    await holds.hold(voucher_id, replace(hold, until=until))
+    desk.metrics.holds.labels("extended").inc()
+    return _encoder.encode(HoldChanged(hold_id, HELD, until))
+
+
+async def release_hold(desk: RedemptionDesk, holds: HoldStore, hold_id: str, now: datetime) -> bytes:
+    """Free the voucher; one whose hold is over is free already. Raises NotFound for an unknown id."""
+    try:
+        _, voucher_id, _ = await _in_force(holds, hold_id, now)
+    except Conflict:
+        return _encoder.encode(HoldChanged(hold_id, RELEASED, None))
+    await holds.hold(voucher_id, None)
+    desk.metrics.holds.labels(RELEASED).inc()
+    return _encoder.encode(HoldChanged(hold_id, RELEASED, None))
+
+
+async def free_lapsed_holds(holds: HoldStore, now: datetime, metrics: OffersMetrics) -> int:
+    """Count and take away holds whose time is over; they bar nobody any more as it is. Returns how many."""
+    lapsed = await holds.free_lapsed(now)
+    metrics.holds.labels("lapsed").inc(lapsed)
+    return lapsed
+
+
+async def _in_force(holds: HoldStore, hold_id: str, now: datetime) -> tuple[StoredHold, str, Hold]:
+    known = await holds.answered(hold_id)
+    if known is None:
+        raise NotFound("no such hold")
+    if known.voucher_id is not None:
+        voucher = await holds.lock_voucher(known.voucher_id)
+        hold = voucher.hold
+        if voucher.state is VoucherState.ISSUED and hold and hold.hold_id == hold_id and now < hold.until:
+            return known, voucher.voucher_id, hold
+    raise Conflict("this hold is not in force", slug="hold-ended")
+
+
+def _weighed(outcome: Given | NotRedeemed, voucher: Voucher | None) -> Weighed:
+    if isinstance(outcome, NotRedeemed) or voucher is None:
+        return Weighed(REFUSED, str(outcome), None, 0, ())
+    return Weighed(GIVES, GIVES, voucher.voucher_id, outcome.given_cents, tuple(map(line_answer, outcome.lines)))

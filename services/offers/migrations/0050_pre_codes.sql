@@ -1,0 +1,35 @@
+-- Codes: misses by whoever makes them, in one place for all processes.
+
+-- One row per lane, store or caller that missed lately; rows that say nothing any more are deleted.
+CREATE TABLE code_misses (
+    subject      text        PRIMARY KEY,
+    misses       integer     NOT NULL CHECK (misses >= 0),
+    since        timestamptz NOT NULL,
+    locked_until timestamptz
+) WITH (fillfactor = 50);
+CREATE INDEX code_misses_since ON code_misses (since);
+
+-- Vouchers that are good for nothing any more, as rules: in force with their commit, whatever is issued or taken back later.
+-- Rows stay: they say who did it, and why.
+CREATE TABLE revocations (
+    revocation_id text        PRIMARY KEY,
+    campaign_id   text,
+    store_id      text,
+    batch_id      text,
+    issued_from   timestamptz NOT NULL,
+    issued_until  timestamptz NOT NULL,
+    reason        text        NOT NULL,
+    asked_by      text        NOT NULL,
+    asked_at      timestamptz NOT NULL,
+    vouchers      bigint      NOT NULL DEFAULT 0,  -- ended so far
+    reached_at    timestamptz NOT NULL,            -- vouchers issued before have been looked at,
+    reached_id    text        NOT NULL DEFAULT '', -- and of those issued at this moment the ones up to this id
+    swept_at      timestamptz
+);
+
+ALTER TABLE vouchers ADD COLUMN batch_id text;
+ALTER TABLE vouchers DROP CONSTRAINT vouchers_state_check;
+ALTER TABLE vouchers ADD CONSTRAINT vouchers_state_check
+    CHECK (state IN ('issued', 'redeemed', 'expired', 'revoked')) NOT VALID;
+-- In the order of issue, so that one more entry is written at the end; a revocation walks it.
+CREATE INDEX vouchers_open_by_issue ON vouchers (valid_from, voucher_id) WHERE state = 'issued';

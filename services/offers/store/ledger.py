@@ -1,0 +1,144 @@
+"""The books in PostgreSQL: posting transfers together with the budget that they move, and adding them up again."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import text
+
+from libs.common.persistence import Transaction
+from services.offers.domain.budget import Budget
+from services.offers.domain.ledger import Account, Move, Transfer, balances
+from services.offers.ports.ledger import Books, Posted
+from services.offers.ports.vouchers import Cause
+
+_LOCK = text("""
+    SELECT cap_cents, reserved_cents, spent_cents FROM budgets WHERE campaign_id = :campaign_id FOR NO KEY UPDATE
+""")
+_POST = text("""
+    WITH moved AS (
+        UPDATE budgets SET cap_cents = cap_cents - :funder, reserved_cents = reserved_cents + :reserved,
+                           spent_cents = spent_cents + :spent, transfers = transfers + :count
+        WHERE campaign_id = :campaign_id RETURNING transfers - :count AS before
+    )
+    INSERT INTO journal (campaign_id, number, move, from_account, to_account, amount_cents, voucher_id, cause_id, occurred_at)
+    SELECT :campaign_id, before + place, move, from_account, to_account, amount_cents, :voucher_id, :cause_id,
+           coalesce(CAST(:at AS timestamptz), now())
+    FROM moved, unnest(CAST(:moves AS text[]), CAST(:from_accounts AS text[]), CAST(:to_accounts AS text[]),
+                       CAST(:amounts AS bigint[]))
+                WITH ORDINALITY AS step (move, from_account, to_account, amount_cents, place)
+""")
+_BOOKS = text("""
+    SELECT budgets.campaign_id, currency, cap_cents, budgets.reserved_cents AS reserved, budgets.spent_cents AS spent, transfers,
+           coalesce(sums.number, 0) + newer.counted AS counted, newest,
+           coalesce(sums.funder_cents, 0) + newer.funder AS funder_cents,
+           coalesce(sums.available_cents, 0) + newer.available AS available_cents,
+           coalesce(sums.reserved_cents, 0) + newer.reserved AS reserved_cents,
+           coalesce(sums.spent_cents, 0) + newer.spent AS spent_cents
+    FROM budgets LEFT JOIN journal_sums AS sums USING (campaign_id)
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS counted, coalesce(max(number), coalesce(sums.number, 0)) AS newest,
+               coalesce(sum(amount_cents) FILTER (WHERE to_account = 'funder'), 0)
+             - coalesce(sum(amount_cents) FILTER (WHERE from_account = 'funder'), 0) AS funder,
+               coalesce(sum(amount_cents) FILTER (WHERE to_account = 'available'), 0)
+             - coalesce(sum(amount_cents) FILTER (WHERE from_account = 'available'), 0) AS available,
+               coalesce(sum(amount_cents) FILTER (WHERE to_account = 'reserved'), 0)
+             - coalesce(sum(amount_cents) FILTER (WHERE from_account = 'reserved'), 0) AS reserved,
+               coalesce(sum(amount_cents) FILTER (WHERE to_account = 'spent'), 0)
+             - coalesce(sum(amount_cents) FILTER (WHERE from_account = 'spent'), 0) AS spent
+        FROM journal WHERE journal.campaign_id = budgets.campaign_id AND number > coalesce(sums.number, 0)
+    ) AS newer
+    WHERE CAST(:campaign_id AS text) IS NULL OR budgets.campaign_id = :campaign_id
+    ORDER BY budgets.campaign_id
+""")
+_KEEP_SUMS = text("""
+    INSERT INTO journal_sums
+    VALUES (:campaign_id, :number, :funder_cents, :available_cents, :reserved_cents, :spent_cents, :now)
+    ON CONFLICT (campaign_id) DO UPDATE SET
+        (number, funder_cents, available_cents, reserved_cents, spent_cents, summed_at)
+        = (excluded.number, excluded.funder_cents, excluded.available_cents, excluded.reserved_cents, excluded.spent_cents,
+           excluded.summed_at)
+    WHERE journal_sums.number < excluded.number
+""")
+_JOURNAL = text("""
+    SELECT number, move, from_account, to_account, amount_cents, voucher_id, cause_id, occurred_at, posted_at FROM journal
+    WHERE campaign_id = :campaign_id AND number > :after ORDER BY number LIMIT :limit
+""")
+
+
+async def lock_budget(tx: Transaction, campaign_id: str) -> Budget:
+    """A campaign's budget, locked until the end."""
+    row = (await tx.connection.execute(_LOCK, {"campaign_id": campaign_id})).one()
+    return Budget(cap_cents=row.cap_cents, reserved_cents=row.reserved_cents, spent_cents=row.spent_cents)
+
+
+async def post(
+    tx: Transaction, campaign_id: str, transfers: Sequence[Transfer], cause: Cause, voucher_id: str | None = None
+) -> None:
+    """Post transfers and move the budget by exactly their sums: money has no other way.
+
+    Raises RuntimeError for a campaign without a budget.
+    """
+    if not transfers:
+        return
+    moved = balances(transfers)
+    names = {
+        "campaign_id": campaign_id,
+        "funder": moved[Account.FUNDER],
+        "reserved": moved[Account.RESERVED],
+        "spent": moved[Account.SPENT],
+        "count": len(transfers),
+        "voucher_id": voucher_id,
+        "cause_id": cause.cause_id,
+        "at": cause.at,
+        "moves": [transfer.move for transfer in transfers],
+        "from_accounts": [transfer.from_account for transfer in transfers],
+        "to_accounts": [transfer.to_account for transfer in transfers],
+        "amounts": [transfer.amount_cents for transfer in transfers],
+    }
+    if (await tx.connection.execute(_POST, names)).rowcount != len(transfers):
+        raise RuntimeError(f"campaign {campaign_id} has no budget")
+
+
+class PostgresLedger:
+    """Fits LedgerStore within one transaction."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
+
+    async def books(self, *, campaign_id: str | None = None) -> Sequence[Books]:
+        """Every campaign's, or one's, by id: what is in the journal added up to its end."""
+        rows = await self._tx.connection.execute(_BOOKS, {"campaign_id": campaign_id})
+        return [
+            Books(
+                campaign_id=row.campaign_id,
+                currency=row.currency,
+                budget=Budget(cap_cents=row.cap_cents, reserved_cents=row.reserved, spent_cents=row.spent),
+                transfers=row.transfers,
+                counted=row.counted,
+                newest=row.newest,
+                balances={account: int(row._mapping[f"{account}_cents"]) for account in Account},  # noqa: SLF001 - the rows' own name for it
+            )
+            for row in rows
+        ]
+
+    async def keep_sums(self, books: Sequence[Books], now: datetime) -> None:
+        """Note how far these were added up, for the next time."""
+        for each in books:
+            sums = {f"{account}_cents": cents for account, cents in each.balances.items()}
+            names = {"campaign_id": each.campaign_id, "number": each.counted, "now": now}
+            await self._tx.connection.execute(_KEEP_SUMS, names | sums)
+
+    async def journal(self, campaign_id: str, *, after: int, limit: int) -> Sequence[Posted]:
+        """The next transfers of a campaign behind number `after`, in order."""
+        names = {"campaign_id": campaign_id, "after": after, "limit": limit}
+        return [
+            Posted(
+                number=row.number,
+                transfer=Transfer(Move(row.move), Account(row.from_account), Account(row.to_account), row.amount_cents),
+                voucher_id=row.voucher_id,
+                cause_id=row.cause_id,
+                occurred_at=row.occurred_at,
+                posted_at=row.posted_at,
+            )
+            for row in await self._tx.connection.execute(_JOURNAL, names)
+        ]

@@ -1,0 +1,275 @@
+"""Tills, returns and sweeps that fight for the same budgets and codes: one process of many clients, which may be killed at any time.
+
+`python -m tests.support.money_clients URL FOLDER SEED PROCESS CLIENTS` works until the file `stop` lies in FOLDER. What was asked follows from a
+number alone (`voucher_id_of` and so on), so that clients of all processes meet at the same checkouts, codes and attempts; each answer
+that a client had is a line in a log of its own. tests/faults/offers compares these lines with what lies in the database.
+"""
+
+import asyncio
+import json
+import mmap
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from random import Random
+
+from prometheus_client import CollectorRegistry
+
+from libs.common.clock import SystemClock
+from libs.common.errors import Conflict, NotFound, RetryableError
+from libs.common.persistence import OutboxMessage, Transactions, make_engine
+from services.offers.bootstrap.parts import SERVICE
+from services.offers.bootstrap.redeeming import till_stores_of
+from services.offers.domain.answer import Proposal
+from services.offers.domain.campaign import Terms
+from services.offers.domain.guessing import MissLimits, Presenter
+from services.offers.domain.voucher import Basket, BasketLine
+from services.offers.handlers.expiry import expire_vouchers
+from services.offers.handlers.holding import Holding, hold_voucher, release_hold
+from services.offers.handlers.knowledge import Knowledge, KnowledgeKeeper
+from services.offers.handlers.money_clock import MoneyClock
+from services.offers.handlers.redemption import Redemption, RedemptionDesk
+from services.offers.handlers.returns import give_back_returned, roll_back, roll_back_receipt
+from services.offers.metrics import OffersMetrics
+from services.offers.ports.checkout import Draft, IssueRequest
+from services.offers.store.connections import connector
+from services.offers.store.expiry import PostgresExpiry
+from services.offers.store.issuing import SharedIssuing
+from services.offers.store.knowledge import PostgresKnowledge
+from services.offers.store.shared_statement import Limits
+from services.offers.store.vouchers import PostgresRedemptions
+from tests.support.offers_running import CODES
+
+CLOCK = SystemClock()
+CAPS_CENTS = {"hot": 10_000, "warm": 60_000, "cold": 10_000_000}
+ASKED_FOR = ("hot", "hot", "hot", "warm", "cold")
+WINDOW = 60
+"""How far back of the newest checkout codes are presented: few, so that many clients meet at one."""
+STOP = "stop"
+_COUNTER = "checkouts"
+_SLOTS = 3
+_ATTEMPTS = 3
+_HOUR = timedelta(hours=1)
+_TOO_SOON = (RetryableError, Conflict, NotFound)
+
+
+def wishes_of(number: int) -> list[tuple[str, int, timedelta]]:
+    """What checkout `number` asks for: campaign, greatest value in cents, how long it is good."""
+    random = Random(number)
+    return [
+        (random.choice(ASKED_FOR), random.randint(1, 250), timedelta(seconds=1) if random.random() < 0.25 else _HOUR)
+        for _ in range(random.randint(1, _SLOTS))
+    ]
+
+
+def voucher_id_of(number: int, slot: int) -> str:
+    """The voucher in a slot of a checkout."""
+    return f"v{number}.{slot}"
+
+
+def receipt_of(voucher_id: str, which: int) -> str:
+    """A receipt on which a voucher is redeemed: those of one checkout meet on two."""
+    return f"sale-{voucher_id.split('.', maxsplit=1)[0]}-{which}"
+
+
+def new_counter(folder: Path) -> None:
+    """What all processes count checkouts by. Two that count at once ask for the same: so much the better."""
+    (folder / _COUNTER).write_bytes(bytes(8))
+
+
+def checkout_of(number: int, now: datetime) -> IssueRequest:
+    """Checkout `number` as somebody asks for it now."""
+    checkout_id = f"k{number}"
+    message = OutboxMessage(topic="offers.decisions.v1", key=checkout_id.encode(), headers=(), value=b"{}")
+    return IssueRequest(
+        proposal=Proposal(checkout_id, f"decision-{checkout_id}", 0, "offered", "treated", "model", 42),
+        receipt_id=f"receipt-{checkout_id}",
+        store_id="store-1",
+        customer_id=None,
+        decided_at=now,
+        message=message,
+        drafts=[
+            Draft(
+                slot=slot,
+                voucher_id=voucher_id_of(number, slot),
+                code_lookup=CODES.lookup_of(CODES.code_of(voucher_id_of(number, slot))),
+                campaign_id=campaign_id,
+                category="milk",
+                item_ids=("milk-1",),
+                terms=Terms(
+                    kind="amount", percent=None, amount_cents=cents, greatest_value_cents=cents, validity_days=1
+                ),
+                currency="USD",
+                propensity_ratio=0.5,
+                valid_from=now,
+                expires_at=now + good_for,
+                message=OutboxMessage(
+                    topic="offers.vouchers.v1",
+                    key=voucher_id_of(number, slot).encode(),
+                    headers=(),
+                    value=b'{"issued":1}',
+                ),
+            )
+            for slot, (campaign_id, cents, good_for) in enumerate(wishes_of(number), 1)
+        ],
+    )
+
+
+def attempt_of(redemption_id: str, voucher_id: str, random: Random) -> Redemption:
+    """An attempt to redeem: on one of two receipts, for goods that are worth more or less than the voucher."""
+    cents = [random.randint(1, 200) for _ in range(random.randint(1, 3))]
+    return Redemption(
+        redemption_id=redemption_id,
+        code=CODES.code_of(voucher_id),
+        basket=Basket(
+            receipt_id=receipt_of(voucher_id, random.randint(1, 2)),
+            store_id="store-1",
+            currency="USD",
+            lines=[
+                BasketLine(line_no=place, item_id=f"milk-{place}", quantity=Decimal(place), amount_cents=amount)
+                for place, amount in enumerate(cents, 1)
+            ],
+        ),
+        presenter=Presenter(key_id="till", store_id="store-1", terminal_id="1", sees_reasons=True),
+    )
+
+
+@dataclass(slots=True)
+class Log:
+    """The answers that the clients of one process had, a line each, in the file when `note` returns."""
+
+    file: int
+
+    def note(self, kind: str, name: str, said: object) -> None:
+        """An answer, or how an attempt ended without one."""
+        os.write(self.file, (json.dumps([kind, name, said]) + "\n").encode())
+
+
+@dataclass(slots=True)
+class Shop:
+    """What the clients of one process share."""
+
+    issuing: SharedIssuing
+    transactions: Transactions
+    desk: RedemptionDesk
+    metrics: OffersMetrics
+    counter: mmap.mmap
+    log: Log
+    stop: Path
+
+    async def client(self, random: Random) -> None:
+        """Ask for one thing after the other until told to stop."""
+        steps = {"issue": 25, "redeem": 35, "hold": 10, "roll back": 10, "return": 10, "void": 5, "expire": 5}
+        while not self.stop.exists():
+            step = random.choices([*steps], weights=[*steps.values()])[0]
+            try:
+                await self._take(step, random)
+            except _TOO_SOON as error:
+                self.log.note("unanswered", step, error.slug)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the test is told and fails
+                self.log.note("error", step, repr(error))
+
+    async def _take(self, step: str, random: Random) -> None:
+        newest = int.from_bytes(self.counter[:8], "big")
+        if step == "issue":
+            await self._issue(newest + 1 if random.random() < 0.9 else max(1, newest - random.randrange(WINDOW)))
+            return
+        number = max(1, newest - random.randrange(WINDOW))
+        voucher_id = voucher_id_of(number, random.randint(1, _SLOTS))
+        redemption_id = f"r-{voucher_id}-{random.randint(1, _ATTEMPTS)}"
+        if step == "redeem":
+            await self._redeem(redemption_id, voucher_id)
+        elif step == "roll back":
+            async with self.transactions.begin() as tx:
+                answer = await roll_back(PostgresRedemptions(tx), redemption_id, self.desk.clock)
+            self.log.note("rolled back", redemption_id, answer.decode())
+        elif step == "return":
+            event_id = f"return-{random.getrandbits(60):x}"
+            goods = [(f"milk-{random.randint(1, 3)}", Decimal(random.randint(1, 3)))]
+            async with self.transactions.begin() as tx:
+                cents = await give_back_returned(
+                    PostgresRedemptions(tx), receipt_of(voucher_id, random.randint(1, 2)), goods, event_id, CLOCK.now()
+                )
+            self.log.note("returned", event_id, cents)
+        elif step == "hold":
+            await self._hold(f"h-{voucher_id}-{random.randint(1, _ATTEMPTS)}", voucher_id)
+        elif step == "void":
+            receipt_id = receipt_of(voucher_id, random.randint(1, 2))
+            async with self.transactions.begin() as tx:
+                await roll_back_receipt(PostgresRedemptions(tx), receipt_id, self.desk.clock, CLOCK.now())
+            self.log.note("voided", receipt_id, None)
+        else:
+            async with self.transactions.begin() as tx:
+                await expire_vouchers(PostgresExpiry(tx), CLOCK.now(), self.metrics)
+            self.log.note("swept", "", None)
+
+    async def _issue(self, number: int) -> None:
+        granted = await self.issuing.issue(checkout_of(number, CLOCK.now()))
+        self.counter[:8] = max(number, int.from_bytes(self.counter[:8], "big")).to_bytes(8, "big")
+        self.log.note("issued", f"k{number}", None if granted is None else sorted(granted))
+
+    async def _redeem(self, redemption_id: str, voucher_id: str) -> None:
+        asked = attempt_of(redemption_id, voucher_id, Random(redemption_id))
+        async with self.transactions.begin() as tx:
+            redeemed = await self.desk.redeem(till_stores_of(tx), asked)
+        self.log.note("redeemed", redemption_id, redeemed.answer.decode())
+
+    async def _hold(self, hold_id: str, voucher_id: str) -> None:
+        """For half a second; every third is let go at once."""
+        asked = attempt_of(hold_id, voucher_id, Random(hold_id))
+        lasting = timedelta(seconds=0.5)
+        async with self.transactions.begin() as tx:
+            holding = Holding(
+                hold_id=hold_id, code=asked.code, basket=asked.basket, presenter=asked.presenter, lasting=lasting
+            )
+            answer = await hold_voucher(self.desk, till_stores_of(tx), holding)
+        self.log.note("held", hold_id, answer.decode())
+        if hold_id.endswith("3"):
+            async with self.transactions.begin() as tx:
+                await release_hold(self.desk, till_stores_of(tx).holds, hold_id, CLOCK.now())
+
+
+async def work(url: str, folder: Path, log: Log, seeds: Sequence[str]) -> None:
+    """A client for each seed, until told to stop."""
+    metrics = OffersMetrics(CollectorRegistry())
+    engine = make_engine(url, schema=SERVICE, application_name="money")
+    transactions = Transactions(engine, SERVICE)
+    knowledge = Knowledge()
+    await KnowledgeKeeper(knowledge, PostgresKnowledge(transactions), CLOCK, every_seconds=60).refresh()
+    issuing = SharedIssuing(
+        connector(url, schema=SERVICE, name="money", statement_seconds=20), Limits(statement_seconds=20.0)
+    )
+    many = 10**9
+    desk = RedemptionDesk(
+        codes=CODES,
+        knowledge=knowledge,
+        clock=MoneyClock(CLOCK, play_mode=False),
+        limits=MissLimits(per_lane=many, per_store=many, per_caller=many),
+        metrics=metrics,
+    )
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(engine.dispose)
+        file = stack.enter_context((folder / _COUNTER).open("r+b"))
+        shop = Shop(issuing, transactions, desk, metrics, mmap.mmap(file.fileno(), 8), log, folder / STOP)
+        serving = asyncio.create_task(issuing.statement.run())
+        stack.push_async_callback(asyncio.wait_for, serving, 30)
+        stack.callback(issuing.statement.stop)
+        await asyncio.gather(*(shop.client(Random(seed)) for seed in seeds))
+
+
+def main(arguments: list[str]) -> None:
+    """As the module says."""
+    url, place, seed, process, clients = arguments
+    folder = Path(place)
+    life = f"{process}-{len(list(folder.glob(f'{process}-*.log')))}"
+    log = os.open(folder / f"{life}.log", os.O_CREAT | os.O_WRONLY | os.O_APPEND)
+    asyncio.run(work(url, folder, Log(log), [f"{seed}:{life}:{number}" for number in range(int(clients))]))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
