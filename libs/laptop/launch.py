@@ -19,7 +19,8 @@ SCOPES: Mapping[str, frozenset[str]] = {
     "erp": frozenset({"events:write", "inventory:read", "inventory:ack"}),
     "office": frozenset(
         {
-            *("events:write", "campaigns:write", "vouchers:revoke", "ledger:read", "customers:read", "inventory:read"),
+            *("events:write", "campaigns:write", "vouchers:revoke", "voucher-keys:write", "ledger:read"),
+            *("customers:read", "inventory:read"),
             *("segments:read", "segments:write", "quarantine:read", "quarantine:write", "clocks:read"),
             *("privacy:read", "privacy:write"),
         }

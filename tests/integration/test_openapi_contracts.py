@@ -43,7 +43,8 @@ from tests.support.postgres import Database
 SCOPES = frozenset(
     {
         *("events:write", "web:write", "play", "quarantine:read", "quarantine:write", "clocks:read"),
-        *("voucher:request", "voucher:redeem", "voucher:explain", "vouchers:revoke", "campaigns:write", "ledger:read"),
+        *("voucher:request", "voucher:redeem", "voucher:explain", "vouchers:revoke", "voucher-keys:write"),
+        *("campaigns:write", "ledger:read"),
         *("customers:read", "views:read", "segments:read", "segments:write", "privacy:read", "privacy:write"),
         *("inventory:read", "inventory:ack"),
     }
@@ -128,6 +129,8 @@ async def _offers(database: Database, _broker: Broker, folder: Path, known: Know
     ):
         known[f"/v1/{path}"] = {"path_parameters": {"campaign_id": offers_facts.a_campaign().campaign_id}}
     known["/v1/revocations/{revocation_id}"] = {"path_parameters": {"revocation_id": "leak"}}
+    for path in ("", "/withdrawal"):
+        known[f"/v1/voucher-keys/{{key_id}}{path}"] = {"path_parameters": {"key_id": 1}}
     settings = offers_running.settings_of(database, folder / "credentials.json")
     parts = services.offers.bootstrap.assemble(settings, "api")
     async with parts.transactions.begin() as tx:

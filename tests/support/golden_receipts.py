@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from services.offers.domain.reprint import Form, rendered
-from tests.support.offers_printing import EXAMPLES, FONT, KEY, Example
+from tests.support.offers_printing import EXAMPLES, FONT, KEYS, Example
 
 FOLDER = Path(__file__).parents[1] / "golden" / "receipts"
 ENDINGS: Mapping[Form, str] = {Form.TEXT: "txt", Form.PRINTER: "escpos", Form.PICTURE: "png", Form.E_RECEIPT: "json"}
@@ -17,7 +17,7 @@ def path_of(example: Example, form: Form) -> Path:
 def made(example: Example, form: Form) -> bytes:
     """The receipt in this form, as the code makes it now."""
     proposal = example.proposal
-    return rendered(form, proposal, [voucher.slot for voucher in proposal.vouchers], KEY, font=FONT)
+    return rendered(form, (proposal, [voucher.slot for voucher in proposal.vouchers]), KEYS, font=FONT)
 
 
 def main() -> None:

@@ -10,8 +10,8 @@ import json
 import mmap
 import os
 import sys
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -25,9 +25,9 @@ from libs.common.errors import Conflict, NotFound, RetryableError
 from libs.common.persistence import OutboxMessage, Transactions, make_engine
 from services.offers.bootstrap.parts import SERVICE
 from services.offers.bootstrap.redeeming import till_stores_of
-from services.offers.domain.answer import Proposal
 from services.offers.domain.campaign import Terms
 from services.offers.domain.guessing import MissLimits, Presenter
+from services.offers.domain.proposal import Proposal
 from services.offers.domain.voucher import Basket, BasketLine
 from services.offers.handlers.expiry import expire_vouchers
 from services.offers.handlers.holding import Holding, hold_voucher, release_hold
@@ -35,6 +35,7 @@ from services.offers.handlers.knowledge import Knowledge, KnowledgeKeeper
 from services.offers.handlers.money_clock import MoneyClock
 from services.offers.handlers.redemption import Redemption, RedemptionDesk
 from services.offers.handlers.returns import give_back_returned, roll_back, roll_back_receipt
+from services.offers.handlers.signing import SigningRing
 from services.offers.metrics import OffersMetrics
 from services.offers.ports.checkout import Draft, IssueRequest
 from services.offers.store.connections import connector
@@ -42,6 +43,7 @@ from services.offers.store.expiry import PostgresExpiry
 from services.offers.store.issuing import SharedIssuing
 from services.offers.store.knowledge import PostgresKnowledge
 from services.offers.store.shared_statement import Limits
+from services.offers.store.signing import PostgresSigningKeys
 from services.offers.store.vouchers import PostgresRedemptions
 from tests.support.offers_running import CODES
 
@@ -242,11 +244,19 @@ async def work(url: str, folder: Path, log: Log, seeds: Sequence[str]) -> None:
     knowledge = Knowledge()
     await KnowledgeKeeper(knowledge, PostgresKnowledge(transactions), CLOCK, every_seconds=60).refresh()
     issuing = SharedIssuing(
-        connector(url, schema=SERVICE, name="money", statement_seconds=20), Limits(statement_seconds=20.0)
+        connector(url, schema=SERVICE, name="money", statement_seconds=20),
+        Limits(statement_seconds=20.0, connect_seconds=20.0),
     )
+
+    @asynccontextmanager
+    async def signing_keys() -> AsyncIterator[PostgresSigningKeys]:
+        async with transactions.begin() as tx:
+            yield PostgresSigningKeys(tx)
+
     many = 10**9
     desk = RedemptionDesk(
         codes=CODES,
+        signing=SigningRing(CODES, signing_keys),
         knowledge=knowledge,
         clock=MoneyClock(CLOCK, play_mode=False),
         limits=MissLimits(per_lane=many, per_store=many, per_caller=many),

@@ -5,15 +5,17 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from services.offers.bootstrap.printing import picture_font, wording_of_ours
-from services.offers.domain.answer import Proposal, ProposedVoucher
 from services.offers.domain.code import CodeKey
+from services.offers.domain.proposal import Proposal, ProposedVoucher
 from services.offers.domain.receipts.printing import Printing, PrintPolicy
 from services.offers.domain.receipts.sheet import Columns
 from services.offers.domain.receipts.template import Coupon
+from services.offers.domain.reprint import Keys
 
 WORDING = wording_of_ours()
 FONT = picture_font()
 KEY = CodeKey(b"k" * 32)
+KEYS = Keys(KEY, tuple)
 ISSUED_AT = datetime(2026, 3, 10, 15, 0, tzinfo=UTC)
 LAST_DAY = date(2026, 3, 24)
 

@@ -35,13 +35,8 @@ PATIENCE_MS = 30_000
 
 SCOPES = frozenset(
     {
-        "voucher:request",
-        "voucher:redeem",
-        "voucher:explain",
-        "vouchers:revoke",
-        "campaigns:write",
-        "ledger:read",
-        "play",
+        *("voucher:request", "voucher:redeem", "voucher:explain", "vouchers:revoke", "voucher-keys:write"),
+        *("campaigns:write", "ledger:read", "play"),
     }
 )
 
@@ -140,6 +135,7 @@ async def open_till(
     app = create_app(door)
     async with running(door):
         await door.keeper.refresh()
+        await door.doors.signing.refresh()
         transport = httpx.ASGITransport(app=app)
         async with httpx.AsyncClient(
             transport=transport, base_url="http://offers", headers={"X-Api-Key": key}, timeout=30

@@ -16,6 +16,7 @@ from services.offers.handlers.checkout import CheckoutDesk
 from services.offers.handlers.money_clock import MoneyClock
 from services.offers.handlers.redemption import RedemptionDesk
 from services.offers.handlers.reprinting import Reprinter
+from services.offers.handlers.signing import SigningRing
 from services.offers.metrics import OffersMetrics
 from services.offers.ports.campaigns import CampaignStore
 from services.offers.ports.guessing import TillStores
@@ -23,6 +24,7 @@ from services.offers.ports.ledger import LedgerStore
 from services.offers.ports.privacy import PrivacyStore
 from services.offers.ports.receipts import ReceiptStore
 from services.offers.ports.revoking import RevocationStore
+from services.offers.ports.signing import SigningKeyStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +36,8 @@ class Doors:
     redemption_desk: RedemptionDesk
     redemptions: Callable[[], AbstractAsyncContextManager[TillStores]]
     campaigns: Callable[[], AbstractAsyncContextManager[CampaignStore]]
+    signing: SigningRing
+    signing_keys: Callable[[], AbstractAsyncContextManager[SigningKeyStore]]
     revocations: Callable[[], AbstractAsyncContextManager[RevocationStore]]
     privacy: Callable[[], AbstractAsyncContextManager[PrivacyStore]]
     receipts: Callable[[], AbstractAsyncContextManager[ReceiptStore]]

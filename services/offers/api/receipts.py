@@ -82,7 +82,7 @@ def receipt_router(doors: Doors) -> APIRouter:
         async with _in_time(doors) as store:
             standing, news = await note_printed(store, checkout_id, told.outcome, doors.clock.now())
         if news:
-            count_printed(doors.metrics, stored, told.outcome, doors.reprinter.codes)
+            count_printed(doors.metrics, stored, told.outcome, doors.reprinter.keys)
         return Response(msgspec.json.encode(standing), media_type="application/json")
 
     return router

@@ -26,7 +26,8 @@ from services.offers.handlers.returns import RollbackAnswer, roll_back
 from services.offers.ports.guessing import TillStores
 from services.offers.ports.vouchers import RedemptionStore
 
-Code = Annotated[str, Field(min_length=1, max_length=32)]
+Code = Annotated[str, Field(min_length=1, max_length=256)]
+"""As typed, or as scanned: the signed text of a QR code too."""
 Caller = Annotated[Credential, Depends(require("voucher:redeem"))]
 
 

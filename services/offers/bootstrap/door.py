@@ -8,15 +8,18 @@ from datetime import timedelta
 from typing import TypeVar
 
 from libs.common.persistence import Transaction, Transactions
+from libs.common.persistence.relay import RelayLoop
 from services.offers.api.doors import Doors
 from services.offers.bootstrap.parts import SERVICE, Parts, money_clock_of
 from services.offers.bootstrap.printing import picture_font, print_policies, wording_of_ours
 from services.offers.bootstrap.redeeming import miss_limits_of, till_stores_of
 from services.offers.domain.code import CodeKey
 from services.offers.handlers.checkout import CheckoutDesk
+from services.offers.handlers.drafting import PrintRoom
 from services.offers.handlers.knowledge import Knowledge, KnowledgeKeeper
 from services.offers.handlers.redemption import RedemptionDesk
 from services.offers.handlers.reprinting import Reprinter
+from services.offers.handlers.signing import SigningRing
 from services.offers.store.campaigns import PostgresCampaigns
 from services.offers.store.checkout_reads import SharedCheckoutReads
 from services.offers.store.connections import connector
@@ -27,8 +30,11 @@ from services.offers.store.privacy import PostgresPrivacy
 from services.offers.store.receipts import PostgresReceipts
 from services.offers.store.revoking import PostgresRevocations
 from services.offers.store.shared_statement import Limits
+from services.offers.store.signing import PostgresSigningKeys
 
 S = TypeVar("S")
+_SIGNING_KEYS_SECONDS = 10.0
+"""Much less than a new key's lead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +44,7 @@ class Door:
     parts: Parts
     doors: Doors
     keeper: KnowledgeKeeper
+    signing_keeper: RelayLoop
     reads: SharedCheckoutReads
     issuing: SharedIssuing
 
@@ -68,23 +75,26 @@ def door_of(parts: Parts, codes: CodeKey) -> Door:
 
     reads = SharedCheckoutReads(connect, lambda: knowledge.prior_item_ids, limits, failed)
     issuing = SharedIssuing(connect, limits, failed)
+    signing_keys = _unit(parts.transactions, PostgresSigningKeys)
+    signing = SigningRing(codes, signing_keys)
     desk = CheckoutDesk(
         reads=reads,
         issuing=issuing,
         keeper=keeper,
         codes=codes,
+        signing=signing,
         clock=parts.clock,
         money_clock=money_clock_of(parts),
         metrics=parts.metrics,
         fresh_within=timedelta(seconds=settings.fresh_within_seconds),
-        wording=wording_of_ours(),
-        print_policies=print_policies(settings.print_policies_file),
+        print_room=PrintRoom(wording_of_ours(), print_policies(settings.print_policies_file)),
     )
     doors = Doors(
         desk=desk,
-        reprinter=Reprinter(codes, picture_font(), parts.metrics),
+        reprinter=Reprinter(codes, signing, picture_font(), parts.metrics),
         redemption_desk=RedemptionDesk(
             codes=codes,
+            signing=signing,
             knowledge=knowledge,
             clock=money_clock_of(parts),
             limits=miss_limits_of(settings),
@@ -92,6 +102,8 @@ def door_of(parts: Parts, codes: CodeKey) -> Door:
         ),
         redemptions=_unit(parts.transactions, till_stores_of),
         campaigns=_unit(parts.transactions, PostgresCampaigns),
+        signing=signing,
+        signing_keys=signing_keys,
         revocations=_unit(parts.transactions, PostgresRevocations),
         privacy=_unit(parts.transactions, PostgresPrivacy),
         receipts=_unit(parts.transactions, PostgresReceipts),
@@ -110,13 +122,16 @@ def door_of(parts: Parts, codes: CodeKey) -> Door:
 
     parts.health.ready["memory_filled"] = loaded
     parts.metrics.knowledge_age_seconds.set_function(lambda: keeper.age_seconds)
-    return Door(parts=parts, doors=doors, keeper=keeper, reads=reads, issuing=issuing)
+    signing_keeper = RelayLoop(
+        signing.refresh, name="signing-keys", backoff=parts.backoff, idle_seconds=_SIGNING_KEYS_SECONDS
+    )
+    return Door(parts=parts, doors=doors, keeper=keeper, signing_keeper=signing_keeper, reads=reads, issuing=issuing)
 
 
 @asynccontextmanager
 async def running(door: Door) -> AsyncIterator[None]:
     """Serve statements and keep memory fresh while the block runs; a part that ends by itself fails liveness."""
-    served = (door.keeper, door.reads.statement, door.issuing.statement)
+    served = (door.keeper, door.signing_keeper, door.reads.statement, door.issuing.statement)
     tasks = [asyncio.create_task(part.run(), name=type(part).__name__) for part in served]
 
     async def all_run() -> bool:

@@ -4,59 +4,22 @@ The proposal holds no code: codes are derived again each time.
 """
 
 from base64 import b64encode
-from collections.abc import Collection, Sequence
-from datetime import date, datetime
+from collections.abc import Callable, Collection, Sequence
+from datetime import datetime
 
 import msgspec
 
 from services.offers.domain.code import CodeKey
+from services.offers.domain.proposal import Proposal, ProposedVoucher
 from services.offers.domain.receipts.escpos import as_escpos
-from services.offers.domain.receipts.printing import Fitted, How, Printing, fitted
+from services.offers.domain.receipts.printing import Fitted, How, fitted
 from services.offers.domain.receipts.sheet import Block, Columns, grams, laid, millimetres
 from services.offers.domain.receipts.template import Coupon
 from services.offers.domain.receipts.text import as_text
+from services.offers.domain.signed_code import Promise, SigningKey, key_at, signed_text
 
 BUDGET_EXHAUSTED = "budget-exhausted"
 TIER_NONE = 3
-
-
-class ProposedVoucher(msgspec.Struct, frozen=True):
-    """One voucher as decided, before its budget said yes."""
-
-    slot: int
-    voucher_id: str
-    campaign_id: str
-    title: str
-    category: str
-    item_ids: tuple[str, ...]
-    such_as: tuple[str, ...]
-    kind: str
-    headline: str
-    note: str
-    greatest_value_cents: int
-    currency: str
-    valid_from: datetime
-    expires_at: datetime
-    last_day: date
-    propensity_ratio: float
-    reasons: tuple[str, ...]
-    such_as_line: str = ""
-    valid_through: str = ""
-    """In the customer's words; a proposal of an earlier release has none of the two."""
-
-
-class Proposal(msgspec.Struct, frozen=True):
-    """A decision with all that its answer is made from."""
-
-    checkout_id: str
-    decision_id: str
-    tier: int
-    reason: str
-    group: str
-    model_id: str
-    columns: Columns
-    vouchers: tuple[ProposedVoucher, ...] = ()
-    printing: Printing = Printing()
 
 
 class PrintedVoucher(msgspec.Struct, frozen=True):
@@ -75,6 +38,8 @@ class PrintedVoucher(msgspec.Struct, frozen=True):
     expires_at: datetime
     propensity_ratio: float
     reasons: tuple[str, ...]
+    signed: str | None
+    """For the QR code, where the campaign has its vouchers signed: a till without a network checks it."""
 
 
 class PrintedReceipt(msgspec.Struct, frozen=True):
@@ -112,29 +77,22 @@ class CheckoutAnswer(msgspec.Struct, frozen=True):
 
 
 _encoder = msgspec.json.Encoder()
-_proposals = msgspec.msgpack.Decoder(Proposal)
-_packer = msgspec.msgpack.Encoder()
 
 
-def pack(proposal: Proposal) -> bytes:
-    """The proposal as it is stored."""
-    return _packer.encode(proposal)
+SigningKeys = Callable[[], Sequence[SigningKey]]
 
 
-def unpack(stored: bytes) -> Proposal:
-    """The proposal that was stored."""
-    return _proposals.decode(stored)
+def answer(proposal: Proposal, granted: Collection[int], codes: CodeKey, signing: SigningKeys = tuple) -> bytes:
+    """The answer's JSON: the granted vouchers with their codes, and what to print. `signing` is asked where one is signed."""
+    return answered(proposal, granted, codes, signing)[0]
 
 
-def answer(proposal: Proposal, granted: Collection[int], codes: CodeKey) -> bytes:
-    """The answer's JSON: the granted vouchers with their codes, and what to print."""
-    return answered(proposal, granted, codes)[0]
-
-
-def answered(proposal: Proposal, granted: Collection[int], codes: CodeKey) -> tuple[bytes, PrintedReceipt]:
+def answered(
+    proposal: Proposal, granted: Collection[int], codes: CodeKey, signing: SigningKeys = tuple
+) -> tuple[bytes, PrintedReceipt]:
     """The answer's JSON, and the part of it that tells what to print."""
     vouchers = granted_of(proposal, granted)
-    coupons = [coupon_of(voucher, codes) for voucher in vouchers]
+    coupons = [coupon_of(voucher, codes, signing) for voucher in vouchers]
     receipt = _receipt(proposal, coupons)
     body = _encoder.encode(
         CheckoutAnswer(
@@ -145,7 +103,7 @@ def answered(proposal: Proposal, granted: Collection[int], codes: CodeKey) -> tu
             group=proposal.group,
             model_id=proposal.model_id,
             retryable=False,
-            vouchers=tuple(_printed(voucher, coupon.code) for voucher, coupon in zip(vouchers, coupons, strict=True)),
+            vouchers=tuple(_printed(voucher, coupon) for voucher, coupon in zip(vouchers, coupons, strict=True)),
             receipt=receipt,
         )
     )
@@ -157,16 +115,18 @@ def granted_of(proposal: Proposal, granted: Collection[int]) -> list[ProposedVou
     return [voucher for voucher in proposal.vouchers if voucher.slot in granted]
 
 
-def coupon_of(voucher: ProposedVoucher, codes: CodeKey) -> Coupon:
-    """What the voucher says on a receipt, with its code."""
+def coupon_of(voucher: ProposedVoucher, codes: CodeKey, signing: SigningKeys) -> Coupon:
+    """What the voucher says on a receipt, with its code, signed where that was promised."""
+    code = codes.code_of(voucher.voucher_id)
     return Coupon(
         voucher_id=voucher.voucher_id,
         headline=voucher.headline,
         note=voucher.note,
         title=voucher.title,
         such_as=voucher.such_as_line or ", ".join(voucher.such_as),
-        code=codes.code_of(voucher.voucher_id),
+        code=code,
         valid_through=voucher.valid_through or voucher.last_day.isoformat(),
+        signed=_signed(voucher, code, signing),
     )
 
 
@@ -220,10 +180,10 @@ def _as_said(coupon: Coupon, block: Block, columns: Columns) -> Block:
     return block if block.as_said else laid(coupon, columns, "one", lambda text: text)
 
 
-def _printed(voucher: ProposedVoucher, code: str) -> PrintedVoucher:
+def _printed(voucher: ProposedVoucher, coupon: Coupon) -> PrintedVoucher:
     return PrintedVoucher(
         voucher_id=voucher.voucher_id,
-        code=code,
+        code=coupon.code,
         campaign_id=voucher.campaign_id,
         category=voucher.category,
         item_ids=voucher.item_ids,
@@ -235,4 +195,25 @@ def _printed(voucher: ProposedVoucher, code: str) -> PrintedVoucher:
         expires_at=voucher.expires_at,
         propensity_ratio=voucher.propensity_ratio,
         reasons=voucher.reasons,
+        signed=coupon.signed,
+    )
+
+
+def _signed(voucher: ProposedVoucher, code: str, signing: SigningKeys) -> str | None:
+    """Signed by the key that signed at its issue, so that a repeat gives the same bytes."""
+    key = key_at(signing(), voucher.valid_from) if voucher.signed_for else None
+    if key is None or voucher.signed_for is None:
+        return None
+    return signed_text(
+        key,
+        Promise(
+            code=code,
+            campaign_id=voucher.campaign_id,
+            category=voucher.category,
+            percent=voucher.signed_for.percent,
+            greatest_value_cents=voucher.greatest_value_cents,
+            currency=voucher.currency,
+            expires_at=voucher.expires_at,
+            store_id=voucher.signed_for.store_id,
+        ),
     )

@@ -110,6 +110,8 @@ class Campaign(_Part):
     exploration_ratio: Share = 0.1
     """How much of the policy's choice is by lot."""
     guard_rails: GuardRails
+    signed: Literal["store", "chain"] | None = None
+    """Whether tills without a network can check its vouchers, for the store that printed them or for every store."""
     stores: Mapping[Key, StoreOverride] = Field(default_factory=dict)
 
     @model_validator(mode="after")

@@ -4,12 +4,14 @@ Paper forms keep to the paper budget and to a policy that prints nothing; pictur
 """
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from enum import StrEnum
 
 import msgspec
 
-from services.offers.domain.answer import Proposal, ProposedVoucher, coupon_of, granted_of, text_of
+from services.offers.domain.answer import SigningKeys, coupon_of, granted_of, text_of
 from services.offers.domain.code import CodeKey
+from services.offers.domain.proposal import Proposal, ProposedVoucher
 from services.offers.domain.receipts.electronic import FORMAT, ElectronicCoupon, ElectronicReceipt
 from services.offers.domain.receipts.escpos import as_escpos
 from services.offers.domain.receipts.picture import as_png, drawable
@@ -28,20 +30,23 @@ class Form(StrEnum):
     """ESC/POS."""
 
 
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The secrets behind what is printed."""
+
+    codes: CodeKey
+    signing: SigningKeys
+
+
 _encoder = msgspec.json.Encoder()
 
 
 def rendered(
-    form: Form,
-    proposal: Proposal,
-    granted: Collection[int],
-    codes: CodeKey,
-    *,
-    font: bytes,
-    columns: Columns | None = None,
+    form: Form, stored: tuple[Proposal, Collection[int]], keys: Keys, *, font: bytes, columns: Columns | None = None
 ) -> bytes:
     """The granted vouchers in this form, at the width that was asked for then unless `columns` says another."""
-    coupons = [(voucher, coupon_of(voucher, codes)) for voucher in granted_of(proposal, granted)]
+    proposal, granted = stored
+    coupons = [(voucher, coupon_of(voucher, keys.codes, keys.signing)) for voucher in granted_of(proposal, granted)]
     wide = columns or proposal.columns
     fit = fitted([coupon for _, coupon in coupons], wide, proposal.printing)
     match form:
@@ -71,6 +76,7 @@ def _electronic(voucher: ProposedVoucher, coupon: Coupon, on_paper: Collection[s
         voucher_id=voucher.voucher_id,
         campaign_id=voucher.campaign_id,
         code=coupon.code,
+        signed=coupon.signed,
         title=coupon.title,
         headline=coupon.headline,
         note=coupon.note,

@@ -10,19 +10,19 @@ from libs.common.errors import RetryableError
 from libs.common.ids import derived_id
 from libs.common.persistence import OutboxMessage
 from libs.ranking.state import CustomerRankingState, Moment
-from services.offers.domain.answer import BUDGET_EXHAUSTED, TIER_NONE, Proposal, answer, answered, nothing
+from services.offers.domain.answer import BUDGET_EXHAUSTED, TIER_NONE, PrintedReceipt, answered, nothing
 from services.offers.domain.catalogue import Store
 from services.offers.domain.code import CodeKey
 from services.offers.domain.decision import OFFERED, Decision, decide
 from services.offers.domain.eligibility import Circumstances
 from services.offers.domain.needs import CategoryNeed, by_category
 from services.offers.domain.policy import MODEL_ID, Prior
-from services.offers.domain.receipts.printing import Printing, PrintPolicies
+from services.offers.domain.proposal import Proposal
 from services.offers.domain.receipts.sheet import Columns
-from services.offers.domain.receipts.wording import Wording
-from services.offers.handlers.drafting import Occasion, decided_message, drafts_of, proposed
+from services.offers.handlers.drafting import PrintRoom, decided_message, drafts_of, proposed
 from services.offers.handlers.knowledge import KnowledgeKeeper
 from services.offers.handlers.money_clock import MoneyClock
+from services.offers.handlers.signing import SigningRing
 from services.offers.metrics import OffersMetrics
 from services.offers.ports.checkout import (
     CheckoutQuestion,
@@ -80,12 +80,12 @@ class CheckoutDesk:
     issuing: Issuing
     keeper: KnowledgeKeeper
     codes: CodeKey
+    signing: SigningRing
     clock: Clock
     money_clock: MoneyClock
     metrics: OffersMetrics
     fresh_within: timedelta
-    wording: Wording
-    print_policies: PrintPolicies
+    print_room: PrintRoom
     prior: Prior = field(default_factory=Prior)
 
     async def answer(self, checkout: Checkout, accepted_seconds: float) -> bytes:
@@ -204,15 +204,8 @@ class CheckoutDesk:
         )
 
     def _proposal(self, asked: _Asked, decision: Decision) -> Proposal:
-        knowledge, checkout, store = self.keeper.knowledge, asked.checkout, asked.store
-        occasion = Occasion(
-            checkout_id=checkout.checkout_id,
-            currency=checkout.currency,
-            store=store,
-            now=asked.now,
-            voice=self.wording.voice(checkout.language, store.country),
-        )
-        policy = self.print_policies.on(asked.now.astimezone(store.zone).date(), store.country)
+        knowledge, checkout = self.keeper.knowledge, asked.checkout
+        at = self.print_room.occasion(asked.store, asked.now, checkout.language)
         return Proposal(
             checkout_id=checkout.checkout_id,
             decision_id=derived_id("decision", checkout.checkout_id),
@@ -221,8 +214,8 @@ class CheckoutDesk:
             group=decision.group,
             model_id=f"{knowledge.model.model_id}/{MODEL_ID}",
             columns=checkout.columns,
-            vouchers=proposed(decision.chosen, occasion, knowledge),
-            printing=Printing.of(policy, occasion.voice, len(decision.chosen)),
+            vouchers=proposed(decision.chosen, checkout.checkout_id, checkout.currency, at, knowledge),
+            printing=at.printing(len(decision.chosen)),
         )
 
     def _decision_message(self, asked: _Asked, decision: Decision, proposal: Proposal) -> OutboxMessage:
@@ -240,10 +233,13 @@ class CheckoutDesk:
             if voucher.slot in granted:
                 self.metrics.issued.labels(voucher.campaign_id, str(proposal.tier)).inc()
         reason = proposal.reason if granted or not proposal.vouchers else BUDGET_EXHAUSTED
-        body, receipt = answered(proposal, granted, self.codes)
+        body, receipt = self._body(proposal, granted)
         self.metrics.paper(receipt.printing, receipt.paper_mm, receipt.saved_mm)
         return proposal.tier, reason, body
 
+    def _body(self, proposal: Proposal, granted: Sequence[int]) -> tuple[bytes, PrintedReceipt]:
+        return answered(proposal, granted, self.codes, lambda: self.signing.keys)
+
     def _repeated(self, stored: Proposal, granted: Sequence[int]) -> tuple[int, str, bytes]:
         self.metrics.repeats.inc()
-        return stored.tier, "repeat", answer(stored, granted, self.codes)
+        return stored.tier, "repeat", self._body(stored, granted)[0]

@@ -10,13 +10,14 @@ from libs.common.contracts.offers import Alternative, Decided, VoucherIssued
 from libs.common.contracts.topics import OFFERS_DECISIONS
 from libs.common.ids import derived_id
 from libs.common.persistence import OutboxMessage
-from services.offers.domain.answer import Proposal, ProposedVoucher
 from services.offers.domain.campaign import Campaign, Terms
 from services.offers.domain.catalogue import Store
 from services.offers.domain.code import CodeKey
 from services.offers.domain.decision import Chosen, Decision
 from services.offers.domain.policy import Choice
-from services.offers.domain.receipts.wording import Voice
+from services.offers.domain.proposal import Proposal, ProposedVoucher, SignedFor
+from services.offers.domain.receipts.printing import Printing, PrintPolicies, PrintPolicy
+from services.offers.domain.receipts.wording import Voice, Wording
 from services.offers.domain.validity import end_of, last_day, last_day_before, last_opening_day
 from services.offers.handlers.facts import SOURCE, voucher_message
 from services.offers.handlers.knowledge import Knowledge
@@ -27,21 +28,48 @@ _EXAMPLES = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Occasion:
-    """Where, when and in which words something is offered."""
+    """Where, when, in which words and under which print policy something is offered."""
 
-    checkout_id: str
-    currency: str
     store: Store
     now: datetime
     voice: Voice
+    policy: PrintPolicy
+
+    def printing(self, slots: int) -> Printing:
+        """How so many coupons are printed."""
+        return Printing.of(self.policy, self.voice, slots)
 
 
-def proposed(chosen: Sequence[Chosen], at: Occasion, knowledge: Knowledge) -> tuple[ProposedVoucher, ...]:
+@dataclass(frozen=True, slots=True)
+class PrintRoom:
+    """What there is to say in which language, and what may be printed where."""
+
+    wording: Wording
+    policies: PrintPolicies
+
+    def occasion(self, store: Store, now: datetime, language: str | None) -> Occasion:
+        """Words and policy for a customer of this store on this day of its calendar."""
+        return Occasion(
+            store=store,
+            now=now,
+            voice=self.wording.voice(language, store.country),
+            policy=self.policies.on(now.astimezone(store.zone).date(), store.country),
+        )
+
+
+def proposed(
+    chosen: Sequence[Chosen], checkout_id: str, currency: str, at: Occasion, knowledge: Knowledge
+) -> tuple[ProposedVoucher, ...]:
     """What the chosen offers say to the customer of this store at this time, in their slots."""
-    return tuple(_proposed(slot, each, at, knowledge) for slot, each in enumerate(chosen, 1))
+    return tuple(
+        _proposed(derived_id("voucher", checkout_id, str(slot)), slot, each, currency, at, knowledge)
+        for slot, each in enumerate(chosen, 1)
+    )
 
 
-def _proposed(slot: int, chosen: Chosen, at: Occasion, knowledge: Knowledge) -> ProposedVoucher:
+def _proposed(
+    voucher_id: str, slot: int, chosen: Chosen, currency: str, at: Occasion, knowledge: Knowledge
+) -> ProposedVoucher:
     store, voice = at.store, at.voice
     offer, terms, need = chosen.choice.offer, chosen.terms, chosen.need
     campaign = knowledge.campaigns[offer.campaign_id]
@@ -51,12 +79,12 @@ def _proposed(slot: int, chosen: Chosen, at: Occasion, knowledge: Knowledge) -> 
     headline, note = voice.promise(
         percent=terms.percent,
         greatest_value_cents=terms.greatest_value_cents,
-        currency=at.currency,
+        currency=currency,
         category=offer.category,
     )
     return ProposedVoucher(
         slot=slot,
-        voucher_id=derived_id("voucher", at.checkout_id, str(slot)),
+        voucher_id=voucher_id,
         campaign_id=offer.campaign_id,
         title=campaign.title_in(voice.language),
         category=offer.category,
@@ -66,12 +94,13 @@ def _proposed(slot: int, chosen: Chosen, at: Occasion, knowledge: Knowledge) -> 
         headline=headline,
         note=note,
         greatest_value_cents=terms.greatest_value_cents,
-        currency=at.currency,
+        currency=currency,
         valid_from=at.now,
         expires_at=expires_at,
         last_day=printed_day,
         propensity_ratio=chosen.choice.propensity_ratio,
         reasons=need.reasons,
+        signed_for=_signed_for(campaign, terms, store),
         such_as_line=voice.such_as(such_as),
         valid_through=voice.valid_through(printed_day),
     )
@@ -81,6 +110,12 @@ def _last_day(campaign: Campaign, terms: Terms, at: Occasion) -> date:
     if campaign.validity_counts == "opening_days":
         return last_opening_day(at.now, at.store.time_zone, terms.validity_days, at.store.closed)
     return last_day(at.now, at.store.time_zone, terms.validity_days)
+
+
+def _signed_for(campaign: Campaign, terms: Terms, store: Store) -> SignedFor | None:
+    if campaign.signed is None:
+        return None
+    return SignedFor(percent=terms.percent or 0, store_id=store.store_id if campaign.signed == "store" else "")
 
 
 def drafts_of(

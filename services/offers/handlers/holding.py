@@ -9,6 +9,7 @@ import msgspec
 from libs.common.errors import Conflict, NotFound
 from services.offers.domain.guessing import Presenter
 from services.offers.domain.voucher import Basket, Given, Hold, NotRedeemed, Voucher, VoucherState, redeem
+from services.offers.handlers.idempotency import check_same
 from services.offers.handlers.redemption import REFUSED, LineAnswer, RedemptionDesk, line_answer
 from services.offers.metrics import OffersMetrics
 from services.offers.ports.guessing import TillStores
@@ -89,11 +90,13 @@ async def weigh(
 async def hold_voucher(desk: RedemptionDesk, stores: TillStores, asked: Holding) -> bytes:
     """Hold, or refuse with the reason that a redemption would; the same attempt again gets the same answer.
 
-    A further hold for the same receipt takes the place of the first. Raises TooManyTries while the presenter is locked out.
+    Raises InvalidInput for another question under the same id. A further hold for the same receipt takes the place of the first. Raises TooManyTries while the presenter is locked out.
     """
     holds = stores.holds
+    digest = desk.digest_of(asked.code, asked.basket, int(asked.lasting.total_seconds()))
     known = await holds.answered(asked.hold_id)
     if known is not None:
+        check_same(known.asked, digest, "hold_id")
         return known.answer
     voucher, now = await desk.presented(stores, asked.code, asked.presenter, asked.occurred_at)
     weighed = _weighed(redeem(voucher, asked.basket, desk.knowledge.items, now), voucher)
@@ -115,6 +118,7 @@ async def hold_voucher(desk: RedemptionDesk, stores: TillStores, asked: Holding)
         status=answer.status,
         answer=_encoder.encode(answer),
         held_at=now,
+        asked=digest,
     )
     if not await holds.keep(attempt):
         raise Conflict("another attempt with this id is under way", slug="in-flight")

@@ -5,7 +5,7 @@ from datetime import datetime
 import msgspec
 
 from services.offers.domain.answer import answered
-from services.offers.domain.code import CodeKey
+from services.offers.domain.reprint import Keys
 from services.offers.metrics import OffersMetrics
 from services.offers.ports.receipts import PrintOutcome, ReceiptStore, StoredCheckout
 
@@ -25,9 +25,9 @@ async def note_printed(
     return Printed(checkout_id, await store.outcome(checkout_id) or outcome), news
 
 
-def count_printed(metrics: OffersMetrics, stored: StoredCheckout, outcome: PrintOutcome, codes: CodeKey) -> None:
+def count_printed(metrics: OffersMetrics, stored: StoredCheckout, outcome: PrintOutcome, keys: Keys) -> None:
     """Count the outcome, and the paper that a customer who said no has saved."""
     metrics.printings.labels(outcome.value).inc()
     if outcome is PrintOutcome.DECLINED:
-        _, receipt = answered(stored.proposal, stored.granted, codes)
+        _, receipt = answered(stored.proposal, stored.granted, keys.codes, keys.signing)
         metrics.paper_millimetres.labels(outcome.value).inc(receipt.paper_mm)

@@ -9,12 +9,17 @@ import msgspec
 from libs.common.contracts.offers import RedeemedLine, VoucherRedeemed
 from libs.common.errors import Conflict, TooManyTries
 from libs.common.persistence import OutboxMessage
+from libs.tills.verify_voucher import PREFIX
+from services.offers.domain.asked import digest_of
 from services.offers.domain.code import CodeKey, normalised
 from services.offers.domain.guessing import NOT_VALID, MissLimits, Presenter, is_miss
+from services.offers.domain.signed_code import code_in
 from services.offers.domain.voucher import Basket, Given, GivenLine, NotRedeemed, Voucher, redeem
 from services.offers.handlers.facts import about, voucher_message
+from services.offers.handlers.idempotency import check_same
 from services.offers.handlers.knowledge import Knowledge
 from services.offers.handlers.money_clock import MoneyClock
+from services.offers.handlers.signing import SigningRing
 from services.offers.metrics import OffersMetrics
 from services.offers.ports.guessing import MissStore, TillStores
 from services.offers.ports.vouchers import Cause, NewRedemption, RedemptionStore, StoredRedemption
@@ -72,6 +77,7 @@ class RedemptionDesk:
     """Redeems codes that are presented, and locks out for a while whoever guesses them."""
 
     codes: CodeKey
+    signing: SigningRing
     knowledge: Knowledge
     clock: MoneyClock
     limits: MissLimits
@@ -87,20 +93,20 @@ class RedemptionDesk:
         opening = await stores.misses.opening(self.limits.of(asked.presenter))
         if opening.locked_until is not None and self.clock.clock.now() < opening.locked_until:
             return await self._while_locked(store, asked, opening.locked_until)
-        code = normalised(asked.code)
+        code = self._code_in(asked.code)
         voucher = await store.lock_by_code(self.codes.lookup_of(code or ""))
         voucher_id = voucher.voucher_id if voucher else None
         known = await store.answered(asked.redemption_id, voucher_id, asked.basket.receipt_id)
         if known is not None:
-            return _repeated(known, asked)
+            return self._again(known, asked)
         now = self.clock.now(stated=asked.occurred_at, reached=opening.reached_at)
         outcome = redeem(voucher, asked.basket, self.knowledge.items, now)
-        attempt = _attempt(asked, voucher, outcome, now)
+        attempt = _attempt(asked, self.digest_of(asked.code, asked.basket), voucher, outcome, now)
         if not await store.keep(attempt):
             known = await store.answered(asked.redemption_id, None, asked.basket.receipt_id)
             if known is None:
                 raise Conflict("another attempt with this id is under way", slug="in-flight")
-            return _repeated(known, asked)
+            return self._again(known, asked)
         if isinstance(outcome, Given) and voucher is not None:
             await store.spend(voucher, outcome.given_cents, Cause(attempt.redemption_id, now))
             await store.tell([_redeemed_message(attempt, voucher, outcome, now)])
@@ -119,18 +125,32 @@ class RedemptionDesk:
         opening = await stores.misses.opening(self.limits.of(presenter))
         if opening.locked_until is not None and self.clock.clock.now() < opening.locked_until:
             raise self._locked_out(opening.locked_until)
-        printed = normalised(code)
+        printed = self._code_in(code)
         voucher = await stores.redemptions.lock_by_code(self.codes.lookup_of(printed or ""))
         if voucher is None and printed is not None:
             await self._missed(stores.misses, presenter)
         return voucher, self.clock.now(stated=occurred_at, reached=opening.reached_at)
+
+    def digest_of(self, code: str, basket: Basket, *more: int) -> bytes:
+        """What is asked, however its code was typed or scanned."""
+        return digest_of(self._code_in(code) or code, basket, *more)
+
+    def _again(self, known: StoredRedemption, asked: Redemption) -> Redeemed:
+        """The answer that was given. Raises InvalidInput when it was given to another question under this id."""
+        if known.redemption_id == asked.redemption_id:
+            check_same(known.asked, self.digest_of(asked.code, asked.basket), "redemption_id")
+        return Redeemed(_told(known.answer, known.status, asked), known.status, "repeat", repeat=True)
+
+    def _code_in(self, presented: str) -> str | None:
+        """The code, from what was typed or scanned; None when it cannot be one of ours."""
+        return code_in(presented, self.signing.keys) if presented.startswith(PREFIX) else normalised(presented)
 
     async def _while_locked(self, store: RedemptionStore, asked: Redemption, until: datetime) -> Redeemed:
         """What was answered before is answered again, since a till that lost the answer must learn it; nothing else is."""
         known = await store.answered(asked.redemption_id, None, asked.basket.receipt_id)
         if known is None:
             raise self._locked_out(until)
-        return _repeated(known, asked)
+        return self._again(known, asked)
 
     async def _missed(self, misses: MissStore, presenter: Presenter) -> None:
         """Count a miss for all of its subjects. Raises TooManyTries when somebody else's miss has locked one meanwhile."""
@@ -157,7 +177,9 @@ class RedemptionDesk:
         )
 
 
-def _attempt(asked: Redemption, voucher: Voucher | None, outcome: Given | NotRedeemed, now: datetime) -> NewRedemption:
+def _attempt(
+    asked: Redemption, digest: bytes, voucher: Voucher | None, outcome: Given | NotRedeemed, now: datetime
+) -> NewRedemption:
     given = outcome if isinstance(outcome, Given) else None
     status = REDEEMED if given else REFUSED
     reason = REDEEMED if isinstance(outcome, Given) else str(outcome)
@@ -171,6 +193,7 @@ def _attempt(asked: Redemption, voucher: Voucher | None, outcome: Given | NotRed
     )
     return NewRedemption(
         redemption_id=asked.redemption_id,
+        asked=digest,
         voucher_id=voucher.voucher_id if voucher else None,
         receipt_id=asked.basket.receipt_id,
         store_id=asked.basket.store_id,
@@ -185,10 +208,6 @@ def _attempt(asked: Redemption, voucher: Voucher | None, outcome: Given | NotRed
 def line_answer(line: GivenLine) -> LineAnswer:
     """A line's share as an answer tells it."""
     return LineAnswer(line.line_no, line.item_id, line.discount_cents)
-
-
-def _repeated(known: StoredRedemption, asked: Redemption) -> Redeemed:
-    return Redeemed(_told(known.answer, known.status, asked), known.status, "repeat", repeat=True)
 
 
 def _told(answer: bytes, status: str, asked: Redemption) -> bytes:

@@ -5,7 +5,8 @@ import asyncio
 from libs.common.errors import NotFound
 from services.offers.domain.code import CodeKey
 from services.offers.domain.receipts.sheet import Columns
-from services.offers.domain.reprint import Form, rendered
+from services.offers.domain.reprint import Form, Keys, rendered
+from services.offers.handlers.signing import SigningRing
 from services.offers.metrics import OffersMetrics
 from services.offers.ports.checkout import Overloaded
 from services.offers.ports.receipts import ReceiptStore, StoredCheckout
@@ -17,8 +18,8 @@ _ANYTHING = Form.E_RECEIPT
 class Reprinter:
     """Renders stored checkouts."""
 
-    def __init__(self, codes: CodeKey, font: bytes, metrics: OffersMetrics) -> None:
-        self.codes = codes
+    def __init__(self, codes: CodeKey, signing: SigningRing, font: bytes, metrics: OffersMetrics) -> None:
+        self.keys = Keys(codes, lambda: signing.keys)
         self._font = font
         self._metrics = metrics
         self._drawing = asyncio.Semaphore(1)
@@ -44,7 +45,7 @@ class Reprinter:
             self._waiting -= 1
 
     def _rendered(self, stored: StoredCheckout, form: Form, columns: Columns | None) -> bytes:
-        return rendered(form, stored.proposal, stored.granted, self.codes, font=self._font, columns=columns)
+        return rendered(form, (stored.proposal, stored.granted), self.keys, font=self._font, columns=columns)
 
 
 async def stored_checkout(store: ReceiptStore, checkout_id: str) -> StoredCheckout:

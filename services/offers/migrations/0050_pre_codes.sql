@@ -33,3 +33,14 @@ ALTER TABLE vouchers ADD CONSTRAINT vouchers_state_check
     CHECK (state IN ('issued', 'redeemed', 'expired', 'revoked')) NOT VALID;
 -- In the order of issue, so that one more entry is written at the end; a revocation walks it.
 CREATE INDEX vouchers_open_by_issue ON vouchers (valid_from, voucher_id) WHERE state = 'issued';
+
+-- Keys of signed vouchers. The private half is derived from the voucher key and the nonce; it stands nowhere.
+CREATE TABLE voucher_signing_keys (
+    key_id       smallint    PRIMARY KEY CHECK (key_id BETWEEN 1 AND 255),
+    nonce        bytea       NOT NULL CHECK (length(nonce) = 16),
+    signs_from   timestamptz NOT NULL,
+    withdrawn_at timestamptz,
+    made_by      text        NOT NULL
+);
+INSERT INTO voucher_signing_keys (key_id, nonce, signs_from, made_by)
+VALUES (1, uuid_send(gen_random_uuid()), '1970-01-01 00:00+00', 'migration');

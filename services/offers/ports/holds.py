@@ -17,6 +17,8 @@ class StoredHold:
     status: str
     answer: bytes
     held_at: datetime
+    asked: bytes | None = None
+    """A digest of the question."""
 
 
 class HoldStore(Protocol):

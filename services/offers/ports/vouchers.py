@@ -23,6 +23,8 @@ class StoredRedemption:
     answer: bytes
     rollback_answer: bytes | None
     """What was answered when it was taken back."""
+    asked: bytes | None = None
+    """A digest of the question; None: a release before did not note it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +32,7 @@ class NewRedemption:
     """An attempt to redeem and its outcome, to be kept."""
 
     redemption_id: str
+    asked: bytes
     voucher_id: str | None
     receipt_id: str
     store_id: str

@@ -10,11 +10,11 @@ from services.offers.ports.holds import StoredHold
 from services.offers.store.voucher_rows import VOUCHER_COLUMNS, voucher_of
 
 _ANSWERED = text("""
-    SELECT hold_id, voucher_id, store_id, status, answer, held_at FROM holds WHERE hold_id = :hold_id
+    SELECT hold_id, voucher_id, store_id, status, answer, held_at, asked FROM holds WHERE hold_id = :hold_id
 """)
 _KEEP = text("""
-    INSERT INTO holds (hold_id, voucher_id, store_id, status, answer, held_at)
-    VALUES (:hold_id, :voucher_id, :store_id, :status, :answer, :held_at) ON CONFLICT (hold_id) DO NOTHING
+    INSERT INTO holds (hold_id, voucher_id, store_id, status, answer, held_at, asked)
+    VALUES (:hold_id, :voucher_id, :store_id, :status, :answer, :held_at, :asked) ON CONFLICT (hold_id) DO NOTHING
 """)
 _VOUCHER = text(f"SELECT {VOUCHER_COLUMNS} FROM vouchers WHERE voucher_id = :voucher_id FOR UPDATE")  # noqa: S608  # columns of our own
 _HOLD = text("""
@@ -46,6 +46,7 @@ class PostgresHolds:
             "status": attempt.status,
             "answer": attempt.answer,
             "held_at": attempt.held_at,
+            "asked": attempt.asked,
         }
         return (await self._tx.connection.execute(_KEEP, names)).rowcount == 1
 

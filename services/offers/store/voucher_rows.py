@@ -21,7 +21,7 @@ VOUCHER_COLUMNS = f"""
     vouchers.expires_at, EXISTS (SELECT FROM revocations AS rule WHERE {COVERS}) AS revoked,
     vouchers.hold_id, vouchers.held_for, vouchers.held_until
 """  # columns of our own
-REDEMPTION_COLUMNS = "redemption_id, voucher_id, store_id, status, given_cents, answer, rollback_answer"
+REDEMPTION_COLUMNS = "redemption_id, voucher_id, store_id, status, given_cents, answer, rollback_answer, asked"
 
 
 def voucher_of(row: Any) -> Voucher:
@@ -60,4 +60,5 @@ def redemption_of(row: Any) -> StoredRedemption:
         given_cents=row.given_cents,
         answer=bytes(row.answer),
         rollback_answer=bytes(row.rollback_answer) if row.rollback_answer is not None else None,
+        asked=bytes(row.asked) if row.asked is not None else None,
     )

@@ -25,8 +25,9 @@ _ANSWERED = text(f"""
 """)  # noqa: S608  # columns of our own
 _KEEP = text("""
     INSERT INTO redemptions
-        (redemption_id, voucher_id, receipt_id, store_id, status, reason, given_cents, answer, answered_at)
-    VALUES (:redemption_id, :voucher_id, :receipt_id, :store_id, :status, :reason, :given_cents, :answer, :answered_at)
+        (redemption_id, voucher_id, receipt_id, store_id, status, reason, given_cents, answer, answered_at, asked)
+    VALUES (:redemption_id, :voucher_id, :receipt_id, :store_id, :status, :reason, :given_cents, :answer, :answered_at,
+            :asked)
     ON CONFLICT (redemption_id) DO NOTHING
 """)
 _KEEP_LINE = text("""
@@ -121,6 +122,7 @@ class PostgresRedemptions:
             "given_cents": redemption.given.given_cents if redemption.given else 0,
             "answer": redemption.answer,
             "answered_at": redemption.answered_at,
+            "asked": redemption.asked,
         }
         if (await self._tx.connection.execute(_KEEP, names)).rowcount != 1:
             return False

@@ -57,6 +57,40 @@ async def test_the_same_attempt_again_gets_the_same_bytes(database: Database, tm
         assert refused[0]["reason"] == "already-redeemed"
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"receipt_id": "another"},
+        {"lines": one_of_each()[:3]},
+        {"lines": [line | {"quantity": "2"} for line in one_of_each()]},
+        {"code": "0123-4567-89AB-9"},
+        {"currency": "EUR"},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+async def test_an_id_that_was_used_for_another_request_is_told_so_and_changes_nothing(
+    database: Database, tmp_path: Path, change: dict[str, Any]
+) -> None:
+    await tell_world(database, customers=[a_snapshot()])
+    async with open_till(database, tmp_path) as till:
+        code = (await till.checkout("checkout"))["vouchers"][0]["code"]
+        body = redemption_body(code, "r1")
+        first = await till.client.post("/v1/redemptions", json=body)
+        answer = await till.client.post("/v1/redemptions", json=body | change)
+        assert (answer.status_code, answer.json()["title"]) == (422, "other-request")
+        typed = body | {
+            "code": code.lower().replace("-", " "),
+            "lines": [{**x, "quantity": "1.0"} for x in body["lines"]],
+        }
+        assert (await till.client.post("/v1/redemptions", json=typed)).content == first.content, (
+            "the same, said otherwise"
+        )
+        held = {key: body[key] for key in ("code", "receipt_id", "store_id", "currency", "lines")} | {"hold_id": "h1"}
+        await till.client.post("/v1/holds", json=held)
+        assert (await till.client.post("/v1/holds", json=held | change)).json()["title"] == "other-request"
+        assert (await money(till))["spent"] == first.json()["given_cents"]
+
+
 async def test_refusals_are_outcomes(database: Database, tmp_path: Path) -> None:
     await tell_world(database, customers=[a_snapshot()])
     async with open_till(database, tmp_path) as till:

@@ -14,7 +14,7 @@ from services.offers.domain.receipts.sheet import Columns
 from services.offers.domain.reprint import Form, rendered
 from tests.support.escpos_paper import Printer
 from tests.support.golden_receipts import made, path_of
-from tests.support.offers_printing import EXAMPLES, FONT, KEY, Example
+from tests.support.offers_printing import EXAMPLES, FONT, KEY, KEYS, Example
 
 NAMED = [pytest.param(example, id=example.name) for example in EXAMPLES]
 _TOLERANCE_RATIO = 0.01
@@ -65,7 +65,9 @@ def test_every_code_can_be_scanned_off_the_picture(example: Example) -> None:
 def test_a_scanner_reads_off_the_paper_what_the_printer_was_told(example: Example) -> None:
     paper = Printer(example.columns).print(made(example, Form.PRINTER))
     fit = fitted(
-        [coupon_of(voucher, KEY) for voucher in example.proposal.vouchers], example.columns, example.proposal.printing
+        [coupon_of(voucher, KEY, tuple) for voucher in example.proposal.vouchers],
+        example.columns,
+        example.proposal.printing,
     )
     codes = [coupon.code for coupon in fit.on_paper]
     assert codes
@@ -80,7 +82,9 @@ def test_a_scanner_reads_off_the_paper_what_the_printer_was_told(example: Exampl
 @pytest.mark.parametrize("example", NAMED)
 def test_paper_is_never_longer_than_was_told(example: Example) -> None:
     fit = fitted(
-        [coupon_of(voucher, KEY) for voucher in example.proposal.vouchers], example.columns, example.proposal.printing
+        [coupon_of(voucher, KEY, tuple) for voucher in example.proposal.vouchers],
+        example.columns,
+        example.proposal.printing,
     )
     paper = Printer(example.columns).print(made(example, Form.PRINTER))
     assert paper.length_dots <= fit.paper_dots
@@ -96,7 +100,7 @@ def test_text_and_paper_say_the_same_but_for_signs_that_the_printer_lacks(exampl
 @pytest.mark.parametrize("columns", [32, 42, 48])
 def test_a_reprint_may_be_of_another_width(columns: Columns) -> None:
     example = EXAMPLES[0]
-    text = rendered(Form.TEXT, example.proposal, [1], KEY, font=FONT, columns=columns).decode()
+    text = rendered(Form.TEXT, (example.proposal, [1]), KEYS, font=FONT, columns=columns).decode()
     assert max(map(len, text.splitlines())) == columns
 
 
@@ -112,13 +116,13 @@ def test_only_granted_vouchers_are_in_any_form() -> None:
     example = next(example for example in EXAMPLES if len(example.categories) > 1)
     hidden = codes_of(example)[0]
     for form in (Form.TEXT, Form.PRINTER, Form.E_RECEIPT):
-        assert hidden.encode() not in rendered(form, example.proposal, [2], KEY, font=FONT)
-    picture = as_picture(rendered(Form.PICTURE, example.proposal, [2], KEY, font=FONT))
+        assert hidden.encode() not in rendered(form, (example.proposal, [2]), KEYS, font=FONT)
+    picture = as_picture(rendered(Form.PICTURE, (example.proposal, [2]), KEYS, font=FONT))
     assert scanned(picture)["QRCode"] == codes_of(example)[1:2]
 
 
 def test_without_a_granted_voucher_nothing_is_rendered_for_paper() -> None:
     proposal = EXAMPLES[0].proposal
-    assert rendered(Form.TEXT, proposal, [], KEY, font=FONT) == b""
-    assert rendered(Form.PRINTER, proposal, [], KEY, font=FONT) == b""
-    assert scanned(as_picture(rendered(Form.PICTURE, proposal, [], KEY, font=FONT))) == {"Code128": [], "QRCode": []}
+    assert rendered(Form.TEXT, (proposal, []), KEYS, font=FONT) == b""
+    assert rendered(Form.PRINTER, (proposal, []), KEYS, font=FONT) == b""
+    assert scanned(as_picture(rendered(Form.PICTURE, (proposal, []), KEYS, font=FONT))) == {"Code128": [], "QRCode": []}

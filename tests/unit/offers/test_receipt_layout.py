@@ -4,14 +4,15 @@ from datetime import date
 from io import BytesIO
 
 import pytest
+import zxingcpp
 from hypothesis import example, given
 from hypothesis import strategies as st
-from PIL import ImageFont
+from PIL import Image, ImageFont
 
 from services.offers.domain.receipts.code_pages import encoded, page_number, spelled
 from services.offers.domain.receipts.escpos import as_escpos
 from services.offers.domain.receipts.lines import broken, clean, width
-from services.offers.domain.receipts.picture import drawable
+from services.offers.domain.receipts.picture import as_png, drawable
 from services.offers.domain.receipts.sheet import (
     DOTS_PER_COLUMN,
     GREATEST_COUPON_DOTS,
@@ -109,7 +110,7 @@ def test_a_code_too_long_for_bars_falls_back_to_qr() -> None:
 
 
 def test_the_cap_is_stated_in_millimetres() -> None:
-    assert GREATEST_COUPON_MM == 113
+    assert GREATEST_COUPON_MM == 117
     assert millimetres(180) == 26
 
 
@@ -171,3 +172,25 @@ def test_a_code_of_unreasonable_length_is_refused() -> None:
     for code in ("", "A" * (GREATEST_CODE + 1)):
         with pytest.raises(ValueError, match="characters"):
             a_coupon(code=code)
+
+
+SIGNED = "TU1:" + "0123456789ABCDEFGHIJ" * 7 + "ABCDEFGHIJ"
+
+
+@pytest.mark.parametrize("columns", WIDTHS)
+@pytest.mark.parametrize("symbols", ["both", "one"])
+def test_a_signed_coupon_always_has_its_signature_as_qr_and_its_code_to_read(
+    columns: Columns, symbols: Symbols
+) -> None:
+    coupon = a_coupon(signed=SIGNED)
+    block = laid(coupon, columns, symbols, lambda text: text)
+    assert block.dots <= GREATEST_COUPON_DOTS
+    paper = Printer(columns).print(as_escpos([block], "", columns, PAGES))
+    assert paper.qr_codes == [SIGNED]
+    assert SIGNED in {found.text for found in zxingcpp.read_barcodes(paper.paper)}
+    assert paper.barcodes == ([bare(coupon.code)] if symbols == "both" else [])
+    assert coupon.code in {line.strip() for line in paper.lines}
+    with Image.open(BytesIO(as_png([block], "", columns, FONT))) as picture:
+        assert SIGNED in {found.text for found in zxingcpp.read_barcodes(picture)}
+    plain = laid(a_coupon(), columns, symbols, lambda text: text)
+    assert as_text([block], "", columns) == as_text([plain], "", columns)

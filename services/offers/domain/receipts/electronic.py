@@ -16,6 +16,8 @@ class ElectronicCoupon(msgspec.Struct, frozen=True):
     voucher_id: str
     campaign_id: str
     code: str
+    signed: str | None
+    """What a till without a network checks; to be shown as a QR code in the place of `code`."""
     title: str
     headline: str
     note: str

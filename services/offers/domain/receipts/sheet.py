@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from services.offers.domain.receipts.lines import broken, clean
-from services.offers.domain.receipts.symbols import BARCODE_DOTS, Drawn, Symbols, drawn
+from services.offers.domain.receipts.symbols import BARCODE_DOTS, GREATEST_QR_DOTS, Drawn, Symbols, drawn
 from services.offers.domain.receipts.template import GREATEST_LINES, Coupon, Row, Style, template
 
 Columns = Literal[32, 42, 48]
@@ -21,7 +21,7 @@ LINE_DOTS = 30
 CUT_DOTS = 110
 """From the head to the knife: each print feeds so far before it is cut."""
 _SYMBOL_AIR_LINES = 1
-GREATEST_COUPON_DOTS = (GREATEST_LINES + 2 * _SYMBOL_AIR_LINES) * LINE_DOTS + BARCODE_DOTS + 190
+GREATEST_COUPON_DOTS = (GREATEST_LINES + 2 * _SYMBOL_AIR_LINES) * LINE_DOTS + BARCODE_DOTS + GREATEST_QR_DOTS
 ELSEWHERE_LINES = 2
 _PAPER_MM = {32: 58, 42: 80, 48: 80}
 _GRAMS_PER_SQUARE_METRE = 55
@@ -41,6 +41,8 @@ class Block:
 
     voucher_id: str
     code: str
+    qr: str
+    """What its QR code says."""
     above: tuple[Line, ...]
     code_lines: tuple[Line, ...]
     below: tuple[Line, ...]
@@ -75,8 +77,8 @@ def laid(coupon: Coupon, columns: Columns, symbols: Symbols, spell: Callable[[st
             lines += _lines(row, text, columns)
         parts.append(tuple(lines))
     above, code_lines, below = parts
-    symbols_drawn = drawn(coupon.code, columns * DOTS_PER_COLUMN, symbols)
-    return Block(coupon.voucher_id, coupon.code, above, code_lines, below, symbols_drawn, as_said)
+    symbols_drawn = drawn(coupon.code, columns * DOTS_PER_COLUMN, symbols, signed=coupon.signed)
+    return Block(coupon.voucher_id, coupon.code, coupon.qr, above, code_lines, below, symbols_drawn, as_said)
 
 
 def _lines(row: Row, text: str, columns: Columns) -> list[Line]:

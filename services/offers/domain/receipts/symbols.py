@@ -15,7 +15,7 @@ _LEAST_BAR_DOTS = 2
 """0.25 mm at 203 dots an inch: what common scanners read."""
 _QUIET_MODULES = 10
 _QR_QUIET_MODULES = 4
-_GREATEST_QR_DOTS = 190
+GREATEST_QR_DOTS = 220
 _GREATEST_MODULE_DOTS = 6
 _LEAST_MODULE_DOTS = 3
 # ISO/IEC 18004: bytes that versions 1, 2, ... take at error correction M. A printer may pack some contents tighter.
@@ -53,22 +53,26 @@ def barcode_modules(content: str) -> int:
     return 11 + 11 * len(content) + 11 + 13
 
 
-def drawn(code: str, dots: int, symbols: Symbols) -> Drawn:
-    """Which symbols a code gets on paper with so many dots: a symbol that does not fit is not drawn at all."""
-    content = bare(code)
-    # The unprinted margin of the paper is part of a quiet zone; an eighth of the printed width lies beyond it.
-    fits = (
-        content.isascii()
-        and content.isprintable()
-        and (barcode_modules(content) + _QUIET_MODULES) * _LEAST_BAR_DOTS <= dots
-    )
-    bar_dots = _LEAST_BAR_DOTS if fits else 0
-    if fits and symbols == "one":
+def drawn(code: str, dots: int, symbols: Symbols, *, signed: str | None = None) -> Drawn:
+    """Which symbols a code gets on paper with so many dots: a symbol that does not fit is not drawn at all.
+
+    Of a signed one the QR code is never left out: it alone holds the signature.
+    """
+    bar_dots = _bar_dots(bare(code), dots)
+    if symbols == "one" and bar_dots and not signed:
         return Drawn(bar_dots, 0, 0)
-    modules = _qr_modules(code)
+    modules = _qr_modules(signed or code)
     whole = modules + 2 * _QR_QUIET_MODULES
-    module_dots = min(_GREATEST_MODULE_DOTS, _GREATEST_QR_DOTS // modules, dots // whole) if modules else 0
-    return Drawn(bar_dots, module_dots, modules) if module_dots >= _LEAST_MODULE_DOTS else Drawn(bar_dots, 0, 0)
+    module_dots = min(_GREATEST_MODULE_DOTS, GREATEST_QR_DOTS // modules, dots // whole) if modules else 0
+    if module_dots < _LEAST_MODULE_DOTS:
+        return Drawn(bar_dots, 0, 0)
+    return Drawn(bar_dots if symbols == "both" else 0, module_dots, modules)
+
+
+def _bar_dots(content: str, dots: int) -> int:
+    # The unprinted margin of the paper is part of a quiet zone; an eighth of the printed width lies beyond it.
+    fits = content.isascii() and content.isprintable()
+    return _LEAST_BAR_DOTS if fits and (barcode_modules(content) + _QUIET_MODULES) * _LEAST_BAR_DOTS <= dots else 0
 
 
 def _qr_modules(content: str) -> int:

@@ -20,6 +20,13 @@ class Coupon:
     """Examples of what it is for, or nothing."""
     code: str
     valid_through: str
+    signed: str | None = None
+    """What the QR code says instead of the code, where a till without a network must be able to check it."""
+
+    @property
+    def qr(self) -> str:
+        """What its QR code says."""
+        return self.signed or self.code
 
     def __post_init__(self) -> None:
         if not 0 < len(self.code) <= GREATEST_CODE:

@@ -1,0 +1,90 @@
+"""Laws of signed vouchers at the doors: printed, checked without a network, redeemed with one, rotated and withdrawn."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from libs.tills.verify_voucher import Refused, verify
+from tests.support.offers_facts import NOW, a_campaign, a_snapshot
+from tests.support.offers_running import Till, checkout_body, open_till, tell_world
+from tests.support.postgres import Database
+
+
+async def printed(till: Till, checkout_id: str) -> dict[str, Any]:
+    return dict((await till.checkout(checkout_id))["vouchers"][0])
+
+
+async def trusted(till: Till) -> dict[int, bytes]:
+    """What a till that fetched the keys now trusts."""
+    keys = (await till.client.get("/v1/voucher-keys")).json()
+    return {key["key_id"]: bytes.fromhex(key["public_key"]) for key in keys if key["withdrawn_at"] is None}
+
+
+def check(till: Till, voucher: dict[str, Any], keys: dict[int, bytes], store_id: str = "store-1") -> Any:
+    return verify(voucher["signed"], keys, store_id, till.clock.now().timestamp())
+
+
+async def test_what_is_printed_is_checked_offline_and_redeemed_online(database: Database, tmp_path: Path) -> None:
+    await tell_world(database, campaigns=[a_campaign(signed="chain")], customers=[a_snapshot()])
+    async with open_till(database, tmp_path) as till:
+        voucher = await printed(till, "checkout")
+        read = check(till, voucher, await trusted(till), "store-2")
+        assert (read.code, read.percent, read.greatest_value_cents) == (voucher["code"], 10, 100)
+        altered = voucher["signed"][:-1] + ("0" if voucher["signed"][-1] != "0" else "1")
+        assert (await till.redeem(altered, "forged"))["reason"] == "unknown-code"
+        assert (await till.redeem(voucher["signed"], "scanned"))["status"] == "redeemed"
+        assert (await till.redeem(voucher["code"], "typed"))["reason"] == "already-redeemed"
+
+
+async def test_a_voucher_of_its_store_is_refused_elsewhere_while_offline(database: Database, tmp_path: Path) -> None:
+    await tell_world(database, campaigns=[a_campaign(signed="store")], customers=[a_snapshot()])
+    async with open_till(database, tmp_path) as till:
+        voucher, keys = await printed(till, "checkout"), await trusted(till)
+        check(till, voucher, keys)
+        with pytest.raises(Refused, match="other-store"):
+            check(till, voucher, keys, "store-2")
+
+
+async def test_nothing_is_signed_where_the_campaign_does_not_ask(database: Database, tmp_path: Path) -> None:
+    await tell_world(database, customers=[a_snapshot()])
+    async with open_till(database, tmp_path) as till:
+        assert (await printed(till, "checkout"))["signed"] is None
+
+
+async def test_an_answer_is_the_same_bytes_after_rotation_and_restart(database: Database, tmp_path: Path) -> None:
+    await tell_world(database, campaigns=[a_campaign(signed="chain")], customers=[a_snapshot()])
+    body = checkout_body("checkout")
+    async with open_till(database, tmp_path) as till:
+        first = await till.client.post("/v1/checkouts", json=body)
+        new = {"signs_from": (NOW + timedelta(days=1)).isoformat()}
+        assert len((await till.client.put("/v1/voucher-keys/2", json=new)).json()) == 2
+        assert len((await till.client.put("/v1/voucher-keys/2", json=new)).json()) == 2, "again"
+        keys = await trusted(till)
+        till.clock.move(timedelta(days=1))
+        after = await printed(till, "after")
+        assert check(till, after, {2: keys[2]}).code == after["code"]
+        assert (await till.client.post("/v1/checkouts", json=body)).content == first.content
+        withdrawn = await till.client.post("/v1/voucher-keys/2/withdrawal")
+        assert [key["withdrawn_at"] is None for key in withdrawn.json()] == [True, False]
+        with pytest.raises(Refused, match="unknown-key"):
+            check(till, after, await trusted(till))
+        assert (await till.redeem(after["signed"], "online"))["status"] == "redeemed", "the database knows it"
+        last = await printed(till, "last")
+        check(till, last, {1: keys[1]})
+    async with open_till(database, tmp_path) as restarted:
+        assert (await restarted.client.post("/v1/checkouts", json=body)).content == first.content
+
+
+async def test_a_key_that_tills_cannot_know_yet_signs_nothing(database: Database, tmp_path: Path) -> None:
+    await tell_world(database)
+    async with open_till(database, tmp_path) as till:
+        soon = {"signs_from": (NOW + timedelta(seconds=59)).isoformat()}
+        answer = await till.client.put("/v1/voucher-keys/2", json=soon)
+        assert (answer.status_code, answer.json()["title"]) == (422, "too-soon")
+        other = {"signs_from": (NOW + timedelta(days=1)).isoformat()}
+        answer = await till.client.put("/v1/voucher-keys/1", json=other)
+        assert (answer.status_code, answer.json()["title"]) == (409, "other-key")
+        answer = await till.client.post("/v1/voucher-keys/9/withdrawal")
+        assert (answer.status_code, answer.json()["title"]) == (404, "unknown-voucher-key")
