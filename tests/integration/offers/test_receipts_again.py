@@ -11,7 +11,9 @@ import zxingcpp
 from PIL import Image
 
 from libs.common.http.credentials import new_key
-from tests.support.offers_facts import a_snapshot
+from libs.tills.verify_voucher import verify
+from tests.support.escpos_paper import Printer
+from tests.support.offers_facts import a_campaign, a_snapshot
 from tests.support.offers_running import Till, checkout_body, open_till, tell_world
 from tests.support.postgres import Database
 
@@ -140,3 +142,23 @@ async def test_issued_is_not_printed_and_the_till_says_which(database: Database,
         }
         assert counted == {"printed": 1, "declined": 1, "failed": 1}, "each once, repeats not at all"
         assert registry.get_sample_value("offers_paper_millimetres_total", {"outcome": "declined"}) == paper_mm
+
+
+async def test_a_signature_scanned_off_picture_or_paper_is_the_answers_and_holds_without_a_network(
+    database: Database, tmp_path: Path
+) -> None:
+    await tell_world(database, campaigns=[a_campaign(signed="chain")], customers=[a_snapshot()])
+    async with open_till(database, tmp_path) as till:
+        voucher = (await till.checkout("one"))["vouchers"][0]
+        keys = {
+            key["key_id"]: bytes.fromhex(key["public_key"])
+            for key in (await till.client.get("/v1/voucher-keys")).json()
+        }
+        paper = Printer(42).print((await receipt(till, "one", "application/octet-stream")).content).paper
+        with Image.open(BytesIO((await receipt(till, "one", "image/png")).content)) as picture:
+            for seen in (paper, picture):
+                (signed,) = {found.text for found in zxingcpp.read_barcodes(seen) if found.format.name == "QRCode"}
+                assert signed == voucher["signed"]
+                assert verify(signed, keys, "store-2", till.clock.now().timestamp()).code == voucher["code"]
+        electronic = (await receipt(till, "one", "application/json")).json()
+        assert electronic["coupons"][0]["signed"] == voucher["signed"]
