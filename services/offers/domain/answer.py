@@ -6,10 +6,12 @@ The proposal holds no code: codes are derived again each time.
 from base64 import b64encode
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
+from typing import Literal
 
 import msgspec
 
 from services.offers.domain.code import CodeKey
+from services.offers.domain.numbers import Numbered
 from services.offers.domain.proposal import Proposal, ProposedVoucher
 from services.offers.domain.receipts.escpos import as_escpos
 from services.offers.domain.receipts.printing import Fitted, How, fitted
@@ -20,6 +22,13 @@ from services.offers.domain.signed_code import Promise, SigningKey, key_at, sign
 
 BUDGET_EXHAUSTED = "budget-exhausted"
 TIER_NONE = 3
+
+
+class PrintedNumber(msgspec.Struct, frozen=True):
+    """For a barcode beside the code: an EAN-13, or a GCN, which goes behind application identifier 255."""
+
+    kind: Literal["ean13", "gcn"]
+    digits: str
 
 
 class PrintedVoucher(msgspec.Struct, frozen=True):
@@ -40,6 +49,7 @@ class PrintedVoucher(msgspec.Struct, frozen=True):
     reasons: tuple[str, ...]
     signed: str | None
     """For the QR code, where the campaign has its vouchers signed: a till without a network checks it."""
+    number: PrintedNumber | None
 
 
 class PrintedReceipt(msgspec.Struct, frozen=True):
@@ -103,7 +113,7 @@ def answered(
             group=proposal.group,
             model_id=proposal.model_id,
             retryable=False,
-            vouchers=tuple(_printed(voucher, coupon) for voucher, coupon in zip(vouchers, coupons, strict=True)),
+            vouchers=tuple(_printed(voucher, coupon, codes) for voucher, coupon in zip(vouchers, coupons, strict=True)),
             receipt=receipt,
         )
     )
@@ -180,7 +190,15 @@ def _as_said(coupon: Coupon, block: Block, columns: Columns) -> Block:
     return block if block.as_said else laid(coupon, columns, "one", lambda text: text)
 
 
-def _printed(voucher: ProposedVoucher, coupon: Coupon) -> PrintedVoucher:
+def number_of(voucher: ProposedVoucher, codes: CodeKey) -> PrintedNumber | None:
+    """The voucher's number, where its campaign has numbers."""
+    by = voucher.numbered
+    if by is None:
+        return None
+    return PrintedNumber(by.kind, Numbered(kind=by.kind, prefix=by.prefix).number_of(voucher.voucher_id, codes))
+
+
+def _printed(voucher: ProposedVoucher, coupon: Coupon, codes: CodeKey) -> PrintedVoucher:
     return PrintedVoucher(
         voucher_id=voucher.voucher_id,
         code=coupon.code,
@@ -196,6 +214,7 @@ def _printed(voucher: ProposedVoucher, coupon: Coupon) -> PrintedVoucher:
         propensity_ratio=voucher.propensity_ratio,
         reasons=voucher.reasons,
         signed=coupon.signed,
+        number=number_of(voucher, codes),
     )
 
 

@@ -12,6 +12,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from libs.common.contracts.values import Currency, Funder, Key, Moment
+from services.offers.domain.numbers import Numbered
 
 ANY_CATEGORY = "*"
 
@@ -112,6 +113,8 @@ class Campaign(_Part):
     guard_rails: GuardRails
     signed: Literal["store", "chain"] | None = None
     """Whether tills without a network can check its vouchers, for the store that printed them or for every store."""
+    numbered: Numbered | None = None
+    """Numbers for scanners that read digits only, beside the code."""
     stores: Mapping[Key, StoreOverride] = Field(default_factory=dict)
 
     @model_validator(mode="after")

@@ -29,6 +29,14 @@ class CodeKey:
         body = "".join(CROCKFORD[number >> shift & 31] for shift in range(55, -5, -5))
         return f"{body[:4]}-{body[4:8]}-{body[8:]}-{mod_37_36.calc_check_digit(body)}"
 
+    def derived(self, name: str) -> int:
+        """64 bits that follow from the key and `name`."""
+        return int.from_bytes(hmac.digest(self.secret, name.encode(), hashlib.sha256)[:8], "big")
+
+    def number_lookup_of(self, kind: str, number: str) -> bytes:
+        """What the database finds a number by, in the same way as a code."""
+        return hmac.digest(self.secret, f"number-lookup:{kind}:{number}".encode(), hashlib.sha256)[:16]
+
     def lookup_of(self, code: str) -> bytes:
         """What the database finds a code by: 16 bytes that give nothing away without the key."""
         return hmac.digest(self.secret, b"lookup:" + code.encode(), hashlib.sha256)[:16]

@@ -1,6 +1,7 @@
 """A decision with all that its answer is made from, as it is stored."""
 
 from datetime import date, datetime
+from typing import Literal
 
 import msgspec
 
@@ -13,6 +14,13 @@ class SignedFor(msgspec.Struct, frozen=True):
 
     percent: int
     store_id: str
+
+
+class NumberedBy(msgspec.Struct, frozen=True):
+    """What a voucher's number begins with; see Numbered."""
+
+    kind: Literal["ean13", "gcn"]
+    prefix: str
 
 
 class ProposedVoucher(msgspec.Struct, frozen=True):
@@ -36,6 +44,7 @@ class ProposedVoucher(msgspec.Struct, frozen=True):
     propensity_ratio: float
     reasons: tuple[str, ...]
     signed_for: SignedFor | None = None
+    numbered: NumberedBy | None = None
     such_as_line: str = ""
     valid_through: str = ""
     """In the customer's words; a proposal of an earlier release has none of the two."""

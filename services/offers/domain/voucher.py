@@ -24,6 +24,8 @@ class NotRedeemed(StrEnum):
     """Why a voucher was refused: an outcome, told to the till and kept."""
 
     UNKNOWN_CODE = "unknown-code"
+    FOREIGN_CODE = "foreign-code"
+    AMBIGUOUS_NUMBER = "ambiguous-number"
     ALREADY_REDEEMED = "already-redeemed"
     EXPIRED = "expired"
     REVOKED = "revoked"

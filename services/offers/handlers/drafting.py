@@ -10,12 +10,13 @@ from libs.common.contracts.offers import Alternative, Decided, VoucherIssued
 from libs.common.contracts.topics import OFFERS_DECISIONS
 from libs.common.ids import derived_id
 from libs.common.persistence import OutboxMessage
+from services.offers.domain.answer import number_of
 from services.offers.domain.campaign import Campaign, Terms
 from services.offers.domain.catalogue import Store
 from services.offers.domain.code import CodeKey
 from services.offers.domain.decision import Chosen, Decision
 from services.offers.domain.policy import Choice
-from services.offers.domain.proposal import Proposal, ProposedVoucher, SignedFor
+from services.offers.domain.proposal import NumberedBy, Proposal, ProposedVoucher, SignedFor
 from services.offers.domain.receipts.printing import Printing, PrintPolicies, PrintPolicy
 from services.offers.domain.receipts.wording import Voice, Wording
 from services.offers.domain.validity import end_of, last_day, last_day_before, last_opening_day
@@ -100,6 +101,7 @@ def _proposed(
         last_day=printed_day,
         propensity_ratio=chosen.choice.propensity_ratio,
         reasons=need.reasons,
+        numbered=_numbered(campaign),
         signed_for=_signed_for(campaign, terms, store),
         such_as_line=voice.such_as(such_as),
         valid_through=voice.valid_through(printed_day),
@@ -118,12 +120,18 @@ def _signed_for(campaign: Campaign, terms: Terms, store: Store) -> SignedFor | N
     return SignedFor(percent=terms.percent or 0, store_id=store.store_id if campaign.signed == "store" else "")
 
 
+def _numbered(campaign: Campaign) -> NumberedBy | None:
+    by = campaign.numbered
+    return NumberedBy(kind=by.kind, prefix=by.prefix) if by else None
+
+
 def drafts_of(
     proposal: Proposal, decision: Decision, receipt_id: str, store_id: str, customer_id: str | None, codes: CodeKey
 ) -> Sequence[Draft]:
     """The rows and events of a proposal's vouchers."""
     drafts = []
     for voucher, chosen in zip(proposal.vouchers, decision.chosen, strict=True):
+        number = number_of(voucher, codes)
         issued = VoucherIssued(
             voucher_id=voucher.voucher_id,
             campaign_id=voucher.campaign_id,
@@ -145,6 +153,7 @@ def drafts_of(
                 slot=voucher.slot,
                 voucher_id=voucher.voucher_id,
                 code_lookup=codes.lookup_of(codes.code_of(voucher.voucher_id)),
+                number_lookup=codes.number_lookup_of(number.kind, number.digits) if number else None,
                 campaign_id=voucher.campaign_id,
                 category=voucher.category,
                 item_ids=voucher.item_ids,

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from libs.common.errors import Conflict, NotFound
+from services.offers.domain.asked import digest_of
 from services.offers.domain.guessing import Presenter
 from services.offers.domain.voucher import Basket, Given, Hold, NotRedeemed, Voucher, VoucherState, redeem
 from services.offers.handlers.idempotency import check_same
@@ -82,8 +83,8 @@ async def weigh(
     for code in sorted(
         set(codes)
     ):  # one order for everybody: two tills that weigh the same codes cannot wait for each other
-        voucher, now = await desk.presented(stores, code, presenter, None)
-        found[code] = _weighed(redeem(voucher, basket, desk.knowledge.items, now), voucher)
+        shown, now = await desk.presented(stores, code, presenter, None)
+        found[code] = _weighed(desk, shown, basket, now)
     return _encoder.encode(Qualification(tuple(found[code] for code in codes)))
 
 
@@ -93,13 +94,13 @@ async def hold_voucher(desk: RedemptionDesk, stores: TillStores, asked: Holding)
     Raises InvalidInput for another question under the same id. A further hold for the same receipt takes the place of the first. Raises TooManyTries while the presenter is locked out.
     """
     holds = stores.holds
-    digest = desk.digest_of(asked.code, asked.basket, int(asked.lasting.total_seconds()))
+    digest = digest_of(asked.code, asked.basket, int(asked.lasting.total_seconds()))
     known = await holds.answered(asked.hold_id)
     if known is not None:
         check_same(known.asked, digest, "hold_id")
         return known.answer
-    voucher, now = await desk.presented(stores, asked.code, asked.presenter, asked.occurred_at)
-    weighed = _weighed(redeem(voucher, asked.basket, desk.knowledge.items, now), voucher)
+    shown, now = await desk.presented(stores, asked.code, asked.presenter, asked.occurred_at)
+    weighed = _weighed(desk, shown, asked.basket, now)
     held = weighed.status == GIVES
     until = now + asked.lasting if held else None
     answer = HoldAnswer(
@@ -122,8 +123,8 @@ async def hold_voucher(desk: RedemptionDesk, stores: TillStores, asked: Holding)
     )
     if not await holds.keep(attempt):
         raise Conflict("another attempt with this id is under way", slug="in-flight")
-    if voucher is not None and until is not None:
-        await holds.hold(voucher.voucher_id, Hold(asked.hold_id, asked.basket.receipt_id, until))
+    if weighed.voucher_id is not None and until is not None:
+        await holds.hold(weighed.voucher_id, Hold(asked.hold_id, asked.basket.receipt_id, until))
     desk.metrics.holds.labels(answer.status).inc()
     return attempt.answer
 
@@ -170,7 +171,9 @@ async def _in_force(holds: HoldStore, hold_id: str, now: datetime) -> tuple[Stor
     raise Conflict("this hold is not in force", slug="hold-ended")
 
 
-def _weighed(outcome: Given | NotRedeemed, voucher: Voucher | None) -> Weighed:
-    if isinstance(outcome, NotRedeemed) or voucher is None:
+def _weighed(desk: RedemptionDesk, shown: Voucher | NotRedeemed, basket: Basket, now: datetime) -> Weighed:
+    voucher = None if isinstance(shown, NotRedeemed) else shown
+    outcome = redeem(voucher, basket, desk.knowledge.items, now) if voucher else shown
+    if not isinstance(outcome, Given) or voucher is None:
         return Weighed(REFUSED, str(outcome), None, 0, ())
     return Weighed(GIVES, GIVES, voucher.voucher_id, outcome.given_cents, tuple(map(line_answer, outcome.lines)))

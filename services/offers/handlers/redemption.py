@@ -9,11 +9,10 @@ import msgspec
 from libs.common.contracts.offers import RedeemedLine, VoucherRedeemed
 from libs.common.errors import Conflict, TooManyTries
 from libs.common.persistence import OutboxMessage
-from libs.tills.verify_voucher import PREFIX
 from services.offers.domain.asked import digest_of
-from services.offers.domain.code import CodeKey, normalised
+from services.offers.domain.code import CodeKey
 from services.offers.domain.guessing import NOT_VALID, MissLimits, Presenter, is_miss
-from services.offers.domain.signed_code import code_in
+from services.offers.domain.presented import Form, Presented, read
 from services.offers.domain.voucher import Basket, Given, GivenLine, NotRedeemed, Voucher, redeem
 from services.offers.handlers.facts import about, voucher_message
 from services.offers.handlers.idempotency import check_same
@@ -93,15 +92,15 @@ class RedemptionDesk:
         opening = await stores.misses.opening(self.limits.of(asked.presenter))
         if opening.locked_until is not None and self.clock.clock.now() < opening.locked_until:
             return await self._while_locked(store, asked, opening.locked_until)
-        code = self._code_in(asked.code)
-        voucher = await store.lock_by_code(self.codes.lookup_of(code or ""))
+        presented = self._read(asked.code, asked.presenter)
+        voucher, why_none = await _behind(store, presented)
         voucher_id = voucher.voucher_id if voucher else None
         known = await store.answered(asked.redemption_id, voucher_id, asked.basket.receipt_id)
         if known is not None:
             return self._again(known, asked)
         now = self.clock.now(stated=asked.occurred_at, reached=opening.reached_at)
-        outcome = redeem(voucher, asked.basket, self.knowledge.items, now)
-        attempt = _attempt(asked, self.digest_of(asked.code, asked.basket), voucher, outcome, now)
+        outcome = redeem(voucher, asked.basket, self.knowledge.items, now) if voucher else why_none
+        attempt = _attempt(asked, voucher, outcome, now)
         if not await store.keep(attempt):
             known = await store.answered(asked.redemption_id, None, asked.basket.receipt_id)
             if known is None:
@@ -111,39 +110,36 @@ class RedemptionDesk:
             await store.spend(voucher, outcome.given_cents, Cause(attempt.redemption_id, now))
             await store.tell([_redeemed_message(attempt, voucher, outcome, now)])
             return Redeemed(attempt.answer, attempt.status, attempt.reason, voucher.campaign_id)
-        if is_miss(attempt.reason, mistyped=code is None, sees_reasons=asked.presenter.sees_reasons):
+        if is_miss(attempt.reason, mistyped=presented.form is Form.MISTYPED, sees_reasons=asked.presenter.sees_reasons):
             await self._missed(stores.misses, asked.presenter)
         return Redeemed(_told(attempt.answer, attempt.status, asked), attempt.status, attempt.reason)
 
     async def presented(
         self, stores: TillStores, code: str, presenter: Presenter, occurred_at: datetime | None
-    ) -> tuple[Voucher | None, datetime]:
-        """The voucher behind a code that an authorised till presents, locked until the end, and the time that counts.
+    ) -> tuple[Voucher | NotRedeemed, datetime]:
+        """The voucher behind a code that an authorised till presents, locked until the end, or why there is none; and the time that counts.
 
         An unknown code is a miss. Raises TooManyTries while the presenter is locked out: nothing was looked up.
         """
         opening = await stores.misses.opening(self.limits.of(presenter))
         if opening.locked_until is not None and self.clock.clock.now() < opening.locked_until:
             raise self._locked_out(opening.locked_until)
-        printed = self._code_in(code)
-        voucher = await stores.redemptions.lock_by_code(self.codes.lookup_of(printed or ""))
-        if voucher is None and printed is not None:
+        shown = self._read(code, presenter)
+        voucher, why_none = await _behind(stores.redemptions, shown)
+        mistyped = shown.form is Form.MISTYPED
+        if voucher is None and is_miss(why_none, mistyped=mistyped, sees_reasons=presenter.sees_reasons):
             await self._missed(stores.misses, presenter)
-        return voucher, self.clock.now(stated=occurred_at, reached=opening.reached_at)
-
-    def digest_of(self, code: str, basket: Basket, *more: int) -> bytes:
-        """What is asked, however its code was typed or scanned."""
-        return digest_of(self._code_in(code) or code, basket, *more)
+        return voucher or why_none, self.clock.now(stated=occurred_at, reached=opening.reached_at)
 
     def _again(self, known: StoredRedemption, asked: Redemption) -> Redeemed:
         """The answer that was given. Raises InvalidInput when it was given to another question under this id."""
         if known.redemption_id == asked.redemption_id:
-            check_same(known.asked, self.digest_of(asked.code, asked.basket), "redemption_id")
+            check_same(known.asked, digest_of(asked.code, asked.basket), "redemption_id")
         return Redeemed(_told(known.answer, known.status, asked), known.status, "repeat", repeat=True)
 
-    def _code_in(self, presented: str) -> str | None:
-        """The code, from what was typed or scanned; None when it cannot be one of ours."""
-        return code_in(presented, self.signing.keys) if presented.startswith(PREFIX) else normalised(presented)
+    def _read(self, code: str, presenter: Presenter) -> Presented:
+        coupons = {each.numbered.head for each in self.knowledge.campaigns.values() if each.numbered}
+        return read(code, self.codes, self.signing.keys, coupons, at_till=presenter.sees_reasons)
 
     async def _while_locked(self, store: RedemptionStore, asked: Redemption, until: datetime) -> Redeemed:
         """What was answered before is answered again, since a till that lost the answer must learn it; nothing else is."""
@@ -177,9 +173,17 @@ class RedemptionDesk:
         )
 
 
-def _attempt(
-    asked: Redemption, digest: bytes, voucher: Voucher | None, outcome: Given | NotRedeemed, now: datetime
-) -> NewRedemption:
+async def _behind(store: RedemptionStore, presented: Presented) -> tuple[Voucher | None, NotRedeemed]:
+    """The voucher that was presented, locked, and why there is none where there is none."""
+    numbered = await store.lock_by_number(presented.number_lookup) if presented.form is Form.NUMBER else ()
+    coded = await store.lock_by_code(presented.code_lookup)
+    if len(numbered) > 1:
+        return coded, NotRedeemed.AMBIGUOUS_NUMBER
+    why_none = NotRedeemed.FOREIGN_CODE if presented.form is Form.FOREIGN else NotRedeemed.UNKNOWN_CODE
+    return coded or (numbered[0] if numbered else None), why_none
+
+
+def _attempt(asked: Redemption, voucher: Voucher | None, outcome: Given | NotRedeemed, now: datetime) -> NewRedemption:
     given = outcome if isinstance(outcome, Given) else None
     status = REDEEMED if given else REFUSED
     reason = REDEEMED if isinstance(outcome, Given) else str(outcome)
@@ -193,7 +197,7 @@ def _attempt(
     )
     return NewRedemption(
         redemption_id=asked.redemption_id,
-        asked=digest,
+        asked=digest_of(asked.code, asked.basket),
         voucher_id=voucher.voucher_id if voucher else None,
         receipt_id=asked.basket.receipt_id,
         store_id=asked.basket.store_id,

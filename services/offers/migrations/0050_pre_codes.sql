@@ -34,6 +34,10 @@ ALTER TABLE vouchers ADD CONSTRAINT vouchers_state_check
 -- In the order of issue, so that one more entry is written at the end; a revocation walks it.
 CREATE INDEX vouchers_open_by_issue ON vouchers (valid_from, voucher_id) WHERE state = 'issued';
 
+-- A keyed hash of the number that some campaigns print for scanners of digits. Not unique: a number is short.
+ALTER TABLE vouchers ADD COLUMN number_lookup bytea;
+CREATE INDEX vouchers_number ON vouchers (number_lookup) WHERE number_lookup IS NOT NULL;
+
 -- Keys of signed vouchers. The private half is derived from the voucher key and the nonce; it stands nowhere.
 CREATE TABLE voucher_signing_keys (
     key_id       smallint    PRIMARY KEY CHECK (key_id BETWEEN 1 AND 255),

@@ -71,6 +71,7 @@ class Draft:
     valid_from: datetime
     expires_at: datetime
     message: OutboxMessage
+    number_lookup: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -76,6 +76,10 @@ class RedemptionStore(Protocol):
         """The voucher behind a code, locked until the end."""
         ...
 
+    async def lock_by_number(self, number_lookup: bytes) -> Sequence[Voucher]:
+        """The open vouchers behind a number, two at most, locked until the end; of ended ones the last, where none is open."""
+        ...
+
     async def lock_by_redemption(self, redemption_id: str) -> tuple[StoredRedemption, Voucher | None] | None:
         """A redemption with its voucher, locked until the end."""
         ...

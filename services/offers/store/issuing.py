@@ -31,9 +31,9 @@ wanted AS (
     SELECT draft.*, fresh.receipt_id, fresh.store_id, fresh.customer_id, fresh.tier
     FROM unnest($12::text[], $13::smallint[], $14::text[], $15::bytea[], $16::text[], $17::text[], $18::text[], $19::text[],
                 $20::smallint[], $21::bigint[], $22::bigint[], $23::text[], $24::float8[], $25::timestamptz[],
-                $26::timestamptz[])
+                $26::timestamptz[], $34::bytea[])
          AS draft (checkout_id, slot, voucher_id, code_lookup, campaign_id, category, item_ids, kind,
-                   percent, amount_cents, greatest_value_cents, currency, propensity_ratio, valid_from, expires_at)
+                   percent, amount_cents, greatest_value_cents, currency, propensity_ratio, valid_from, expires_at, number_lookup)
     JOIN fresh USING (checkout_id)
 ),
 budget AS (
@@ -51,10 +51,10 @@ summed AS (
 issued AS (
     INSERT INTO vouchers (voucher_id, checkout_id, slot, code_lookup, campaign_id, customer_id, receipt_id, store_id,
                           category, item_ids, kind, percent, amount_cents, greatest_value_cents, reserved_cents, currency,
-                          propensity_ratio, tier, valid_from, expires_at)
+                          propensity_ratio, tier, valid_from, expires_at, number_lookup)
     SELECT voucher_id, checkout_id, slot, code_lookup, campaign_id, customer_id, receipt_id, store_id, category,
            string_to_array(item_ids, E'\\x1f'), kind, percent, amount_cents, greatest_value_cents, greatest_value_cents,
-           currency, propensity_ratio, tier, valid_from, expires_at
+           currency, propensity_ratio, tier, valid_from, expires_at, number_lookup
     FROM summed WHERE running_cents <= remaining_cents
     ON CONFLICT DO NOTHING
     RETURNING checkout_id, slot, voucher_id, campaign_id, greatest_value_cents, valid_from
@@ -102,7 +102,8 @@ class SharedIssuing:
 async def _execute(connection: Any, requests: Sequence[IssueRequest]) -> Sequence[Sequence[int] | None]:
     # Of equal checkouts the first decides; the others learn that it was decided elsewhere and read it.
     first = {request.proposal.checkout_id: request for request in reversed(requests)}
-    rows = await connection.fetch(_ISSUE, *_decisions(list(first.values())), *_drafts(first), *_messages(first))
+    *drafts, numbers = _drafts(first)
+    rows = await connection.fetch(_ISSUE, *_decisions(list(first.values())), *drafts, *_messages(first), numbers)
     granted = {row["checkout_id"]: row["granted"] or () for row in rows}
     return [
         granted.get(request.proposal.checkout_id) if first[request.proposal.checkout_id] is request else None
@@ -132,7 +133,7 @@ def _decisions(requests: Sequence[IssueRequest]) -> list[list[Any]]:
 
 def _drafts(requests: dict[str, IssueRequest]) -> list[list[Any]]:
     return _transposed(
-        [_draft(checkout_id, draft) for checkout_id, request in requests.items() for draft in request.drafts], 15
+        [_draft(checkout_id, draft) for checkout_id, request in requests.items() for draft in request.drafts], 16
     )
 
 
@@ -153,6 +154,7 @@ def _draft(checkout_id: str, draft: Draft) -> tuple[Any, ...]:
         draft.propensity_ratio,
         draft.valid_from,
         draft.expires_at,
+        draft.number_lookup,
     )
 
 

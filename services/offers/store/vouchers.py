@@ -15,6 +15,10 @@ from services.offers.store.ledger import lock_budget, post
 from services.offers.store.voucher_rows import REDEMPTION_COLUMNS, VOUCHER_COLUMNS, redemption_of, voucher_of
 
 _BY_CODE = text(f"SELECT {VOUCHER_COLUMNS} FROM vouchers WHERE code_lookup = :code_lookup FOR UPDATE")  # noqa: S608  # columns of our own
+_BY_NUMBER = text(f"""
+    SELECT {VOUCHER_COLUMNS} FROM vouchers WHERE number_lookup = :number_lookup
+    ORDER BY state = 'issued' DESC, valid_from DESC, voucher_id LIMIT 2 FOR UPDATE
+""")  # noqa: S608  # columns of our own
 _BY_ID = text(f"SELECT {VOUCHER_COLUMNS} FROM vouchers WHERE voucher_id = :voucher_id FOR UPDATE")  # noqa: S608  # columns of our own
 _REDEMPTION_BY_ID = text(f"SELECT {REDEMPTION_COLUMNS} FROM redemptions WHERE redemption_id = :redemption_id")  # noqa: S608  # columns of our own
 _ANSWERED = text(f"""
@@ -93,6 +97,12 @@ class PostgresRedemptions:
         """The voucher behind a code, locked until the end."""
         row = (await self._tx.connection.execute(_BY_CODE, {"code_lookup": code_lookup})).one_or_none()
         return voucher_of(row) if row else None
+
+    async def lock_by_number(self, number_lookup: bytes) -> Sequence[Voucher]:
+        """The open vouchers behind a number, two at most, locked until the end; of ended ones the last, where none is open."""
+        rows = await self._tx.connection.execute(_BY_NUMBER, {"number_lookup": number_lookup})
+        found = [voucher_of(row) for row in rows]
+        return [each for each in found if each.state is VoucherState.ISSUED] or found[:1]
 
     async def lock_by_redemption(self, redemption_id: str) -> tuple[StoredRedemption, Voucher | None] | None:
         """A redemption with its voucher, locked until the end."""

@@ -93,6 +93,17 @@ async def test_only_what_it_says_is_revoked(
         assert (answer["reason"] == "revoked", answer["status"] == "redeemed") == (hit, not hit)
 
 
+async def test_a_checkout_that_was_under_way_is_covered_too(database: Database, tmp_path: Path) -> None:
+    await tell_world(database, customers=[a_snapshot()])
+    async with open_till(database, tmp_path) as till:
+        await revoke(till, "leak", campaign_id="usual")
+        code = (await till.checkout("decided at the same moment, committed later"))["vouchers"][0]["code"]
+        assert await revocation_round(till.parts)() == 0, "the sweep waits for such ones"
+        assert (await till.redeem(code, "r1"))["reason"] == "revoked"
+        await sweep(till)
+        assert await money(till) == {"reserved": 0, "spent": 0, "given": 0}
+
+
 async def test_what_is_issued_afterwards_is_good(database: Database, tmp_path: Path) -> None:
     await tell_world(database, customers=[a_snapshot()])
     async with open_till(database, tmp_path) as till:

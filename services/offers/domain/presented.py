@@ -1,0 +1,61 @@
+"""What somebody typed or scanned at a till: which of our forms it is, and what to look it up by."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from libs.tills.verify_voucher import PREFIX
+from services.offers.domain.code import CodeKey, normalised
+from services.offers.domain.numbers import NumberKind, number_in
+from services.offers.domain.signed_code import SigningKey, code_in
+
+
+class Form(Enum):
+    """What it is."""
+
+    CODE = auto()
+    NUMBER = auto()
+    FOREIGN = auto()
+    """A coupon of somebody else's: another key's signature, another company's coupon number."""
+    MISTYPED = auto()
+    """Nothing that could be one: a check character or digit is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """A form with what its vouchers are found by; a form that finds nothing has look-ups that nothing has."""
+
+    form: Form
+    code_lookup: bytes
+    number_lookup: bytes
+
+
+def read(
+    presented: str, codes: CodeKey, keys: Sequence[SigningKey], coupons: Collection[str], *, at_till: bool
+) -> Presented:
+    """What was presented. `coupons`: the coupon numbers (13 digits) of our campaigns. `at_till`: by an authorised till.
+
+    An EAN-13 has too few digits to be let in from elsewhere: it is looked for under nothing there.
+    """
+    text = presented.strip()
+    if text.startswith(PREFIX):
+        code = code_in(text, keys)
+        return _found(codes, Form.CODE if code else Form.FOREIGN, code=code)
+    code = normalised(text)
+    # One EAN-13 in 36 has the check character of a code; nothing else that is a code is a number too.
+    number = None if code and not text.isdigit() else number_in(text)
+    if number is None:
+        return _found(codes, Form.CODE if code else Form.MISTYPED, code=code)
+    kind, digits = number
+    if kind is NumberKind.GCN and digits[:13] not in coupons:
+        return _found(codes, Form.FOREIGN)
+    if kind is NumberKind.EAN13 and not at_till:
+        return _found(codes, Form.NUMBER, code=code)
+    return _found(codes, Form.NUMBER, code=code, number=number)
+
+
+def _found(
+    codes: CodeKey, form: Form, *, code: str | None = None, number: tuple[NumberKind, str] | None = None
+) -> Presented:
+    """Look-ups in equal number, whatever was found."""
+    return Presented(form, codes.lookup_of(code or ""), codes.number_lookup_of(*number) if number else b"")
