@@ -15,6 +15,7 @@ from services.offers.api.checkouts import checkout_router
 from services.offers.api.history import history_router
 from services.offers.api.holds import hold_router
 from services.offers.api.ledger import ledger_router
+from services.offers.api.receipts import receipt_router
 from services.offers.api.redemptions import redemption_router
 from services.offers.api.revocations import revocation_router
 from services.offers.api.voucher_keys import voucher_key_router
@@ -43,7 +44,7 @@ def create_app(door: Door) -> FastAPI:
     )
     app.state.credentials = parts.credentials()
     for router_of in (
-        *(checkout_router, redemption_router, hold_router),
+        *(checkout_router, receipt_router, redemption_router, hold_router),
         *(revocation_router, voucher_key_router, campaign_router, ledger_router, history_router),
     ):
         app.include_router(router_of(door.doors))

@@ -77,6 +77,21 @@ class OffersMetrics:
         self.revoked = Counter(
             "offers_vouchers_revoked_total", "Vouchers ended by a revocation.", ["campaign"], registry=registry
         )
+        self.paper_millimetres = Counter(
+            "offers_paper_millimetres_total",
+            "Paper for coupons: printed, asked (if the customer says yes), declined of it, saved (e-receipt alone).",
+            ["outcome"],
+            registry=registry,
+        )
+        self.printings = Counter(
+            "offers_receipts_printed_total",
+            "Receipts of which a till said what became of them: printed, declined, failed.",
+            ["outcome"],
+            registry=registry,
+        )
+        self.receipts_rendered = Counter(
+            "offers_receipts_rendered_total", "Receipts made again on request, by form.", ["form"], registry=registry
+        )
         self.budget_cents = Gauge(
             "offers_budget_cents",
             "A campaign's money in minor units: cap, reserved, spent.",
@@ -114,3 +129,10 @@ class OffersMetrics:
         self.knowledge_age_seconds = Gauge(
             "offers_knowledge_age_seconds", "Since memory was last seen to be up to date.", registry=registry
         )
+
+    def paper(self, printing: str, paper_mm: int, saved_mm: int) -> None:
+        """Count one answer's paper."""
+        if paper_mm:
+            self.paper_millimetres.labels("asked" if printing == "ask" else "printed").inc(paper_mm)
+        if saved_mm:
+            self.paper_millimetres.labels("saved").inc(saved_mm)

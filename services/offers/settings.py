@@ -13,6 +13,8 @@ class Settings(ServiceSettings):
 
     campaigns_file: Path | None = None
     """YAML with a list `campaigns`; applied by the migrate role."""
+    print_policies_file: Path | None = None
+    """YAML with `default` and `countries`, over those that come with the service (docs/receipts.md)."""
     voucher_key_file: Path | None = None
     """At least 32 secret bytes behind the voucher codes. Without it the migrate role keeps one in the database."""
 

@@ -116,6 +116,13 @@ async def _profile(database: Database, _broker: Broker, folder: Path, known: Kno
 
 async def _offers(database: Database, _broker: Broker, folder: Path, known: Known) -> FastAPI:
     await offers_running.tell_world(database)
+    async with offers_running.open_till(database, folder) as till:
+        await till.checkout("answered")
+    known["/v1/checkouts/{checkout_id}/receipt"] = {
+        "path_parameters": {"checkout_id": "answered"},
+        "headers": {"Accept": "image/png"},
+    }
+    known["/v1/checkouts/{checkout_id}/printed"] = {"path_parameters": {"checkout_id": "answered"}}
     for path in (
         "campaigns/{campaign_id}",
         *(f"ledger/{{campaign_id}}{part}" for part in ("", "/transfers", "/transfers.csv")),

@@ -25,9 +25,9 @@ from libs.common.errors import Conflict, NotFound, RetryableError
 from libs.common.persistence import OutboxMessage, Transactions, make_engine
 from services.offers.bootstrap.parts import SERVICE
 from services.offers.bootstrap.redeeming import till_stores_of
-from services.offers.domain.answer import Proposal
 from services.offers.domain.campaign import Terms
 from services.offers.domain.guessing import MissLimits, Presenter
+from services.offers.domain.proposal import Proposal
 from services.offers.domain.voucher import Basket, BasketLine
 from services.offers.handlers.expiry import expire_vouchers
 from services.offers.handlers.holding import Holding, hold_voucher, release_hold

@@ -1,6 +1,6 @@
 """Master data: published by ingest on the compacted topic `ingest.catalog.v1`, newest state per key."""
 
-from datetime import time
+from datetime import date, time
 from decimal import Decimal
 from typing import Annotated, Literal
 
@@ -59,6 +59,10 @@ class CatalogStore(Contract):
     currency: Currency
     opens_at: time = time(8)
     closes_at: time = time(22)
+    closed_weekdays: Annotated[tuple[Annotated[int, Field(ge=0, le=6)], ...], Field(max_length=6)] = ()
+    """0 is Monday; at least one day is left."""
+    closed_on: Annotated[tuple[date, ...], Field(max_length=400)] = ()
+    """Holidays and other days on which it is closed."""
 
     @property
     def partition_key(self) -> str:

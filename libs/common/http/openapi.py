@@ -17,6 +17,7 @@ _MEANINGS: Mapping[int, str] = {
     401: "No key, or one that is unknown or out of date.",
     403: "A key without the scope, or of another store.",
     404: "There is no such thing, or not for this key.",
+    406: "No form of it that you accept.",
     409: "The present state does not allow it.",
     412: "Not the newest version was read.",
     422: "The request does not fit its schema, or not what is there.",

@@ -1,6 +1,6 @@
 """`POST /v1/checkouts`: vouchers for a receipt, always answered in time."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -10,6 +10,7 @@ from libs.common.contracts.values import Cents, Currency, Identifier, Key, Quant
 from libs.common.http.credentials import Credential, require
 from services.offers.api.doors import Doors, check_store, documented
 from services.offers.domain.answer import CheckoutAnswer
+from services.offers.domain.receipts.sheet import Columns
 from services.offers.handlers.checkout import Checkout
 
 _EXAMPLE: JsonDict = {
@@ -51,7 +52,9 @@ class CheckoutRequest(BaseModel):
     total_cents: Cents
     slots: Annotated[int, Field(ge=1, le=3)] = 1
     deadline_ms: Annotated[int, Field(ge=1)] = 300
-    columns: Literal[32, 42, 48] = 42
+    columns: Columns = 42
+    language: Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z]{2})?$")] | None = None
+    """The customer's, if the till knows it, as `de` or `pt-BR`; else what is spoken in the store's country."""
     occurred_at: AwareDatetime | None = None
     """Only in a deployment that plays a data set, with the scope `play`."""
 
@@ -79,6 +82,7 @@ def checkout_router(doors: Doors) -> APIRouter:
             item_ids=[line.item_id for line in request.lines],
             slots=request.slots,
             columns=request.columns,
+            language=request.language,
             deadline_seconds=min(request.deadline_ms, doors.greatest_deadline_ms) / 1000,
             occurred_at=doors.event_time(caller, request.occurred_at),
         )

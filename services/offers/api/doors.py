@@ -15,21 +15,24 @@ from libs.common.pseudonyms import Pseudonyms
 from services.offers.handlers.checkout import CheckoutDesk
 from services.offers.handlers.money_clock import MoneyClock
 from services.offers.handlers.redemption import RedemptionDesk
+from services.offers.handlers.reprinting import Reprinter
 from services.offers.handlers.signing import SigningRing
 from services.offers.metrics import OffersMetrics
 from services.offers.ports.campaigns import CampaignStore
 from services.offers.ports.guessing import TillStores
 from services.offers.ports.ledger import LedgerStore
 from services.offers.ports.privacy import PrivacyStore
+from services.offers.ports.receipts import ReceiptStore
 from services.offers.ports.revoking import RevocationStore
 from services.offers.ports.signing import SigningKeyStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doors:
-    """The parts behind the doors. `redemptions`, `campaigns`, `privacy` and `ledger` begin one transaction each."""
+    """The parts behind the doors. `redemptions`, `campaigns`, `privacy`, `receipts` and `ledger` begin one transaction each."""
 
     desk: CheckoutDesk
+    reprinter: Reprinter
     redemption_desk: RedemptionDesk
     redemptions: Callable[[], AbstractAsyncContextManager[TillStores]]
     campaigns: Callable[[], AbstractAsyncContextManager[CampaignStore]]
@@ -37,6 +40,7 @@ class Doors:
     signing_keys: Callable[[], AbstractAsyncContextManager[SigningKeyStore]]
     revocations: Callable[[], AbstractAsyncContextManager[RevocationStore]]
     privacy: Callable[[], AbstractAsyncContextManager[PrivacyStore]]
+    receipts: Callable[[], AbstractAsyncContextManager[ReceiptStore]]
     ledger: Callable[[], AbstractAsyncContextManager[LedgerStore]]
     pseudonyms: Pseudonyms
     clock: Clock

@@ -11,11 +11,14 @@ from libs.common.persistence import Transaction, Transactions
 from libs.common.persistence.relay import RelayLoop
 from services.offers.api.doors import Doors
 from services.offers.bootstrap.parts import SERVICE, Parts, money_clock_of
+from services.offers.bootstrap.printing import picture_font, print_policies, wording_of_ours
 from services.offers.bootstrap.redeeming import miss_limits_of, till_stores_of
 from services.offers.domain.code import CodeKey
 from services.offers.handlers.checkout import CheckoutDesk
+from services.offers.handlers.drafting import PrintRoom
 from services.offers.handlers.knowledge import Knowledge, KnowledgeKeeper
 from services.offers.handlers.redemption import RedemptionDesk
+from services.offers.handlers.reprinting import Reprinter
 from services.offers.handlers.signing import SigningRing
 from services.offers.store.campaigns import PostgresCampaigns
 from services.offers.store.checkout_reads import SharedCheckoutReads
@@ -24,6 +27,7 @@ from services.offers.store.issuing import SharedIssuing
 from services.offers.store.knowledge import PostgresKnowledge
 from services.offers.store.ledger import PostgresLedger
 from services.offers.store.privacy import PostgresPrivacy
+from services.offers.store.receipts import PostgresReceipts
 from services.offers.store.revoking import PostgresRevocations
 from services.offers.store.shared_statement import Limits
 from services.offers.store.signing import PostgresSigningKeys
@@ -83,9 +87,11 @@ def door_of(parts: Parts, codes: CodeKey) -> Door:
         money_clock=money_clock_of(parts),
         metrics=parts.metrics,
         fresh_within=timedelta(seconds=settings.fresh_within_seconds),
+        print_room=PrintRoom(wording_of_ours(), print_policies(settings.print_policies_file)),
     )
     doors = Doors(
         desk=desk,
+        reprinter=Reprinter(codes, signing, picture_font(), parts.metrics),
         redemption_desk=RedemptionDesk(
             codes=codes,
             signing=signing,
@@ -100,6 +106,7 @@ def door_of(parts: Parts, codes: CodeKey) -> Door:
         signing_keys=signing_keys,
         revocations=_unit(parts.transactions, PostgresRevocations),
         privacy=_unit(parts.transactions, PostgresPrivacy),
+        receipts=_unit(parts.transactions, PostgresReceipts),
         ledger=_unit(parts.transactions, PostgresLedger),
         pseudonyms=settings.pseudonyms(),
         clock=parts.clock,

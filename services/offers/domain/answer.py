@@ -5,69 +5,23 @@ The proposal holds no code: codes are derived again each time.
 
 from base64 import b64encode
 from collections.abc import Callable, Collection, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from typing import Literal
 
 import msgspec
 
 from services.offers.domain.code import CodeKey
 from services.offers.domain.numbers import Numbered
-from services.offers.domain.receipt import Columns, Coupon, as_escpos, as_text, template
+from services.offers.domain.proposal import Proposal, ProposedVoucher
+from services.offers.domain.receipts.escpos import as_escpos
+from services.offers.domain.receipts.printing import Fitted, How, fitted
+from services.offers.domain.receipts.sheet import Block, Columns, grams, laid, millimetres
+from services.offers.domain.receipts.template import Coupon
+from services.offers.domain.receipts.text import as_text
 from services.offers.domain.signed_code import Promise, SigningKey, key_at, signed_text
 
 BUDGET_EXHAUSTED = "budget-exhausted"
 TIER_NONE = 3
-
-
-class SignedFor(msgspec.Struct, frozen=True):
-    """What a signature says beside the voucher itself. `percent` 0: an amount; `store_id` empty: any store."""
-
-    percent: int
-    store_id: str
-
-
-class NumberedBy(msgspec.Struct, frozen=True):
-    """What a voucher's number begins with; see Numbered."""
-
-    kind: Literal["ean13", "gcn"]
-    prefix: str
-
-
-class ProposedVoucher(msgspec.Struct, frozen=True):
-    """One voucher as decided, before its budget said yes."""
-
-    slot: int
-    voucher_id: str
-    campaign_id: str
-    title: str
-    category: str
-    item_ids: tuple[str, ...]
-    such_as: tuple[str, ...]
-    kind: str
-    headline: str
-    note: str
-    greatest_value_cents: int
-    currency: str
-    valid_from: datetime
-    expires_at: datetime
-    last_day: date
-    propensity_ratio: float
-    reasons: tuple[str, ...]
-    signed_for: SignedFor | None = None
-    numbered: NumberedBy | None = None
-
-
-class Proposal(msgspec.Struct, frozen=True):
-    """A decision with all that its answer is made from."""
-
-    checkout_id: str
-    decision_id: str
-    tier: int
-    reason: str
-    group: str
-    model_id: str
-    columns: Columns
-    vouchers: tuple[ProposedVoucher, ...] = ()
 
 
 class PrintedNumber(msgspec.Struct, frozen=True):
@@ -99,10 +53,23 @@ class PrintedVoucher(msgspec.Struct, frozen=True):
 
 
 class PrintedReceipt(msgspec.Struct, frozen=True):
-    """What to print below the receipt; empty without vouchers."""
+    """What to print below the receipt, and whether; empty without vouchers.
+
+    `printing`: `print`; `ask` the customer the `question` first; or `never`, because nothing is for paper.
+    """
 
     text: str
     escpos_base64: str
+    printing: How = "never"
+    question: str = ""
+    language: str | None = None
+    e_receipt_only: tuple[str, ...] = ()
+    """The vouchers that are not on paper: their codes go to the e-receipt."""
+    paper_mm: int = 0
+    """What a printer takes for it at most."""
+    saved_mm: int = 0
+    saved_grams: float = 0.0
+    """What printing all of them would have taken more."""
 
 
 class CheckoutAnswer(msgspec.Struct, frozen=True):
@@ -120,30 +87,24 @@ class CheckoutAnswer(msgspec.Struct, frozen=True):
 
 
 _encoder = msgspec.json.Encoder()
-_proposals = msgspec.msgpack.Decoder(Proposal)
-_packer = msgspec.msgpack.Encoder()
 
 
-def pack(proposal: Proposal) -> bytes:
-    """The proposal as it is stored."""
-    return _packer.encode(proposal)
+SigningKeys = Callable[[], Sequence[SigningKey]]
 
 
-def unpack(stored: bytes) -> Proposal:
-    """The proposal that was stored."""
-    return _proposals.decode(stored)
-
-
-def answer(
-    proposal: Proposal, granted: Collection[int], codes: CodeKey, signing: Callable[[], Sequence[SigningKey]] = tuple
-) -> bytes:
+def answer(proposal: Proposal, granted: Collection[int], codes: CodeKey, signing: SigningKeys = tuple) -> bytes:
     """The answer's JSON: the granted vouchers with their codes, and what to print. `signing` is asked where one is signed."""
-    vouchers = [voucher for voucher in proposal.vouchers if voucher.slot in granted]
-    code_of = {voucher.slot: codes.code_of(voucher.voucher_id) for voucher in vouchers}
-    signed = {voucher.slot: _signed(voucher, code_of[voucher.slot], signing) for voucher in vouchers}
-    rows = template([_coupon(voucher, code_of[voucher.slot], signed[voucher.slot]) for voucher in vouchers])
-    columns = proposal.columns
-    return _encoder.encode(
+    return answered(proposal, granted, codes, signing)[0]
+
+
+def answered(
+    proposal: Proposal, granted: Collection[int], codes: CodeKey, signing: SigningKeys = tuple
+) -> tuple[bytes, PrintedReceipt]:
+    """The answer's JSON, and the part of it that tells what to print."""
+    vouchers = granted_of(proposal, granted)
+    coupons = [coupon_of(voucher, codes, signing) for voucher in vouchers]
+    receipt = _receipt(proposal, coupons)
+    body = _encoder.encode(
         CheckoutAnswer(
             checkout_id=proposal.checkout_id,
             decision_id=proposal.decision_id,
@@ -152,13 +113,37 @@ def answer(
             group=proposal.group,
             model_id=proposal.model_id,
             retryable=False,
-            vouchers=tuple(
-                _printed(voucher, code_of[voucher.slot], signed[voucher.slot], codes) for voucher in vouchers
-            ),
-            receipt=PrintedReceipt(
-                as_text(rows, columns), b64encode(as_escpos(rows, columns)).decode() if rows else ""
-            ),
+            vouchers=tuple(_printed(voucher, coupon, codes) for voucher, coupon in zip(vouchers, coupons, strict=True)),
+            receipt=receipt,
         )
+    )
+    return body, receipt
+
+
+def granted_of(proposal: Proposal, granted: Collection[int]) -> list[ProposedVoucher]:
+    """The vouchers whose budget said yes."""
+    return [voucher for voucher in proposal.vouchers if voucher.slot in granted]
+
+
+def coupon_of(voucher: ProposedVoucher, codes: CodeKey, signing: SigningKeys) -> Coupon:
+    """What the voucher says on a receipt, with its code, signed where that was promised."""
+    code = codes.code_of(voucher.voucher_id)
+    return Coupon(
+        voucher_id=voucher.voucher_id,
+        headline=voucher.headline,
+        note=voucher.note,
+        title=voucher.title,
+        such_as=voucher.such_as_line or ", ".join(voucher.such_as),
+        code=code,
+        valid_through=voucher.valid_through or voucher.last_day.isoformat(),
+        signed=_signed(voucher, code, signing),
+    )
+
+
+def text_of(fit: Fitted, columns: Columns) -> str:
+    """The coupons on paper as text, in all signs that there are."""
+    return as_text(
+        [_as_said(*each, columns) for each in zip(fit.on_paper, fit.blocks, strict=True)], fit.elsewhere, columns
     )
 
 
@@ -179,7 +164,61 @@ def nothing(checkout_id: str, reason: str) -> bytes:
     )
 
 
-def _signed(voucher: ProposedVoucher, code: str, signing: Callable[[], Sequence[SigningKey]]) -> str | None:
+def _receipt(proposal: Proposal, coupons: Sequence[Coupon]) -> PrintedReceipt:
+    printing, columns = proposal.printing, proposal.columns
+    if not coupons:
+        return PrintedReceipt("", "", language=printing.language)
+    fit = fitted(coupons, columns, printing)
+    on_paper = {coupon.voucher_id for coupon in fit.on_paper}
+    escpos = as_escpos(fit.blocks, fit.elsewhere, columns, printing.code_pages)
+    saved_mm = millimetres(fit.whole_dots - fit.paper_dots)
+    count = len(fit.on_paper)
+    return PrintedReceipt(
+        text=text_of(fit, columns),
+        escpos_base64=b64encode(escpos).decode(),
+        printing=printing.how if on_paper else "never",
+        question=printing.questions[count - 1] if 0 < count <= len(printing.questions) else "",
+        language=printing.language,
+        e_receipt_only=tuple(coupon.voucher_id for coupon in coupons if coupon.voucher_id not in on_paper),
+        paper_mm=millimetres(fit.paper_dots),
+        saved_mm=saved_mm,
+        saved_grams=grams(saved_mm, columns),
+    )
+
+
+def _as_said(coupon: Coupon, block: Block, columns: Columns) -> Block:
+    return block if block.as_said else laid(coupon, columns, "one", lambda text: text)
+
+
+def number_of(voucher: ProposedVoucher, codes: CodeKey) -> PrintedNumber | None:
+    """The voucher's number, where its campaign has numbers."""
+    by = voucher.numbered
+    if by is None:
+        return None
+    return PrintedNumber(by.kind, Numbered(kind=by.kind, prefix=by.prefix).number_of(voucher.voucher_id, codes))
+
+
+def _printed(voucher: ProposedVoucher, coupon: Coupon, codes: CodeKey) -> PrintedVoucher:
+    return PrintedVoucher(
+        voucher_id=voucher.voucher_id,
+        code=coupon.code,
+        campaign_id=voucher.campaign_id,
+        category=voucher.category,
+        item_ids=voucher.item_ids,
+        kind=voucher.kind,
+        text=f"{voucher.headline} ({voucher.note})" if voucher.note else voucher.headline,
+        greatest_value_cents=voucher.greatest_value_cents,
+        currency=voucher.currency,
+        valid_from=voucher.valid_from,
+        expires_at=voucher.expires_at,
+        propensity_ratio=voucher.propensity_ratio,
+        reasons=voucher.reasons,
+        signed=coupon.signed,
+        number=number_of(voucher, codes),
+    )
+
+
+def _signed(voucher: ProposedVoucher, code: str, signing: SigningKeys) -> str | None:
     """Signed by the key that signed at its issue, so that a repeat gives the same bytes."""
     key = key_at(signing(), voucher.valid_from) if voucher.signed_for else None
     if key is None or voucher.signed_for is None:
@@ -196,44 +235,4 @@ def _signed(voucher: ProposedVoucher, code: str, signing: Callable[[], Sequence[
             expires_at=voucher.expires_at,
             store_id=voucher.signed_for.store_id,
         ),
-    )
-
-
-def _coupon(voucher: ProposedVoucher, code: str, signed: str | None) -> Coupon:
-    return Coupon(
-        headline=voucher.headline,
-        note=voucher.note,
-        title=voucher.title,
-        such_as=voucher.such_as,
-        code=code,
-        last_day=voucher.last_day,
-        signed=signed,
-    )
-
-
-def number_of(voucher: ProposedVoucher, codes: CodeKey) -> PrintedNumber | None:
-    """The voucher's number, where its campaign has numbers."""
-    by = voucher.numbered
-    if by is None:
-        return None
-    return PrintedNumber(by.kind, Numbered(kind=by.kind, prefix=by.prefix).number_of(voucher.voucher_id, codes))
-
-
-def _printed(voucher: ProposedVoucher, code: str, signed: str | None, codes: CodeKey) -> PrintedVoucher:
-    return PrintedVoucher(
-        voucher_id=voucher.voucher_id,
-        code=code,
-        campaign_id=voucher.campaign_id,
-        category=voucher.category,
-        item_ids=voucher.item_ids,
-        kind=voucher.kind,
-        text=f"{voucher.headline} ({voucher.note})" if voucher.note else voucher.headline,
-        greatest_value_cents=voucher.greatest_value_cents,
-        currency=voucher.currency,
-        valid_from=voucher.valid_from,
-        expires_at=voucher.expires_at,
-        propensity_ratio=voucher.propensity_ratio,
-        reasons=voucher.reasons,
-        signed=signed,
-        number=number_of(voucher, codes),
     )

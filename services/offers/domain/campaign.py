@@ -19,6 +19,8 @@ ANY_CATEGORY = "*"
 Cents = Annotated[int, Field(ge=1, le=10**9)]
 Percent = Annotated[int, Field(ge=1, le=100)]
 Days = Annotated[int, Field(ge=0, le=366)]
+Title = Annotated[str, StringConstraints(min_length=1, max_length=60)]
+Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -84,7 +86,9 @@ class Campaign(_Part):
     """One campaign of head office. `greatest_value_cents` is what a voucher may cost at most: so much is reserved at issue."""
 
     campaign_id: Key
-    title: Annotated[str, StringConstraints(min_length=1, max_length=60)]
+    title: Title
+    titles: Mapping[Language, Title] = Field(default_factory=dict)
+    """In other languages than the one that `title` is in."""
     aim: Aim = Aim.ANY
     kind: Literal["amount", "percent"]
     percent: Percent | None = None
@@ -98,6 +102,8 @@ class Campaign(_Part):
     starts_at: Moment | None = None
     ends_at: Moment | None = None
     validity_days: Days = 14
+    validity_counts: Literal["days", "opening_days"] = "days"
+    """Whether days on which the store is closed count."""
     cap_cents: Annotated[int, Field(ge=0, le=10**12)]
     """The budget: reserved and spent together never exceed it."""
     holdout_ratio: Share = 0.05
@@ -135,6 +141,10 @@ class Campaign(_Part):
         if currency != self.currency or (override is not None and not override.active):
             return None
         return self._terms(override)
+
+    def title_in(self, language: str) -> str:
+        """Its title for customers of this language."""
+        return self.titles.get(language, self.title)
 
     def runs_at(self, now: datetime) -> bool:
         """Whether `now` lies within its time."""

@@ -1,7 +1,9 @@
 """Items and stores as offers needs them: what may be offered, and in which zone and currency a store lives."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
+
+from services.offers.domain.validity import Closed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +34,8 @@ class Store:
     time_zone: str
     currency: str
     country: str
+    closed: Closed = field(default_factory=Closed)
+    """The days on which it does not open."""
 
     @property
     def zone(self) -> ZoneInfo:

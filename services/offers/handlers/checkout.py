@@ -10,15 +10,16 @@ from libs.common.errors import RetryableError
 from libs.common.ids import derived_id
 from libs.common.persistence import OutboxMessage
 from libs.ranking.state import CustomerRankingState, Moment
-from services.offers.domain.answer import BUDGET_EXHAUSTED, TIER_NONE, Proposal, answer, nothing
+from services.offers.domain.answer import BUDGET_EXHAUSTED, TIER_NONE, PrintedReceipt, answered, nothing
 from services.offers.domain.catalogue import Store
 from services.offers.domain.code import CodeKey
 from services.offers.domain.decision import OFFERED, Decision, decide
 from services.offers.domain.eligibility import Circumstances
 from services.offers.domain.needs import CategoryNeed, by_category
 from services.offers.domain.policy import MODEL_ID, Prior
-from services.offers.domain.receipt import Columns
-from services.offers.handlers.drafting import decided_message, drafts_of, proposed
+from services.offers.domain.proposal import Proposal
+from services.offers.domain.receipts.sheet import Columns
+from services.offers.handlers.drafting import PrintRoom, decided_message, drafts_of, proposed
 from services.offers.handlers.knowledge import KnowledgeKeeper
 from services.offers.handlers.money_clock import MoneyClock
 from services.offers.handlers.signing import SigningRing
@@ -51,6 +52,8 @@ class Checkout:
     columns: Columns
     deadline_seconds: float
     occurred_at: datetime | None = None
+    language: str | None = None
+    """The customer's, where the till knows it: `de`, `pt-BR`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,7 @@ class CheckoutDesk:
     money_clock: MoneyClock
     metrics: OffersMetrics
     fresh_within: timedelta
+    print_room: PrintRoom
     prior: Prior = field(default_factory=Prior)
 
     async def answer(self, checkout: Checkout, accepted_seconds: float) -> bytes:
@@ -201,6 +205,7 @@ class CheckoutDesk:
 
     def _proposal(self, asked: _Asked, decision: Decision) -> Proposal:
         knowledge, checkout = self.keeper.knowledge, asked.checkout
+        at = self.print_room.occasion(asked.store, asked.now, checkout.language)
         return Proposal(
             checkout_id=checkout.checkout_id,
             decision_id=derived_id("decision", checkout.checkout_id),
@@ -209,10 +214,8 @@ class CheckoutDesk:
             group=decision.group,
             model_id=f"{knowledge.model.model_id}/{MODEL_ID}",
             columns=checkout.columns,
-            vouchers=tuple(
-                proposed(slot, chosen, checkout.checkout_id, checkout.currency, (asked.store, asked.now), knowledge)
-                for slot, chosen in enumerate(decision.chosen, 1)
-            ),
+            vouchers=proposed(decision.chosen, checkout.checkout_id, checkout.currency, at, knowledge),
+            printing=at.printing(len(decision.chosen)),
         )
 
     def _decision_message(self, asked: _Asked, decision: Decision, proposal: Proposal) -> OutboxMessage:
@@ -230,11 +233,13 @@ class CheckoutDesk:
             if voucher.slot in granted:
                 self.metrics.issued.labels(voucher.campaign_id, str(proposal.tier)).inc()
         reason = proposal.reason if granted or not proposal.vouchers else BUDGET_EXHAUSTED
-        return proposal.tier, reason, self._body(proposal, granted)
+        body, receipt = self._body(proposal, granted)
+        self.metrics.paper(receipt.printing, receipt.paper_mm, receipt.saved_mm)
+        return proposal.tier, reason, body
 
-    def _body(self, proposal: Proposal, granted: Sequence[int]) -> bytes:
-        return answer(proposal, granted, self.codes, lambda: self.signing.keys)
+    def _body(self, proposal: Proposal, granted: Sequence[int]) -> tuple[bytes, PrintedReceipt]:
+        return answered(proposal, granted, self.codes, lambda: self.signing.keys)
 
     def _repeated(self, stored: Proposal, granted: Sequence[int]) -> tuple[int, str, bytes]:
         self.metrics.repeats.inc()
-        return stored.tier, "repeat", self._body(stored, granted)
+        return stored.tier, "repeat", self._body(stored, granted)[0]

@@ -1,7 +1,8 @@
 """From a decision to what is stored, sent and printed: proposals, drafts of vouchers, events."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import date, datetime
 from decimal import Decimal
 
 from libs.common.contracts import new_event
@@ -9,14 +10,16 @@ from libs.common.contracts.offers import Alternative, Decided, VoucherIssued
 from libs.common.contracts.topics import OFFERS_DECISIONS
 from libs.common.ids import derived_id
 from libs.common.persistence import OutboxMessage
-from services.offers.domain.answer import NumberedBy, Proposal, ProposedVoucher, SignedFor, number_of
+from services.offers.domain.answer import number_of
 from services.offers.domain.campaign import Campaign, Terms
 from services.offers.domain.catalogue import Store
 from services.offers.domain.code import CodeKey
 from services.offers.domain.decision import Chosen, Decision
 from services.offers.domain.policy import Choice
-from services.offers.domain.receipt import promise
-from services.offers.domain.validity import end_of, last_day
+from services.offers.domain.proposal import NumberedBy, Proposal, ProposedVoucher, SignedFor
+from services.offers.domain.receipts.printing import Printing, PrintPolicies, PrintPolicy
+from services.offers.domain.receipts.wording import Voice, Wording
+from services.offers.domain.validity import end_of, last_day, last_day_before, last_opening_day
 from services.offers.handlers.facts import SOURCE, voucher_message
 from services.offers.handlers.knowledge import Knowledge
 from services.offers.ports.checkout import Draft
@@ -24,14 +27,57 @@ from services.offers.ports.checkout import Draft
 _EXAMPLES = 2
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Occasion:
+    """Where, when, in which words and under which print policy something is offered."""
+
+    store: Store
+    now: datetime
+    voice: Voice
+    policy: PrintPolicy
+
+    def printing(self, slots: int) -> Printing:
+        """How so many coupons are printed."""
+        return Printing.of(self.policy, self.voice, slots)
+
+
+@dataclass(frozen=True, slots=True)
+class PrintRoom:
+    """What there is to say in which language, and what may be printed where."""
+
+    wording: Wording
+    policies: PrintPolicies
+
+    def occasion(self, store: Store, now: datetime, language: str | None) -> Occasion:
+        """Words and policy for a customer of this store on this day of its calendar."""
+        return Occasion(
+            store=store,
+            now=now,
+            voice=self.wording.voice(language, store.country),
+            policy=self.policies.on(now.astimezone(store.zone).date(), store.country),
+        )
+
+
 def proposed(
-    slot: int, chosen: Chosen, checkout_id: str, currency: str, at: tuple[Store, datetime], knowledge: Knowledge
+    chosen: Sequence[Chosen], checkout_id: str, currency: str, at: Occasion, knowledge: Knowledge
+) -> tuple[ProposedVoucher, ...]:
+    """What the chosen offers say to the customer of this store at this time, in their slots."""
+    return tuple(
+        _proposed(derived_id("voucher", checkout_id, str(slot)), slot, each, currency, at, knowledge)
+        for slot, each in enumerate(chosen, 1)
+    )
+
+
+def _proposed(
+    voucher_id: str, slot: int, chosen: Chosen, currency: str, at: Occasion, knowledge: Knowledge
 ) -> ProposedVoucher:
-    """What a chosen offer says to the customer of this store at this time."""
-    store, now = at
+    store, voice = at.store, at.voice
     offer, terms, need = chosen.choice.offer, chosen.terms, chosen.need
-    day = last_day(now, store.time_zone, terms.validity_days)
-    headline, note = promise(
+    campaign = knowledge.campaigns[offer.campaign_id]
+    expires_at = end_of(_last_day(campaign, terms, at), store.time_zone)
+    printed_day = last_day_before(expires_at, store.time_zone)
+    such_as = tuple(knowledge.items[item_id].name for item_id in need.item_ids[:_EXAMPLES])
+    headline, note = voice.promise(
         percent=terms.percent,
         greatest_value_cents=terms.greatest_value_cents,
         currency=currency,
@@ -39,25 +85,33 @@ def proposed(
     )
     return ProposedVoucher(
         slot=slot,
-        voucher_id=derived_id("voucher", checkout_id, str(slot)),
+        voucher_id=voucher_id,
         campaign_id=offer.campaign_id,
-        title=knowledge.campaigns[offer.campaign_id].title,
+        title=campaign.title_in(voice.language),
         category=offer.category,
         item_ids=need.item_ids,
-        such_as=tuple(knowledge.items[item_id].name for item_id in need.item_ids[:_EXAMPLES]),
+        such_as=such_as,
         kind=terms.kind,
         headline=headline,
         note=note,
         greatest_value_cents=terms.greatest_value_cents,
         currency=currency,
-        valid_from=now,
-        expires_at=end_of(day, store.time_zone),
-        last_day=day,
+        valid_from=at.now,
+        expires_at=expires_at,
+        last_day=printed_day,
         propensity_ratio=chosen.choice.propensity_ratio,
         reasons=need.reasons,
-        numbered=_numbered(knowledge.campaigns[offer.campaign_id]),
-        signed_for=_signed_for(knowledge.campaigns[offer.campaign_id], terms, store),
+        numbered=_numbered(campaign),
+        signed_for=_signed_for(campaign, terms, store),
+        such_as_line=voice.such_as(such_as),
+        valid_through=voice.valid_through(printed_day),
     )
+
+
+def _last_day(campaign: Campaign, terms: Terms, at: Occasion) -> date:
+    if campaign.validity_counts == "opening_days":
+        return last_opening_day(at.now, at.store.time_zone, terms.validity_days, at.store.closed)
+    return last_day(at.now, at.store.time_zone, terms.validity_days)
 
 
 def _signed_for(campaign: Campaign, terms: Terms, store: Store) -> SignedFor | None:

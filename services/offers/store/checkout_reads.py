@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from libs.common.contracts.topics import PROFILE_SNAPSHOTS
-from services.offers.domain.answer import unpack
 from services.offers.domain.eligibility import PastVoucher
+from services.offers.domain.proposal import unpack
 from services.offers.ports.checkout import CheckoutQuestion, CheckoutView, KnownCustomer
 from services.offers.ports.knowledge import Revisions
 from services.offers.store.shared_statement import Connect, Limits, OnFailure, SharedStatement

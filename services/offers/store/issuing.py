@@ -11,7 +11,7 @@ from typing import Any
 from libs.common.persistence import OutboxMessage
 from libs.common.persistence.messages import encode_headers
 from libs.common.persistence.outbox import bucket_of
-from services.offers.domain.answer import pack
+from services.offers.domain.proposal import pack
 from services.offers.ports.checkout import Draft, IssueRequest
 from services.offers.store.shared_statement import Connect, Limits, OnFailure, SharedStatement
 

@@ -5,6 +5,7 @@ from sqlalchemy import text
 from libs.common.persistence import Transaction, Transactions
 from services.offers.domain.campaign import Campaign
 from services.offers.domain.catalogue import Item, Store
+from services.offers.domain.validity import Closed
 from services.offers.ports.knowledge import Changes, Revisions, StoredModel
 
 # Read first: the rows that follow may be newer than these numbers say, never older.
@@ -16,7 +17,9 @@ _ITEMS = text("""
     SELECT item_id, name, category, item_type, price_cents, voucherable, stock_keeping, barred, gone
     FROM items WHERE revision > :known
 """)
-_STORES = text("SELECT store_id, name, time_zone, currency, country FROM stores WHERE revision > :known")
+_STORES = text(
+    "SELECT store_id, name, time_zone, currency, country, closed_weekdays, closed_on FROM stores WHERE revision > :known"
+)
 _MODEL = text("SELECT model_id, body FROM models WHERE revision > :known ORDER BY revision DESC LIMIT 1")
 
 
@@ -75,6 +78,7 @@ class PostgresKnowledge:
                 time_zone=row.time_zone,
                 currency=row.currency,
                 country=row.country,
+                closed=Closed(weekdays=frozenset(row.closed_weekdays), dates=frozenset(row.closed_on)),
             )
             for row in rows
         ]

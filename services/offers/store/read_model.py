@@ -72,10 +72,12 @@ _ITEMS = text("""
 """)
 _NO_ITEMS = text("UPDATE items SET gone = true, revision = :revision WHERE item_id = ANY(CAST(:keys AS text[]))")
 _STORES = text("""
-    INSERT INTO stores (store_id, name, time_zone, currency, country, stated_at, event_id, revision)
-    VALUES (:store_id, :name, :time_zone, :currency, :country, :stated_at, :event_id, :revision)
+    INSERT INTO stores (store_id, name, time_zone, currency, country, closed_weekdays, closed_on, stated_at, event_id, revision)
+    VALUES (:store_id, :name, :time_zone, :currency, :country, CAST(:closed_weekdays AS smallint[]),
+            CAST(:closed_on AS date[]), :stated_at, :event_id, :revision)
     ON CONFLICT (store_id) DO UPDATE SET
         name = excluded.name, time_zone = excluded.time_zone, currency = excluded.currency, country = excluded.country,
+        closed_weekdays = excluded.closed_weekdays, closed_on = excluded.closed_on,
         stated_at = excluded.stated_at, event_id = excluded.event_id, revision = excluded.revision
     WHERE (stores.stated_at, stores.event_id) < (excluded.stated_at, excluded.event_id)
 """)
@@ -232,7 +234,9 @@ def _item(event: Event, revision: int) -> dict[str, Any]:
 
 def _store(event: Event, revision: int) -> dict[str, Any]:
     fields = ("store_id", "name", "time_zone", "currency", "country")
-    return {name: getattr(event.data, name) for name in fields} | _stated(event, revision)
+    plain = {name: getattr(event.data, name) for name in fields}
+    closed = {name: list(getattr(event.data, name)) for name in ("closed_weekdays", "closed_on")}
+    return plain | closed | _stated(event, revision)
 
 
 def _stated(event: Event, revision: int) -> dict[str, Any]:

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from libs.common.persistence import OutboxMessage, Transaction, Transactions, make_engine
 from services.offers.bootstrap.parts import SERVICE
-from services.offers.domain.answer import Proposal
 from services.offers.domain.budget import Budget, Wish, grant
 from services.offers.domain.campaign import Terms
+from services.offers.domain.proposal import Proposal
 from services.offers.ports.checkout import Draft, IssueRequest
 from services.offers.store.campaigns import PostgresCampaigns
 from services.offers.store.connections import connector

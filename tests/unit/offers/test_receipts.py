@@ -1,153 +1,120 @@
-"""Golden receipts: text in three widths, and what a printer gets."""
+"""What an answer says of the receipt: what is for paper, what for the e-receipt, and the same bytes for ever."""
 
-import dataclasses
-from datetime import date
+import math
+from base64 import b64decode
+from dataclasses import replace
 
 import msgspec
 import pytest
 
-from services.offers.domain.answer import (
-    BUDGET_EXHAUSTED,
-    CheckoutAnswer,
-    Proposal,
-    ProposedVoucher,
-    answer,
-    pack,
-    unpack,
-)
-from services.offers.domain.code import CodeKey
-from services.offers.domain.receipt import Columns, Coupon, as_escpos, as_text, money, promise, template
-from tests.support.offers_facts import NOW
+from services.offers.domain.answer import BUDGET_EXHAUSTED, CheckoutAnswer, PrintedReceipt, answer, answered, nothing
+from services.offers.domain.proposal import Proposal, pack, unpack
+from services.offers.domain.receipts.printing import PrintPolicy
+from tests.support.escpos_paper import Printer
+from tests.support.offers_printing import EXAMPLES, KEY, Example
 
-KEY = CodeKey(b"k" * 32)
-COUPON = Coupon(
-    headline="10% off Fluid Milk Products",
-    note="up to $1.50",
-    title="Your usual, for less",
-    such_as=("2% Milk 1 gal", "Whole milk"),
-    code="4T8N-0AQV-Z7XK-M",
-    last_day=date(2026, 3, 24),
-)
-
-GOLDEN: dict[Columns, str] = {
-    32: """\
---------------------------------
-      Your usual, for less
-  10% off Fluid Milk Products
-          up to $1.50
-For example: 2% Milk 1 gal,
-Whole milk
-        4T8N-0AQV-Z7XK-M
-    Good through 2026-03-24
---------------------------------
-""",
-    42: """\
-------------------------------------------
-           Your usual, for less
-       10% off Fluid Milk Products
-               up to $1.50
-For example: 2% Milk 1 gal, Whole milk
-             4T8N-0AQV-Z7XK-M
-         Good through 2026-03-24
-------------------------------------------
-""",
-    48: """\
-------------------------------------------------
-              Your usual, for less
-          10% off Fluid Milk Products
-                  up to $1.50
-For example: 2% Milk 1 gal, Whole milk
-                4T8N-0AQV-Z7XK-M
-            Good through 2026-03-24
-------------------------------------------------
-""",
-}
+THREE = next(example for example in EXAMPLES if len(example.categories) > 2)
 
 
-@pytest.mark.parametrize("columns", GOLDEN)
-def test_text_is_as_it_was_agreed(columns: Columns) -> None:
-    text = as_text(template([COUPON]), columns)
-    assert text == GOLDEN[columns]
-    assert max(map(len, text.splitlines())) == columns
+def told(proposal: Proposal, *slots: int) -> PrintedReceipt:
+    granted = slots or [voucher.slot for voucher in proposal.vouchers]
+    return answered(proposal, granted, KEY)[1]
 
 
-def test_a_printer_gets_the_text_the_code_in_two_forms_and_a_cut() -> None:
-    printed = as_escpos(template([COUPON]), 42)
-    assert b"10% off Fluid Milk Products\n" in printed
-    assert b"\x1dkI\x0f{B4T8N0AQVZ7XKM" in printed, "Code 128, set B, of the bare code"
-    assert b"\x1d(k\x13\x001P04T8N-0AQV-Z7XK-M" in printed, "QR, stored and then printed"
-    assert b"\x1d(k\x03\x001Q0" in printed
-    assert printed.endswith(b"\x1bd\x04\x1bd\x06\x1dV\x00")
-    assert as_escpos(template([COUPON]), 42) == printed
+def under(**policy: object) -> Example:
+    return replace(THREE, policy=PrintPolicy.model_validate(policy))
 
 
-def test_without_vouchers_nothing_is_printed() -> None:
-    assert as_text(template([]), 42) == ""
-    assert as_escpos(template([]), 42) == b""
-
-
-def test_a_sign_that_no_code_page_has_does_not_stop_the_printer() -> None:
-    odd = Coupon(headline="10% 牛奶", note="", title="Ωμέγα €", such_as=(), code=COUPON.code, last_day=COUPON.last_day)
-    assert as_escpos(template([odd]), 32)
-
-
-@pytest.mark.parametrize(
-    ("currency", "cents", "shown"),
-    [("USD", 5, "$0.05"), ("JPY", 150, "¥150"), ("KWD", 1_500, "KWD 1.500"), ("EUR", 12_345, "€123.45")],
-)
-def test_money_is_shown_as_its_currency_is(currency: str, cents: int, shown: str) -> None:
-    assert money(currency, cents) == shown
-
-
-def test_an_amount_needs_no_note() -> None:
-    assert promise(percent=None, greatest_value_cents=50, currency="USD", category="milk") == ("$0.50 off Milk", "")
-
-
-def a_proposal(slots: int = 2) -> Proposal:
-    vouchers = [
-        ProposedVoucher(
-            slot=slot,
-            voucher_id=f"voucher-{slot}",
-            campaign_id="usual",
-            title="Your usual, for less",
-            category="milk",
-            item_ids=("milk-1",),
-            such_as=("Milk",),
-            kind="percent",
-            headline="10% off Milk",
-            note="up to $1.50",
-            greatest_value_cents=150,
-            currency="USD",
-            valid_from=NOW,
-            expires_at=NOW,
-            last_day=NOW.date(),
-            propensity_ratio=0.25,
-            reasons=("habit",),
-        )
-        for slot in range(1, slots + 1)
-    ]
-    return Proposal("checkout", "decision", 0, "offered", "treated", "model", 42, tuple(vouchers))
-
-
-def test_an_answer_is_made_again_from_what_is_stored_byte_for_byte() -> None:
-    stored = pack(a_proposal())
-    assert answer(unpack(stored), [1, 2], KEY) == answer(a_proposal(), [1, 2], KEY)
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.name)
+def test_an_answer_is_made_again_from_what_is_stored_byte_for_byte(example: Example) -> None:
+    slots = [voucher.slot for voucher in example.proposal.vouchers]
+    stored = pack(example.proposal)
+    assert answer(unpack(stored), slots, KEY) == answer(example.proposal, slots, KEY)
     code = KEY.code_of("voucher-1")
     assert code.encode() not in stored
     assert code.encode() in answer(unpack(stored), [1], KEY)
 
 
+def test_words_and_rules_of_a_repeat_are_those_of_the_first_answer() -> None:
+    proposal = under(how="ask", greatest_mm=80).proposal
+    stored = unpack(pack(proposal)).printing
+    assert stored == proposal.printing
+    assert stored.questions[0] == "Czy wydrukować kupon?"
+    assert stored.elsewhere[1] == "Jeszcze 2 kupony w e-paragonie"
+
+
+def test_a_proposal_of_an_earlier_release_is_still_answered() -> None:
+    fields = msgspec.msgpack.decode(pack(EXAMPLES[0].proposal))
+    del fields["printing"]
+    for voucher in fields["vouchers"]:
+        del voucher["such_as_line"], voucher["valid_through"]
+    receipt = told(unpack(msgspec.msgpack.encode(fields)))
+    assert "2026-03-24" in receipt.text
+    assert "2% Milk 1 gal, Whole milk" in receipt.text
+    assert receipt.printing == "print"
+
+
 def test_only_granted_slots_are_printed() -> None:
-    told = msgspec.json.decode(answer(a_proposal(), [2], KEY), type=CheckoutAnswer)
-    assert [voucher.voucher_id for voucher in told.vouchers] == ["voucher-2"]
-    assert KEY.code_of("voucher-1") not in told.receipt.text
-    nothing = msgspec.json.decode(answer(a_proposal(), [], KEY), type=CheckoutAnswer)
-    assert (nothing.vouchers, nothing.reason, nothing.receipt.escpos_base64) == ((), BUDGET_EXHAUSTED, "")
+    body = msgspec.json.decode(answer(THREE.proposal, [2], KEY), type=CheckoutAnswer)
+    assert [voucher.voucher_id for voucher in body.vouchers] == ["voucher-2"]
+    assert KEY.code_of("voucher-1") not in body.receipt.text
+    none = msgspec.json.decode(answer(THREE.proposal, [], KEY), type=CheckoutAnswer)
+    assert (none.vouchers, none.reason, none.receipt.escpos_base64) == ((), BUDGET_EXHAUSTED, "")
+    assert none.receipt.printing == "never"
 
 
-def test_a_signed_voucher_prints_its_signature_as_qr_and_its_code_beside_it() -> None:
-    coupon = dataclasses.replace(COUPON, signed="TU1:SIGNED")
-    printed = as_escpos(template([coupon]), 42)
-    assert b"TU1:SIGNED" in printed
-    assert COUPON.code.replace("-", "").encode() in printed
-    assert as_text(template([coupon]), 42) == as_text(template([COUPON]), 42)
+def test_nothing_to_print_takes_no_paper() -> None:
+    receipt = msgspec.json.decode(nothing("checkout", "deadline"), type=CheckoutAnswer).receipt
+    assert (receipt.printing, receipt.text, receipt.paper_mm, receipt.saved_mm) == ("never", "", 0, 0)
+
+
+def test_asking_first_has_the_question_and_all_that_a_yes_prints() -> None:
+    proposal = under(how="ask").proposal
+    assert told(proposal).question == "Czy wydrukować 3 kupony?"
+    assert told(proposal, 2).question == "Czy wydrukować kupon?"
+    receipt = told(proposal)
+    assert receipt.printing == "ask"
+    assert receipt.e_receipt_only == ()
+    assert receipt.paper_mm > 0
+    assert Printer(proposal.columns).print(b64decode(receipt.escpos_base64)).barcodes
+
+
+def test_a_paperless_country_prints_nothing_and_saves_all() -> None:
+    printed, paperless = told(under(how="print").proposal), told(under(how="never").proposal)
+    assert (paperless.printing, paperless.text, paperless.escpos_base64) == ("never", "", "")
+    assert paperless.e_receipt_only == ("voucher-1", "voucher-2", "voucher-3")
+    assert (paperless.paper_mm, paperless.saved_mm) == (0, printed.paper_mm)
+    # 80 mm wide, 55 g a square metre.
+    assert paperless.saved_grams == pytest.approx(printed.paper_mm * 0.0044, abs=0.001)
+
+
+@pytest.mark.parametrize("greatest_mm", [1, 60, 80, 100, 120, 160, 200, 250])
+def test_the_paper_budget_of_a_basket_holds_and_nothing_is_lost(greatest_mm: int) -> None:
+    proposal = under(how="print", greatest_mm=greatest_mm).proposal
+    receipt = told(proposal)
+    assert receipt.paper_mm <= greatest_mm
+    on_paper = {KEY.code_of(v) for v in ("voucher-1", "voucher-2", "voucher-3")} - {
+        KEY.code_of(voucher_id) for voucher_id in receipt.e_receipt_only
+    }
+    assert {line.strip() for line in receipt.text.splitlines()} & {
+        KEY.code_of(v) for v in ("voucher-1", "voucher-2", "voucher-3")
+    } == on_paper
+    if on_paper:
+        paper = Printer(proposal.columns).print(b64decode(receipt.escpos_base64))
+        assert math.ceil(paper.length_dots * 25.4 / 180) <= receipt.paper_mm
+    else:
+        assert receipt.printing == "never"
+
+
+def test_a_tight_budget_first_leaves_out_symbols_and_then_coupons() -> None:
+    steps = {mm: told(under(how="print", greatest_mm=mm).proposal) for mm in (230, 160, 110, 80, 30)}
+    assert [3 - len(receipt.e_receipt_only) for receipt in steps.values()] == [3, 3, 2, 1, 0]
+    assert [b"\x1d(k" in b64decode(receipt.escpos_base64) for receipt in steps.values()] == [True, *[False] * 4]
+    assert steps[110].text.splitlines()[-2].strip() == "Jeszcze 1 kupon w e-paragonie"
+
+
+def test_paper_and_what_is_saved_of_it_are_together_what_all_would_take() -> None:
+    whole_mm = told(under(how="print").proposal).paper_mm
+    for greatest_mm in (30, 80, 160):
+        receipt = told(under(how="print", greatest_mm=greatest_mm).proposal)
+        assert whole_mm <= receipt.paper_mm + receipt.saved_mm <= whole_mm + 1, "each is rounded up"

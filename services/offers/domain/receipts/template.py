@@ -1,0 +1,76 @@
+"""The template: which rows a coupon has, in which order, and how much room each may take. Every rendering starts here."""
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+GREATEST_CODE = 64
+"""Characters of a code: two lines of the narrowest paper."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coupon:
+    """What one voucher says, in the customer's words."""
+
+    voucher_id: str
+    headline: str
+    note: str
+    """A condition, or nothing."""
+    title: str
+    such_as: str
+    """Examples of what it is for, or nothing."""
+    code: str
+    valid_through: str
+    signed: str | None = None
+    """What the QR code says instead of the code, where a till without a network must be able to check it."""
+
+    @property
+    def qr(self) -> str:
+        """What its QR code says."""
+        return self.signed or self.code
+
+    def __post_init__(self) -> None:
+        if not 0 < len(self.code) <= GREATEST_CODE:
+            raise ValueError(f"a code has 1 to {GREATEST_CODE} characters")
+
+
+class Style(Enum):
+    """How a row is set."""
+
+    PLAIN = auto()
+    CENTRED = auto()
+    LOUD = auto()
+    RULE = auto()
+    CODE = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of the template, before it is broken to a width. What does not go into `greatest_lines` is left out."""
+
+    style: Style
+    text: str = ""
+    greatest_lines: int = 1
+
+
+TITLE_LINES = 2
+HEADLINE_LINES = 4
+NOTE_LINES = 2
+EXAMPLE_LINES = 2
+CODE_LINES = 2
+DAY_LINES = 3
+GREATEST_LINES = 1 + TITLE_LINES + HEADLINE_LINES + NOTE_LINES + EXAMPLE_LINES + CODE_LINES + DAY_LINES
+"""Of text, in one coupon, whatever is on it."""
+
+
+def template(coupon: Coupon) -> tuple[list[Row], list[Row], list[Row]]:
+    """The rows of one coupon: what it promises and for what; its code, where its symbols stand; how long it is good."""
+    promised = [
+        Row(Style.RULE),
+        Row(Style.CENTRED, coupon.title, TITLE_LINES),
+        Row(Style.LOUD, coupon.headline, HEADLINE_LINES),
+    ]
+    if coupon.note:
+        promised.append(Row(Style.CENTRED, coupon.note, NOTE_LINES))
+    if coupon.such_as:
+        promised.append(Row(Style.PLAIN, coupon.such_as, EXAMPLE_LINES))
+    return promised, [Row(Style.CODE, coupon.code, CODE_LINES)], [Row(Style.CENTRED, coupon.valid_through, DAY_LINES)]

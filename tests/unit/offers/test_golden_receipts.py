@@ -1,0 +1,128 @@
+"""Receipts as they were agreed, in every form; what a scanner reads off the picture and off the printer's paper."""
+
+from io import BytesIO
+
+import msgspec
+import pytest
+import zxingcpp
+from PIL import Image, ImageChops
+
+from services.offers.domain.answer import coupon_of
+from services.offers.domain.receipts.electronic import ElectronicReceipt
+from services.offers.domain.receipts.printing import fitted
+from services.offers.domain.receipts.sheet import Columns
+from services.offers.domain.reprint import Form, rendered
+from tests.support.escpos_paper import Printer
+from tests.support.golden_receipts import made, path_of
+from tests.support.offers_printing import EXAMPLES, FONT, KEY, KEYS, Example
+
+NAMED = [pytest.param(example, id=example.name) for example in EXAMPLES]
+_TOLERANCE_RATIO = 0.01
+
+
+def codes_of(example: Example) -> list[str]:
+    return [KEY.code_of(voucher.voucher_id) for voucher in example.proposal.vouchers]
+
+
+def scanned(picture: Image.Image) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {"Code128": [], "QRCode": []}
+    for symbol in zxingcpp.read_barcodes(picture):
+        found[symbol.format.name].append(symbol.text)
+    return found
+
+
+@pytest.mark.parametrize("example", NAMED)
+@pytest.mark.parametrize("form", [Form.TEXT, Form.PRINTER, Form.E_RECEIPT])
+def test_a_receipt_is_as_it_was_agreed(example: Example, form: Form) -> None:
+    assert made(example, form) == path_of(example, form).read_bytes()
+
+
+@pytest.mark.parametrize("example", NAMED)
+def test_a_picture_looks_as_it_was_agreed(example: Example) -> None:
+    with Image.open(path_of(example, Form.PICTURE)) as agreed:
+        now = as_picture(made(example, Form.PICTURE))
+        assert now.size == agreed.size
+        histogram = ImageChops.difference(now, agreed.convert("L")).histogram()
+        # Another build of the font renderer may shade edges a little differently.
+        assert sum(histogram[64:]) <= _TOLERANCE_RATIO * now.width * now.height
+
+
+def as_picture(png: bytes) -> Image.Image:
+    with Image.open(BytesIO(png)) as picture:
+        return picture.convert("L")
+
+
+@pytest.mark.parametrize("example", NAMED)
+def test_every_code_can_be_scanned_off_the_picture(example: Example) -> None:
+    codes = codes_of(example)
+    assert scanned(as_picture(made(example, Form.PICTURE))) == {
+        "Code128": [code.replace("-", "") for code in codes],
+        "QRCode": codes,
+    }
+
+
+@pytest.mark.parametrize("example", NAMED)
+def test_a_scanner_reads_off_the_paper_what_the_printer_was_told(example: Example) -> None:
+    paper = Printer(example.columns).print(made(example, Form.PRINTER))
+    fit = fitted(
+        [coupon_of(voucher, KEY, tuple) for voucher in example.proposal.vouchers],
+        example.columns,
+        example.proposal.printing,
+    )
+    codes = [coupon.code for coupon in fit.on_paper]
+    assert codes
+    assert scanned(paper.paper) == {
+        "Code128": [code.replace("-", "") for code in codes],
+        "QRCode": codes if fit.symbols == "both" else [],
+    }
+    assert [line.strip() for line in paper.lines if line.strip() in codes] == codes, "people read it too"
+    assert paper.cut
+
+
+@pytest.mark.parametrize("example", NAMED)
+def test_paper_is_never_longer_than_was_told(example: Example) -> None:
+    fit = fitted(
+        [coupon_of(voucher, KEY, tuple) for voucher in example.proposal.vouchers],
+        example.columns,
+        example.proposal.printing,
+    )
+    paper = Printer(example.columns).print(made(example, Form.PRINTER))
+    assert paper.length_dots <= fit.paper_dots
+
+
+@pytest.mark.parametrize("example", NAMED)
+def test_text_and_paper_say_the_same_but_for_signs_that_the_printer_lacks(example: Example) -> None:
+    text = made(example, Form.TEXT).decode().splitlines()
+    paper = Printer(example.columns).print(made(example, Form.PRINTER)).lines
+    assert [line.replace("Żubrówka-Käse", "Zubrówka-Käse") for line in text] == paper
+
+
+@pytest.mark.parametrize("columns", [32, 42, 48])
+def test_a_reprint_may_be_of_another_width(columns: Columns) -> None:
+    example = EXAMPLES[0]
+    text = rendered(Form.TEXT, (example.proposal, [1]), KEYS, font=FONT, columns=columns).decode()
+    assert max(map(len, text.splitlines())) == columns
+
+
+def test_an_e_receipt_holds_all_coupons_and_says_which_are_on_paper() -> None:
+    example = next(example for example in EXAMPLES if example.policy.greatest_mm)
+    receipt = msgspec.json.decode(made(example, Form.E_RECEIPT), type=ElectronicReceipt)
+    assert [coupon.code for coupon in receipt.coupons] == codes_of(example)
+    assert [coupon.on_paper for coupon in receipt.coupons] == [True, False, False]
+    assert receipt.language == "pl"
+
+
+def test_only_granted_vouchers_are_in_any_form() -> None:
+    example = next(example for example in EXAMPLES if len(example.categories) > 1)
+    hidden = codes_of(example)[0]
+    for form in (Form.TEXT, Form.PRINTER, Form.E_RECEIPT):
+        assert hidden.encode() not in rendered(form, (example.proposal, [2]), KEYS, font=FONT)
+    picture = as_picture(rendered(Form.PICTURE, (example.proposal, [2]), KEYS, font=FONT))
+    assert scanned(picture)["QRCode"] == codes_of(example)[1:2]
+
+
+def test_without_a_granted_voucher_nothing_is_rendered_for_paper() -> None:
+    proposal = EXAMPLES[0].proposal
+    assert rendered(Form.TEXT, (proposal, []), KEYS, font=FONT) == b""
+    assert rendered(Form.PRINTER, (proposal, []), KEYS, font=FONT) == b""
+    assert scanned(as_picture(rendered(Form.PICTURE, (proposal, []), KEYS, font=FONT))) == {"Code128": [], "QRCode": []}
