@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from libs.ranking.history import SAME_DAY
-from libs.ranking.population import COLUMNS, FADING_DAYS, PopulationState
+from libs.ranking.population import COLUMNS, FADING_DAYS, PopulationState, greatest
 from libs.ranking.state import DAY_SECONDS, Integers, PastVisit
 from services.profile.domain.facet import VisitKey
 
@@ -81,8 +81,8 @@ class PopulationLearner:
             return
         self.popular_at_slot = slot
         counts = self.state.stats[: len(self.state.item_ids), 1]
-        order = np.argsort(-counts, kind="stable")[:POPULAR_KEPT]
-        self.state.popular = order[counts[order] > 0].astype(np.int64)
+        order = greatest(counts, POPULAR_KEPT)
+        self.state.popular = order[counts[order] > 0]
 
     def _rebase(self, at_days: float) -> None:
         population = self.state

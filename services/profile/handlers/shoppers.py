@@ -79,12 +79,11 @@ class Shoppers:
         for identifier in missing:
             self._known[identifier] = Shopper.decode(stored[identifier]) if identifier in stored else _a_stranger()
         strangers = [identifier for identifier in missing if not self._known[identifier].knows_trips]
-        facets = await store.facets.of_identifiers(strangers)
+        keys = {identifier: _key_of(first[identifier]) for identifier in strangers}
+        facets = await store.facets.with_visits_before(keys)
         for identifier in strangers:
-            purchase = first[identifier].purchase
-            key = VisitKey(purchase.occurred_at_seconds, tie_of(purchase.event_id))
             if identifier in facets:
-                _remember_facet(self._known[identifier], facets[identifier], key, population)
+                _remember_facet(self._known[identifier], facets[identifier], keys[identifier], population)
             self._known[identifier].knows_trips = True
 
     async def _store(self, store: ProfileStore, since: int) -> None:
@@ -132,6 +131,11 @@ async def forget(store: ProfileStore, identifiers: Collection[str]) -> int:
     if forgotten:
         await store.learning.raise_numbers()
     return forgotten
+
+
+def _key_of(basket: QueuedBasket) -> VisitKey:
+    purchase = basket.purchase
+    return VisitKey(purchase.occurred_at_seconds, tie_of(purchase.event_id))
 
 
 def _a_stranger() -> Shopper:
