@@ -57,6 +57,11 @@ class Labels:
             self._slots[code] = crc32(name.encode())
         return code
 
+    def met(self, names: Iterable[str]) -> list[int]:
+        """The codes of names; those without one get one."""
+        code_of = self.code_of
+        return [code_of[name] if name in code_of else self.add(name) for name in names]
+
     def codes(self, names: Iterable[str]) -> Integers:
         """The codes of names; UNKNOWN for those without one."""
         code_of = self.code_of

@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Collection, Mapping, Sequence
+from itertools import compress
 from zlib import decompress
 
 import msgspec
@@ -146,7 +147,7 @@ def _a_stranger() -> Shopper:
 
 def _basket_of(purchase: PackedPurchase, population: PopulationLearner) -> Basket:
     labels = dict(zip(purchase.items, zip(purchase.categories, purchase.types, strict=True), strict=True))
-    items = tuple(sorted({item for item, can in zip(purchase.items, purchase.rankable, strict=True) if can}))
+    items = tuple(sorted(set(compress(purchase.items, purchase.rankable))))
     at = purchase.occurred_at_seconds
     visit = PastVisit(at, purchase.utc_offset_minutes, purchase.store_id, items)
     return population.basket(VisitKey(at, tie_of(purchase.event_id)), visit, labels)
