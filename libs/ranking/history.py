@@ -132,11 +132,21 @@ class History:
 
     def log_interval_days(self, pooled_log_gap: Floats) -> Floats:
         """Log of the days between purchases of each item: the customer's own gaps, drawn to the pooled one while they are few."""
-        return (self.rhythm.log_sum + POOLED_GAPS * pooled_log_gap) / (self.rhythm.weight + POOLED_GAPS)
+        return log_interval_days(self.rhythm.weight, self.rhythm.log_sum, pooled_log_gap)
 
     def trips_between(self) -> Floats:
         """Trips from one purchase of each item to the next; as if six trips had gone by while few are known."""
-        return (self.last_visit - self.first_visit + 6.0) / (self.counts + 0.5)
+        return trips_between(self.first_visit, self.last_visit, self.counts)
+
+
+def log_interval_days(weight: Floats, log_sum: Floats, pooled_log_gap: Floats) -> Floats:
+    """As History says, of any items' gaps."""
+    return (log_sum + POOLED_GAPS * pooled_log_gap) / (weight + POOLED_GAPS)
+
+
+def trips_between(first_visit: Integers, last_visit: Integers, counts: Floats) -> Floats:
+    """As History says, of any items."""
+    return (last_visit - first_visit + 6.0) / (counts + 0.5)
 
 
 def trip_gap_days(visit_days: Floats) -> float:

@@ -36,6 +36,13 @@ def greatest(counts: npt.NDArray[np.float64], most: int) -> Integers:
     return found[np.argsort(-counts[found], kind="stable")][:most]
 
 
+def fading(
+    reference_at_days: float | npt.NDArray[np.float64], at_days: float | npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """The factors that turn columns that are faded as of a reference into counts as of `at_days`, (columns x ... times)."""
+    return np.asarray(np.exp((reference_at_days - at_days) / FADING_DAYS.reshape(-1, *(1,) * np.ndim(at_days))))
+
+
 class Labels:
     """Names (of categories or types) with a code each, in order of first sight, and a slot that depends on the name alone."""
 
@@ -100,9 +107,7 @@ class PopulationState:
 
     def fading(self, at_days: float | npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """The factors that turn the faded columns into counts as of `at_days`: (columns), or of a column of times (columns x times x 1)."""
-        return np.asarray(
-            np.exp((self.reference_at_days - at_days) / FADING_DAYS.reshape(-1, *(1,) * np.ndim(at_days)))
-        )
+        return fading(self.reference_at_days, at_days)
 
     def log_gap(self, rows: Integers) -> npt.NDArray[np.float64]:
         """The same of items by row."""

@@ -205,7 +205,8 @@ class Shopper:
             line_visits=lines[_VISIT],
             line_items=lines[_ITEM],
         )
-        return trips, Goods(rows=goods[_ROW], category_codes=goods[_CATEGORY], type_codes=goods[_TYPE])
+        rows, category_codes, type_codes = goods[:_LAST_AT].copy()  # the next trip may tell of other labels
+        return trips, Goods(rows=rows, category_codes=category_codes, type_codes=type_codes)
 
     def _kept(self, population: PopulationState, visits: Integers, lines: Integers) -> Integers:
         """The numbers of the items on these lines that a ranking state would keep: of equally strong ones the first by id."""

@@ -32,6 +32,15 @@ def test_the_same_baskets_teach_the_same() -> None:
     assert taught(Learner(), CHAIN, {}).encode() == taught(Learner(), CHAIN, {}).encode()
 
 
+@pytest.mark.parametrize("every", [1, 3, 17])
+def test_when_models_are_looked_at_changes_nothing(every: int) -> None:
+    looked_at, known = Learner(), dict[str, list[PastVisit]]()
+    for start in range(0, len(CHAIN), every):
+        taught(looked_at, CHAIN[start : start + every], known)
+        assert looked_at.needs.baskets <= start + every
+    assert looked_at.encode() == taught(Learner(), CHAIN, {}).encode()
+
+
 @pytest.mark.parametrize("stop", [0, 20, 59])
 def test_a_restart_from_stored_bytes_changes_nothing(stop: int) -> None:
     known: dict[str, list[PastVisit]] = {}
