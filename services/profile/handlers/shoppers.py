@@ -104,6 +104,8 @@ class Shoppers:
         if not shopper.waiting:
             return
         newest = shopper.waiting[-1].last_trip_at_seconds
+        if shopper.waiting[0].waits_until >= newest:  # and so do those after it
+            return
         done = [one for one in shopper.waiting if one.last_due_at() < newest]
         if done:
             self._matured.extend(due_examples(identifier, done, since, newest))
