@@ -88,10 +88,10 @@ def asked_together(questions: Sequence[Question], population: PopulationState) -
     together = Together.of(questions)
     popular = joined([question.rows[question.owned :] for question in questions])
     category_codes = np.concatenate(
-        (together.each(lambda history: history.goods.category_codes), population.category_codes[popular])
+        (*[question.history.goods.category_codes for question in questions], population.category_codes[popular])
     )
     type_codes = np.concatenate(
-        (together.each(lambda history: history.goods.type_codes), population.type_codes[popular])
+        (*[question.history.goods.type_codes for question in questions], population.type_codes[popular])
     )
     weighted = Weighted.of(together)
     stats = np.concatenate(

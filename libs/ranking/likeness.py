@@ -57,26 +57,24 @@ class Weighted:
         """The sums for these questions."""
         clock = Clocks.of(together)
         weights = visit_weights(together, clock)
-        counts = np.add.reduceat(weights.take(together.visits_by_item, axis=2), together.starts, axis=2)
+        counts = np.add.reduceat(weights.take(together.habits.visits_by_item, axis=2), together.habits.starts, axis=2)
         return cls(together, clock, counts, together.over_trips(weights))
 
 
 def visit_weights(together: Together, clock: Clocks) -> Floats:
     """The weight of each past trip, (kinds x moments x visits)."""
-    age = together.by_visit(clock.at) - together.days
+    age = together.by_visit(clock.at) - together.habits.days
     faded = np.exp(age / -120.0)
     weights = np.empty((KINDS, *age.shape))
     np.exp(age / -10.0, out=weights[FADED_10])
     np.exp(age / -35.0, out=weights[FADED_35])
     weights[FADED_120] = faded
     weights[FADED_TRIPS] = joined([fading(TRIP_FADING, visits) for visits in together.visits.tolist()])
-    weights[FADED_SHARE] = faded / together.each(lambda history: history.trips.sizes)
-    hours = together.each(lambda history: history.hours)
+    weights[FADED_SHARE] = faded / together.trips.sizes
+    hours = together.habits.hours
     weights[LIKE_HOUR] = faded * _kernel(_hours_apart(hours, together.by_visit(clock.local_hour)), HOUR_WIDTH)
-    weights[LIKE_STORE] = faded * (
-        together.each(lambda history: history.trips.stores) == together.by_visit(_stores(together))
-    )
-    weekdays = together.each(lambda history: history.weekdays)
+    weights[LIKE_STORE] = faded * (together.trips.stores == together.by_visit(_stores(together)))
+    weekdays = together.habits.weekdays
     weights[LIKE_DAY] = faded * _day_likeness(weekdays, together.by_visit(clock.weekday))
     weights[LIKE_GAP] = faded * _gap_likeness(together, clock)
     return weights

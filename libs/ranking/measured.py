@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from libs.ranking import population as columns
-from libs.ranking.history import SAME_DAY, Floats, log_interval_days, summed, trips_between
+from libs.ranking.history import SAME_DAY, Floats, summed
 from libs.ranking.likeness import FADED_10, FADED_35, FADED_120, FADED_SHARE, FADED_TRIPS, LIKE_HOUR, Weighted
 from libs.ranking.schema import FEATURES, ROW
 from libs.ranking.state import Integers
@@ -35,19 +35,16 @@ def _fill(raw: Floats, features: Mapping[str, Floats | float]) -> None:
 
 
 def _habit(weighted: Weighted) -> dict[str, Floats]:
-    together, counts = weighted.together, weighted.counts
+    together, habits, counts = weighted.together, weighted.together.habits, weighted.counts
     visits, norms = together.by_bought(together.visits), together.by_bought(weighted.norms)
-    times, first_visit = (
-        together.each(lambda history: history.counts),
-        together.each(lambda history: history.first_visit),
-    )
+    since_first = together.by_bought(together.first_visits + together.visits) - habits.first_visit
     frequency = counts[:FADED_SHARE] / (norms[:FADED_SHARE] + 0.5)
     usual = frequency[FADED_120]
     like = (counts[LIKE_HOUR:] + usual) / (norms[LIKE_HOUR:] + 1.0) + 0.002
     return {
-        "count": times,
-        "rate": (times + 0.1) / (visits + 1),
-        "rate_since_first": (times + 0.2) / (visits - first_visit + 1),
+        "count": habits.counts,
+        "rate": (habits.counts + 0.1) / (visits + 1),
+        "rate_since_first": (habits.counts + 0.2) / (since_first + 1),
         "faded_10": frequency[FADED_10] + 0.002,
         "faded_35": frequency[FADED_35] + 0.002,
         "faded_120": usual + 0.002,
@@ -61,31 +58,21 @@ def _habit(weighted: Weighted) -> dict[str, Floats]:
 
 
 def _due(weighted: Weighted, pooled_log_gap: Floats) -> dict[str, Floats]:
-    together, visits = weighted.together, weighted.together.by_bought(weighted.together.visits)
-    weight, log_sum = (
-        together.each(lambda history: history.rhythm.weight),
-        together.each(lambda history: history.rhythm.log_sum),
-    )
-    log_square_sum = together.each(lambda history: history.rhythm.log_square_sum)
-    newest_days = together.each(lambda history: history.rhythm.newest_days)
-    first_visit = together.each(lambda history: history.first_visit)
-    last_visit = together.each(lambda history: history.last_visit)
-    times = together.each(lambda history: history.counts)
-    last_day = together.days.take(last_visit + together.by_bought(together.first_visits))
-    since = together.by_bought(weighted.clock.at) - last_day
-    at_least = np.maximum(weight, 1e-9)
-    variance = log_square_sum / at_least - (log_sum / at_least) ** 2
-    interval = np.exp(log_interval_days(weight, log_sum, pooled_log_gap))
-    due_newest = (since + SAME_DAY) / (newest_days + SAME_DAY)
-    trips = visits - last_visit
+    together, habits, rhythm = weighted.together, weighted.together.habits, weighted.together.habits.rhythm
+    since = together.by_bought(weighted.clock.at) - habits.days.take(habits.last_visit)
+    trips = together.by_bought(together.first_visits + together.visits) - habits.last_visit
+    weight = np.maximum(rhythm.weight, 1e-9)
+    variance = rhythm.log_square_sum / weight - (rhythm.log_sum / weight) ** 2
+    interval = np.exp(habits.log_interval_days(pooled_log_gap))
+    due_newest = (since + SAME_DAY) / (rhythm.newest_days + SAME_DAY)
     return {
         "since_days": since + 0.25,
         "since_trips": trips.astype(np.float64),
         "interval_days": interval,
         "due_days": (since + SAME_DAY) / interval,
-        "due_trips": trips / trips_between(first_visit, last_visit, times),
+        "due_trips": trips / habits.trips_between(),
         "irregularity": np.sqrt(np.maximum(variance, 0.0)),
-        "due_newest": np.where(newest_days > 0, due_newest, NO_GAP_YET),
+        "due_newest": np.where(rhythm.newest_days > 0, due_newest, NO_GAP_YET),
     }
 
 
@@ -116,12 +103,11 @@ def _trip(weighted: Weighted) -> dict[str, Floats | float]:
     together, clock = weighted.together, weighted.clock
     since = np.maximum(clock.at - together.last_day, 0.0)
     since[np.isinf(since)] = LONG_AGO_DAYS
-    usual_size = np.array([question.history.usual_size for question in together.questions])
     return {
         name: together.by_candidate(values)
         for name, values in {
             "trips": np.maximum(together.visits, 1),
-            "usual_size": usual_size,
+            "usual_size": together.usual_size,
             "trip_since": since + 0.1,
             "trip_due": (since + 0.2) / (together.trip_gap_days + 0.2),
             "hour": clock.local_hour,
@@ -145,10 +131,12 @@ def _labels(weighted: Weighted, codes: Sequence[Integers], sizes: Sequence[int])
     faded = _by_label(owned, counts[FADED_35 : FADED_120 + 1], size).take(both, axis=2)
     faded_35, faded_120 = faded[0], faded[1]  # moments x (category, type) x candidates
     last = np.full(size, -1)
-    last[owned.take(together.line_items, axis=1)] = together.line_visits
+    last[owned.take(together.trips.line_items, axis=1)] = together.trips.line_visits
     visit = last.take(both)
     now = together.by_candidate(weighted.clock.at)[:, None]
-    since = now - together.days.take(visit, mode="wrap") if len(together.days) else np.zeros(faded_35.shape)
+    since = (
+        now - together.habits.days.take(visit, mode="wrap") if len(together.habits.days) else np.zeros(faded_35.shape)
+    )
     span = together.by_candidate(weighted.clock.at - together.first_day)[:, None]
     due = (since + SAME_DAY) * (faded_120 / (120.0 * (1 - np.exp(-span / 120.0)) + 7.0))
     share = np.zeros_like(faded_120)

@@ -4,14 +4,14 @@ Who teaches a model asks about thousands of customers in a row, and an operation
 number comes out the same in whatever company its question is asked.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from libs.ranking.history import Floats, History
+from libs.ranking.history import Floats, Habits, History, Trips, trip_gap_days, usual_size
 from libs.ranking.state import Integers, Moment
 
 Number = TypeVar("Number", np.float64, np.int64, np.uint8)
@@ -37,79 +37,52 @@ class Question:
 class Together:
     """The histories of questions, one after the other.
 
-    A number a question have `visits`, `first_visits`, `trip_gap_days` and the days of the first and the last trip, of who never came
-    without beginning. Visits of all are numbered in one, and so are items. Candidates are what the customers bought before, one customer
-    after the other, and then the popular items of each. `askers` say whose each visit, each of what was bought, and each candidate is.
+    A number a question have `visits`, `first_visits`, `usual_size`, `trip_gap_days` and the days of the first and the last trip, of who
+    never came without beginning. Visits of all are numbered in one, and so are items. Candidates are what the customers bought before,
+    one customer after the other, and then the popular items of each. `askers` say whose each visit, each of what was bought, and each
+    candidate is.
     """
 
     questions: Sequence[Question]
+    trips: Trips
+    habits: Habits
+    bought: int
     visits: Integers
     first_visits: Integers
+    usual_size: Floats
     trip_gap_days: Floats
     first_day: Floats
     last_day: Floats
-    days: Floats
-    visits_by_item: Integers
-    starts: Integers
-    line_visits: Integers
-    line_items: Integers
     askers: tuple[Integers, ...]
 
     @classmethod
     def of(cls, questions: Sequence[Question]) -> "Together":
         """At least one; all ask at as many moments."""
-        histories = [question.history for question in questions]
-        if len(questions) == 1:
-            return cls._of(questions, _arrays_of(histories[0]), np.zeros(1, np.int64), ())
-        arrays = [np.concatenate(parts) for parts in zip(*map(_arrays_of, histories), strict=True)]
-        days, visits_by_item, starts, line_visits, line_items = arrays
         counts = [[question.owned, len(question.rows), question.history.visits] for question in questions]
         owned, candidates, visits = np.array(counts).T
-        lines = np.array([len(history.visits_by_item) for history in histories])
-        first_visits, of_owned, of_line = _before(visits), _repeated(owned), _repeated(lines)
-        moved = (
-            days,
-            visits_by_item + first_visits.take(of_line),
-            starts + _before(lines).take(of_owned),
-            line_visits + first_visits.take(of_line),
-            line_items + _before(owned).take(of_line),
-        )
-        of_candidate = np.concatenate((of_owned, _repeated(candidates - owned)))
-        return cls._of(questions, moved, first_visits, (_repeated(visits), of_owned, of_candidate))
-
-    @classmethod
-    def _of(
-        cls,
-        questions: Sequence[Question],
-        arrays: tuple[Floats, Integers, Integers, Integers, Integers],
-        first_visits: Integers,
-        askers: tuple[Integers, ...],
-    ) -> "Together":
-        days, visits_by_item, starts, line_visits, line_items = arrays
-        histories = [question.history for question in questions]
+        first_visits, bought = _before(visits), int(owned.sum())
+        trips = questions[0].history.trips
+        askers: tuple[Integers, ...] = ()
+        if len(questions) > 1:
+            of_owned = _repeated(owned)
+            askers = (_repeated(visits), of_owned, np.concatenate((of_owned, _repeated(candidates - owned))))
+            trips = _joined_trips([question.history.trips for question in questions], first_visits, _before(owned))
+        habits = Habits.of(trips, bought)
+        days, ends = habits.days, (first_visits + visits).tolist()
+        each = [slice(end - question.history.visits, end) for question, end in zip(questions, ends, strict=True)]
         return cls(
             questions=questions,
-            visits=np.array([history.visits for history in histories]),
+            trips=trips,
+            habits=habits,
+            bought=bought,
+            visits=visits,
             first_visits=first_visits,
-            trip_gap_days=np.array([history.trip_gap_days for history in histories]),
-            first_day=np.array([history.days[0] if history.visits else -np.inf for history in histories]),
-            last_day=np.array([history.days[-1] if history.visits else -np.inf for history in histories]),
-            days=days,
-            visits_by_item=visits_by_item,
-            starts=starts,
-            line_visits=line_visits,
-            line_items=line_items,
+            usual_size=np.array([usual_size(trips.sizes[mine]) for mine in each]),
+            trip_gap_days=np.array([trip_gap_days(days[mine]) for mine in each]),
+            first_day=np.array([days[mine.start] if mine.start < mine.stop else -np.inf for mine in each]),
+            last_day=np.array([days[mine.stop - 1] if mine.start < mine.stop else -np.inf for mine in each]),
             askers=askers,
         )
-
-    @property
-    def bought(self) -> int:
-        """How many of the candidates were bought before."""
-        return len(self.starts)
-
-    def each(self, part: Callable[[History], npt.NDArray[Number]]) -> npt.NDArray[Number]:
-        """A part of all histories, one after the other."""
-        return joined([part(question.history) for question in self.questions])
 
     def by_visit(self, values: npt.NDArray[Number]) -> npt.NDArray[Number]:
         """What (... x questions) says of each visit; of one question it is left to be broadcast."""
@@ -133,8 +106,8 @@ class Together:
 
     def gaps(self) -> Floats:
         """Days before each trip since the one before; a usual time where there was none."""
-        gaps, known = np.empty(len(self.days)), self.visits > 0
-        np.subtract(self.days[1:], self.days[:-1], out=gaps[1:])
+        gaps, known = np.empty(len(self.habits.days)), self.visits > 0
+        np.subtract(self.habits.days[1:], self.habits.days[:-1], out=gaps[1:])
         gaps[self.first_visits[known]] = self.trip_gap_days[known]
         return gaps
 
@@ -158,9 +131,17 @@ def joined(parts: Sequence[npt.NDArray[Number]]) -> npt.NDArray[Number]:
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
-def _arrays_of(history: History) -> tuple[Floats, Integers, Integers, Integers, Integers]:
-    trips = history.trips
-    return history.days, history.visits_by_item, history.starts, trips.line_visits, trips.line_items
+def _joined_trips(parts: Sequence[Trips], first_visits: Integers, first_items: Integers) -> Trips:
+    """The trips of several customers as if they were one's; their visits and items begin at these numbers."""
+    lines = np.array([len(trips.line_items) for trips in parts])
+    return Trips(
+        at_seconds=np.concatenate([trips.at_seconds for trips in parts]),
+        utc_offset_minutes=np.concatenate([trips.utc_offset_minutes for trips in parts]),
+        stores=np.concatenate([trips.stores for trips in parts]),
+        sizes=np.concatenate([trips.sizes for trips in parts]),
+        line_visits=np.concatenate([trips.line_visits for trips in parts]) + np.repeat(first_visits, lines),
+        line_items=np.concatenate([trips.line_items for trips in parts]) + np.repeat(first_items, lines),
+    )
 
 
 def _before(counts: Integers) -> Integers:

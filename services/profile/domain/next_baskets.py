@@ -67,7 +67,7 @@ class NextBaskets:
         """One step towards the items (by row) of a basket, given what was known of each candidate before it."""
         cells = cells_at(asked.levels, asked.type_slots, asked.category_slots, self._starts)
         chance = 1.0 / (1.0 + np.exp(-self.table.take(cells).sum(axis=0)))
-        wanted = (asked.rows[:, None] == bought).any(axis=1)
+        wanted = (bought[:, None] == asked.rows).any(axis=0)
         slope = (chance - wanted) * float(len(bought)) ** -SIZE_EXPONENT
         slopes = np.empty(cells.shape)
         slopes[:] = slope

@@ -60,7 +60,7 @@ class Shopper:
     def history(self, population: PopulationState, before: VisitKey) -> History:
         """What was known before a key, as rankers read it."""
         trips, goods = self._known(population, self._before(before))
-        return History.of_trips(trips, goods, self._stores)
+        return History(trips, goods, self._stores)
 
     def last_purchases(self, basket: Basket) -> Integers:
         """When each item of a basket was bought last before it; NEVER_SECONDS for a new one."""
