@@ -30,15 +30,9 @@ class Clocks:
     def of(cls, together: Together) -> "Clocks":
         """At the till the next trip is thought to come after the usual gap, at the hour of this one."""
         moments = [question.moments for question in together.questions]
-        seconds, offsets = (
-            np.array(values).T
-            for values in (
-                [[moment.at_seconds for moment in row] for row in moments],
-                [[moment.utc_offset_minutes for moment in row] for row in moments],
-            )
-        )
+        known_at = np.array([[moment.at_seconds / DAY_SECONDS for moment in row] for row in moments]).T
+        offset = np.array([[moment.utc_offset_minutes / 1440 for moment in row] for row in moments]).T
         at_till = np.array([[moment.kind == "till" for moment in row] for row in moments]).T
-        known_at, offset = seconds / DAY_SECONDS, offsets / 1440
         at = known_at + np.where(at_till, together.trip_gap_days, 0.0)
         return cls(at, known_at, ((known_at + offset) % 1) * 24, weekday_of(at + offset))
 
@@ -71,11 +65,10 @@ def visit_weights(together: Together, clock: Clocks) -> Floats:
     weights[FADED_120] = faded
     weights[FADED_TRIPS] = joined([fading(TRIP_FADING, visits) for visits in together.visits.tolist()])
     weights[FADED_SHARE] = faded / together.trips.sizes
-    hours = together.habits.hours
-    weights[LIKE_HOUR] = faded * _kernel(_hours_apart(hours, together.by_visit(clock.local_hour)), HOUR_WIDTH)
+    hours_apart = _hours_apart(together.habits.hours, together.by_visit(clock.local_hour))
+    weights[LIKE_HOUR] = faded * _kernel(hours_apart, HOUR_WIDTH)
     weights[LIKE_STORE] = faded * (together.trips.stores == together.by_visit(_stores(together)))
-    weekdays = together.habits.weekdays
-    weights[LIKE_DAY] = faded * _day_likeness(weekdays, together.by_visit(clock.weekday))
+    weights[LIKE_DAY] = faded * _day_likeness(together.habits.weekdays, together.by_visit(clock.weekday))
     weights[LIKE_GAP] = faded * _gap_likeness(together, clock)
     return weights
 

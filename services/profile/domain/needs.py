@@ -46,11 +46,7 @@ class Learner:
     @property
     def needs(self) -> NextBaskets:
         """The models, after all baskets that were taken in."""
-        waiting, self._waiting = self._waiting, []
-        if waiting:
-            together = asked_together([question for question, _ in waiting], self.population.state)
-            for asked, (_, bought) in zip(together, waiting, strict=True):
-                self._needs.learn(asked, bought)
+        self._take_steps()
         return self._needs
 
     def asked(self, state: CustomerRankingState, moment: Moment) -> Asked:
@@ -97,7 +93,15 @@ class Learner:
         moments = [_moment(kind, history, visit) for kind in self._needs.kinds]
         self._waiting.append((question_of(history, self.population.state, moments), bought))
         if len(self._waiting) >= ASKED_TOGETHER:
-            _ = self.needs
+            self._take_steps()
+
+    def _take_steps(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        if not waiting:
+            return
+        together = asked_together([question for question, _ in waiting], self.population.state)
+        for asked, (_, bought) in zip(together, waiting, strict=True):
+            self._needs.learn(asked, bought)
 
     def models(self, number: int) -> dict[MomentKind, Model]:
         """Immutable models to publish under the next number."""
