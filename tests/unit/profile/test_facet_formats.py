@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from services.profile.domain import facet as facet_module
 from services.profile.domain.contact import Contact
@@ -72,7 +72,7 @@ def test_every_facet_is_read_from_every_layout_that_could_hold_it(history: list[
         assert GrowingFacet(written).settle() == read_rows(encode(without))
 
 
-@LAW
+@settings(max_examples=60)
 @given(histories())
 def test_whether_a_visit_came_before_is_told_without_reading_all(history: list[Contact]) -> None:
     facet = apply_all(EMPTY, history)
