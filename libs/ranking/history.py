@@ -54,32 +54,18 @@ class Goods:
     type_codes: Integers
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class History:
-    """Arrays over visits, items and lines; all derived from trips and goods, so it may be kept beside them.
-
-    `visits_by_item` are the visits of the first item, then those of the second, ...; an item's begin at its `starts`.
-    """
+    """One customer's trips and goods, in the rows and codes of a population."""
 
     trips: Trips
     goods: Goods
     store_names: Sequence[str]
-    days: Floats
-    hours: Floats
-    weekdays: Integers
-    visits_by_item: Integers
-    starts: Integers
-    counts: Floats
-    first_visit: Integers
-    last_visit: Integers
-    rhythm: Rhythm
-    trip_gap_days: float
-    usual_size: float
 
     @property
     def visits(self) -> int:
         """How many trips there are."""
-        return len(self.days)
+        return len(self.trips.at_seconds)
 
     @property
     def rows(self) -> Integers:
@@ -102,32 +88,45 @@ class History:
             category_codes=population.categories.codes(state.categories),
             type_codes=population.types.codes(state.types),
         )
-        return cls.of_trips(trips, goods, state.stores)
+        return cls(trips, goods, state.stores)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Habits:
+    """What trips say, as arrays over visits, items and lines: of one customer, or of several one after the other.
+
+    `visits_by_item` are the visits of the first item, then those of the second, ...; an item's begin at its `starts`.
+    """
+
+    days: Floats
+    hours: Floats
+    weekdays: Integers
+    visits_by_item: Integers
+    starts: Integers
+    counts: Floats
+    first_visit: Integers
+    last_visit: Integers
+    rhythm: Rhythm
 
     @classmethod
-    def of_trips(cls, trips: Trips, goods: Goods, store_names: Sequence[str]) -> "History":
-        """The same, of trips whose goods have their rows and codes already."""
+    def of(cls, trips: Trips, items: int) -> "Habits":
+        """Those of trips with so many items."""
         days = trips.at_seconds / DAY_SECONDS
         local = days + trips.utc_offset_minutes / 1440
-        counts = np.bincount(trips.line_items, minlength=len(goods.rows))
+        counts = np.bincount(trips.line_items, minlength=items)
         starts = np.cumsum(counts) - counts
-        order = _by_item(trips.line_items, len(counts))
-        visits = trips.line_visits[order]
+        order = _by_item(trips.line_items, items)
+        visits = trips.line_visits.take(order)
         return cls(
-            trips=trips,
-            goods=goods,
-            store_names=store_names,
             days=days,
             hours=(local % 1) * 24,
             weekdays=weekday_of(local),
             visits_by_item=visits,
             starts=starts,
             counts=counts.astype(np.float64),
-            first_visit=visits[starts],
-            last_visit=visits[starts + counts - 1],
-            rhythm=_rhythm(days[visits], trips.line_items[order], len(counts)),
-            trip_gap_days=trip_gap_days(days),
-            usual_size=_weighted_mean(trips.sizes, fading(TRIP_MEMORY, len(days)), 1.0),
+            first_visit=visits.take(starts),
+            last_visit=visits.take(starts + counts - 1),
+            rhythm=_rhythm(days.take(visits), trips.line_items.take(order), items),
         )
 
     def log_interval_days(self, pooled_log_gap: Floats) -> Floats:
@@ -143,6 +142,11 @@ def trip_gap_days(visit_days: Floats) -> float:
     """The faded mean of the days between trips, the newest gap weighing most; a usual one while there is none."""
     gaps = visit_days[1:] - visit_days[:-1]
     return _weighted_mean(gaps, fading(TRIP_MEMORY, len(gaps)), USUAL_TRIP_GAP_DAYS)
+
+
+def usual_size(sizes: Integers) -> float:
+    """The faded mean of how many items a trip brings; one while there was none."""
+    return _weighted_mean(sizes, fading(TRIP_MEMORY, len(sizes)), 1.0)
 
 
 def weekday_of(local_days: Floats) -> Integers:

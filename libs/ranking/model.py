@@ -128,9 +128,10 @@ def cells_of(candidates: Candidates) -> Integers:
     return cells_at(candidates.levels, candidates.type_slots, candidates.category_slots, _STARTS)
 
 
-def starts_of(smooth: int, cells: int) -> Integers:
-    """Where the table entries of each part begin when the piecewise linear parts begin there, and the cells there."""
-    return np.concatenate((smooth + _FEATURE_START, cells + _CELL_STARTS))
+def starts_of(smooth: int, crosses: int, hashed: int) -> Integers:
+    """Where the table entries of each part begin when the piecewise linear parts begin there, the crosses there, the hashed cells there."""
+    crossed, by_label = _CELL_STARTS[:-HASHED], _CELL_STARTS[-HASHED:] - TYPE_SINCE
+    return np.concatenate((smooth + _FEATURE_START, crosses + crossed, hashed + by_label))
 
 
 def cells_at(levels: Levels, type_slots: Integers, category_slots: Integers, starts: Integers) -> Integers:
@@ -159,8 +160,9 @@ def table_of(knots: Floats, cells: Floats) -> Floats:
 
 def spread(knots: Floats, smooth: Floats) -> None:
     """Write the piecewise linear parts, (... x features x KNOTS), into their table entries, (... x SMOOTH) one after the other."""
-    around = np.stack((knots[..., :-1], knots[..., 1:]), axis=-1).reshape(-1, 2)
-    np.matmul(around, _SHARES.T, out=smooth.reshape(-1, SPREAD))
+    around = np.empty((*knots.shape[:-1], KNOTS - 1, 2))
+    around[..., 0], around[..., 1] = knots[..., :-1], knots[..., 1:]
+    np.matmul(around.reshape(-1, 2), _SHARES.T, out=smooth.reshape(-1, SPREAD))
 
 
 def score(table: Floats, cells: Integers) -> Floats:

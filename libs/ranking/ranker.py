@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from libs.ranking.features import Candidates, candidates_of
-from libs.ranking.history import Floats, History
+from libs.ranking.history import Floats, Habits, History
 from libs.ranking.model import Model, cells_of, lifts, score, table_of
 from libs.ranking.population import PopulationState
 from libs.ranking.schema import Group
@@ -121,8 +121,9 @@ def _question(
     candidates = candidates_of(history, population, moment, state.items)
     allowed = all_allowed(candidates)
     if basket_in_hand:
-        in_hand = history.last_visit == state.visits - 1
-        allowed[: candidates.owned] = ~in_hand | (history.trips_between() <= AGAIN_WITHIN_TRIPS)
+        habits = Habits.of(history.trips, len(history.rows))
+        in_hand = habits.last_visit == state.visits - 1
+        allowed[: candidates.owned] = ~in_hand | (habits.trips_between() <= AGAIN_WITHIN_TRIPS)
     return candidates, allowed
 
 

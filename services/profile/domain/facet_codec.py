@@ -31,6 +31,24 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder()
 
 
+class _Start(msgspec.Struct, array_like=True, gc=False):
+    """The sections up to the visits; what follows is passed over."""
+
+    items: msgspec.Raw
+    words: msgspec.Raw
+    visits: list[msgspec.Raw]
+
+
+class _VisitStart(msgspec.Struct, array_like=True, gc=False):
+    """When a visit was."""
+
+    at_seconds: int
+    tie: int
+
+
+_start_decoder, _visit_decoder = msgspec.msgpack.Decoder(_Start), msgspec.msgpack.Decoder(_VisitStart)
+
+
 @dataclass(slots=True)
 class Rows:
     """A facet as plain lists, in the order in which they are stored."""
@@ -59,6 +77,15 @@ def read_rows(content: bytes) -> Rows:
         raise InvalidInput("a facet of a format that this version does not read", slug="unknown-facet-format")
     sections = _decoder.decode(memoryview(content)[1:])
     return Rows(*(sections if content[0] == FORMAT_VERSION else sections_now(content[0], sections)))
+
+
+def knows_visits_before(content: bytes, key: VisitKey) -> bool:
+    """Whether any visit in these bytes came before a key: a small part of what it takes to read all of them."""
+    if content[:1] != bytes([FORMAT_VERSION]):
+        return any(VisitKey(*visit[:2]) < key for visit in read_rows(content).visits[:1])
+    visits = _start_decoder.decode(memoryview(content)[1:]).visits
+    starts = [_visit_decoder.decode(visit) for visit in visits[:1]]
+    return any((first.at_seconds, first.tie) < key for first in starts)
 
 
 def write_rows(rows: Rows) -> bytes:

@@ -6,7 +6,7 @@ from libs.ranking.state import Integers
 
 
 class GrowingTable:
-    """`rows` is a view of what is there: valid until the next `extend`."""
+    """`rows` is a view of what is there: valid until the next `more`."""
 
     def __init__(self, width: int) -> None:
         self._room: Integers = np.empty((width, 0), np.int64)
@@ -24,12 +24,11 @@ class GrowingTable:
         """(width x size)."""
         return self._room[:, : self.size]
 
-    def extend(self, more: Integers) -> None:
-        """Put (width x any) at the end."""
-        end = self.size + more.shape[1]
-        if end > self._room.shape[1]:
-            room = np.empty((len(self._room), end + end // 2), np.int64)
-            room[:, : self.size] = self.rows
+    def more(self, count: int) -> Integers:
+        """So many columns at the end, (width x count), to be filled in."""
+        begin, self.size = self.size, self.size + count
+        if self.size > self._room.shape[1]:
+            room = np.empty((len(self._room), self.size + self.size // 2), np.int64)
+            room[:, :begin] = self._room[:, :begin]
             self._room = room
-        self._room[:, self.size : end] = more
-        self.size = end
+        return self._room[:, begin : self.size]

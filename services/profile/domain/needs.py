@@ -12,15 +12,18 @@ from zlib import decompress
 import msgspec
 import numpy as np
 
-from libs.ranking.features import Asked, asked_at
+from libs.ranking.features import Asked, asked_at, asked_together, question_of
 from libs.ranking.history import History
 from libs.ranking.model import Model
 from libs.ranking.state import CustomerRankingState, Integers, Moment, MomentKind, PastVisit
+from libs.ranking.together import Question
 from services.profile.domain.next_baskets import MODEL_NAMES, NextBaskets
 from services.profile.domain.population import NEVER_SECONDS, PopulationLearner
 
 FORMAT_VERSION = 2
 _EARLIER_START = 0x78  # of a compressed state of format 1
+ASKED_TOGETHER = 16
+"""Of so many baskets the candidates are worked out at once; the steps are taken one by one, and every number is the same."""
 VISITS_BEFORE_LEARNING = 3  # with fewer trips there is no habit to learn from
 
 __all__ = ["MODEL_NAMES", "Learner", "last_moment"]
@@ -36,7 +39,15 @@ class Learner:
         needs: NextBaskets | None = None,
     ) -> None:
         self.population = population or PopulationLearner()
-        self.needs = needs or NextBaskets(kinds)
+        self._needs = needs or NextBaskets(kinds)
+        self._waiting: list[tuple[Question, Integers]] = []
+        """Of the latest baskets: what was asked before each, and what was bought."""
+
+    @property
+    def needs(self) -> NextBaskets:
+        """The models, after all baskets that were taken in."""
+        self._take_steps()
+        return self._needs
 
     def asked(self, state: CustomerRankingState, moment: Moment) -> Asked:
         """What may be wanted at a moment, under the live population."""
@@ -72,11 +83,25 @@ class Learner:
             return
         if history is not None and history.visits >= VISITS_BEFORE_LEARNING:
             if asked is None:
-                moments = [_moment(kind, history, visit) for kind in self.needs.kinds]
-                asked = asked_at(history, self.population.state, moments)
-            self.needs.learn(asked, rows)
+                self._ask(history, visit, rows)
+            else:
+                self.needs.learn(asked, rows)
         self.population.learn(rows, visit.at_seconds, last_at_seconds)
         self.population.review_popular(visit.at_seconds)
+
+    def _ask(self, history: History, visit: PastVisit, bought: Integers) -> None:
+        moments = [_moment(kind, history, visit) for kind in self._needs.kinds]
+        self._waiting.append((question_of(history, self.population.state, moments), bought))
+        if len(self._waiting) >= ASKED_TOGETHER:
+            self._take_steps()
+
+    def _take_steps(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        if not waiting:
+            return
+        together = asked_together([question for question, _ in waiting], self.population.state)
+        for asked, (_, bought) in zip(together, waiting, strict=True):
+            self._needs.learn(asked, bought)
 
     def models(self, number: int) -> dict[MomentKind, Model]:
         """Immutable models to publish under the next number."""

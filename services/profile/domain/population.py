@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from libs.ranking.history import SAME_DAY
-from libs.ranking.population import COLUMNS, FADING_DAYS, PopulationState
+from libs.ranking.population import COLUMNS, FADING_DAYS, PopulationState, greatest
 from libs.ranking.state import DAY_SECONDS, Integers, PastVisit
 from services.profile.domain.facet import VisitKey
 
@@ -15,17 +15,22 @@ NEVER_SECONDS = -(1 << 62)
 REBASE_DAYS = 30.0  # the forward-faded counts are brought to a new reference before they grow too large
 POPULAR_KEPT = 600
 POPULAR_EVERY_DAYS = 0.5
+_UNLABELLED = ("", "")
 
 
 @dataclass(frozen=True, slots=True)
 class Basket:
-    """A trip as the learner takes it in: its items' rows in the population, with the codes of the labels that they have."""
+    """A trip as the learner takes it in; `goods` are rows in the population, codes of categories, and of types, (3 x items)."""
 
     key: VisitKey
     visit: PastVisit
-    rows: Integers
-    category_codes: Integers
-    type_codes: Integers
+    goods: Integers
+
+    @property
+    def rows(self) -> Integers:
+        """The items' rows in the population."""
+        rows: Integers = self.goods[0]
+        return rows
 
 
 class PopulationLearner:
@@ -42,20 +47,15 @@ class PopulationLearner:
 
     def rows(self, items: Sequence[str], labels: Mapping[str, tuple[str, str]]) -> Integers:
         """The rows of items; who is new gets one, with these labels."""
-        row_of = self.state.row_of
-        return np.array([row_of.get(item) or self._add(item, labels) for item in items], np.int64)
+        return np.array(self._rows(items, labels), np.int64)
 
     def basket(self, key: VisitKey, visit: PastVisit, labels: Mapping[str, tuple[str, str]]) -> Basket:
         """A trip in rows and codes; `labels` are (category, type) of its items."""
-        categories, types = self.state.categories, self.state.types
-        named = [labels.get(item, ("", "")) for item in visit.items]
-        return Basket(
-            key,
-            visit,
-            self.rows(visit.items, labels),
-            np.array([categories.add(category) for category, _ in named], np.int64),
-            np.array([types.add(item_type) for _, item_type in named], np.int64),
-        )
+        named = [labels.get(item, _UNLABELLED) for item in visit.items]
+        rows = self._rows(visit.items, labels)
+        categories = self.state.categories.met([category for category, _ in named])
+        types = self.state.types.met([item_type for _, item_type in named])
+        return Basket(key, visit, np.array([rows, categories, types], np.int64))
 
     def learn(self, rows: Integers, at_seconds: int, last_at_seconds: Integers) -> None:
         """Take in one basket of these distinct items, which its customer bought last then (NEVER_SECONDS for a new one)."""
@@ -81,8 +81,8 @@ class PopulationLearner:
             return
         self.popular_at_slot = slot
         counts = self.state.stats[: len(self.state.item_ids), 1]
-        order = np.argsort(-counts, kind="stable")[:POPULAR_KEPT]
-        self.state.popular = order[counts[order] > 0].astype(np.int64)
+        order = greatest(counts, POPULAR_KEPT)
+        self.state.popular = order[counts[order] > 0]
 
     def _rebase(self, at_days: float) -> None:
         population = self.state
@@ -92,6 +92,10 @@ class PopulationLearner:
             population.stats[:, :3] *= population.fading(at_days)
             population.reference_at_days = at_days
 
+    def _rows(self, items: Sequence[str], labels: Mapping[str, tuple[str, str]]) -> list[int]:
+        row_of = self.state.row_of
+        return [row_of.get(item) or self._add(item, labels) for item in items]
+
     def _add(self, item: str, labels: Mapping[str, tuple[str, str]]) -> int:
         population = self.state
         row = population.row_of[item] = len(population.item_ids)
@@ -100,7 +104,7 @@ class PopulationLearner:
             population.stats = np.vstack([population.stats, np.zeros_like(population.stats)])
             population.category_codes = np.append(population.category_codes, np.zeros_like(population.category_codes))
             population.type_codes = np.append(population.type_codes, np.zeros_like(population.type_codes))
-        category, item_type = labels.get(item, ("", ""))
+        category, item_type = labels.get(item, _UNLABELLED)
         population.category_codes[row] = population.categories.add(category)
         population.type_codes[row] = population.types.add(item_type)
         return row

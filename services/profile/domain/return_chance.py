@@ -60,6 +60,16 @@ class Waiting(Struct, array_like=True, gc=False):
             return len(_PROBES)
         return bisect_left(_PROBES, self.next_at_seconds - self.last_trip_at_seconds)
 
+    def may_be_due(self, since: int, until: int) -> bool:
+        """False only if none of its examples is due from `since` on, before `until`; a probe at the next trip or later is none."""
+        ended = self.next_at_seconds or self.last_trip_at_seconds + _PROBES[-1] + 1
+        return self.last_trip_at_seconds + _HORIZONS[0] < until and ended + _HORIZONS[-1] > since
+
+    @property
+    def waits_until(self) -> int:
+        """The last of its examples is not due before, whenever the next trip comes."""
+        return self.last_trip_at_seconds + _HORIZONS[-1]
+
     def last_due_at(self) -> int:
         """When the last of its examples is due, as far as is known now."""
         return self.last_trip_at_seconds + _PROBES[self.probes_count - 1] + _HORIZONS[-1]
@@ -79,6 +89,8 @@ class Example(NamedTuple):
 def due_examples(customer: str, waiting: Iterable[Waiting], since: int, until: int) -> Iterator[Example]:
     """The examples of a customer that are due from `since` on, before `until`."""
     for one in waiting:
+        if not one.may_be_due(since, until):
+            continue
         trip_at, count = one.last_trip_at_seconds, one.probes_count
         for days, horizon in zip(HORIZONS_DAYS, _HORIZONS, strict=True):
             begin = bisect_left(_PROBES, since - horizon - trip_at)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from libs.ranking.history import SAME_DAY, History, trip_gap_days
+from libs.ranking.history import SAME_DAY, Habits, History, trip_gap_days
 from libs.ranking.population import PopulationState
 from libs.ranking.state import DAY_SECONDS, CustomerRankingState, Integers
 
@@ -41,22 +41,23 @@ class TripRhythm:
 def item_rhythms(state: CustomerRankingState, population: PopulationState, at_seconds: int) -> list[ItemRhythm]:
     """The rhythm of every item bought at least twice, the most overdue first (of equals by id)."""
     history = History.of(state, population)
-    rhythm, last = history.rhythm, history.last_visit
-    interval = np.exp(history.log_interval_days(population.log_gap(history.rows)))
-    since = at_seconds / DAY_SECONDS - history.days[last]
+    habits = Habits.of(history.trips, len(history.rows))
+    rhythm, last = habits.rhythm, habits.last_visit
+    interval = np.exp(habits.log_interval_days(population.log_gap(history.rows)))
+    since = at_seconds / DAY_SECONDS - habits.days[last]
     weight = np.maximum(rhythm.weight, 1e-9)
     spread = np.sqrt(np.maximum(rhythm.log_square_sum / weight - (rhythm.log_sum / weight) ** 2, 0.0))
     found = [
         ItemRhythm(
             item_id=item,
-            baskets=int(history.counts[number]),
+            baskets=int(habits.counts[number]),
             interval_days=float(interval[number]),
             irregularity=float(spread[number]),
             last_at_seconds=int(state.visit_at_seconds[last[number]]),
             due_ratio=float((since[number] + SAME_DAY) / interval[number]),
         )
         for number, item in enumerate(state.items)
-        if history.counts[number] >= BASKETS_FOR_A_RHYTHM
+        if habits.counts[number] >= BASKETS_FOR_A_RHYTHM
     ]
     return sorted(found, key=lambda one: (-one.due_ratio, one.item_id))
 

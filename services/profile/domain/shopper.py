@@ -60,13 +60,12 @@ class Shopper:
     def history(self, population: PopulationState, before: VisitKey) -> History:
         """What was known before a key, as rankers read it."""
         trips, goods = self._known(population, self._before(before))
-        return History.of_trips(trips, goods, self._stores)
+        return History(trips, goods, self._stores)
 
     def last_purchases(self, basket: Basket) -> Integers:
         """When each item of a basket was bought last before it; NEVER_SECONDS for a new one."""
         if self.is_newest(basket.key):
-            numbers = self._numbers(basket.rows)
-            return np.where(numbers >= 0, np.append(self._goods.rows[_LAST_AT], NEVER_SECONDS)[numbers], NEVER_SECONDS)
+            return self._last_at(self._numbers(basket.rows))
         last = np.full(len(self._goods.rows[0]) + 1, NEVER_SECONDS)
         visits = self._before(basket.key)
         lines = self._lines.rows[:, : self._lines_of(visits)]
@@ -84,17 +83,9 @@ class Shopper:
         if (int(self._visits.rows[_AT, place]), int(self._visits.rows[_TIE, place])) == basket.key:
             return False
         numbers = self._numbers(basket.rows)
-        met_since = np.append(self._goods.rows[_LAST_AT], NEVER_SECONDS)[numbers] > basket.key.at_seconds
-        labels = self._goods.rows[_CATEGORY : _TYPE + 1, np.maximum(numbers, 0)]
-        self._append(
-            Basket(
-                basket.key,
-                basket.visit,
-                basket.rows,
-                np.where(met_since, labels[0], basket.category_codes),
-                np.where(met_since, labels[1], basket.type_codes),
-            )
-        )
+        met_since = self._last_at(numbers) > basket.key.at_seconds
+        goods = np.where(met_since, self._goods.rows[:_LAST_AT, numbers], basket.goods)
+        self._append(Basket(basket.key, basket.visit, goods))
         self._rebuild([*range(place), end, *range(place, end)][-VISITS_KEPT:])
         return True
 
@@ -149,14 +140,12 @@ class Shopper:
         count, fresh = self._goods.size, int(np.count_nonzero(new))
         if fresh:
             numbers[new] = np.arange(count, count + fresh)
-            self._goods.extend(np.zeros((4, fresh), np.int64))
-        goods = self._goods.rows
-        goods[_ROW, numbers], goods[_CATEGORY, numbers] = basket.rows, basket.category_codes
-        goods[_TYPE, numbers] = basket.type_codes
-        goods[_LAST_AT, numbers] = np.maximum(goods[_LAST_AT, numbers], visit.at_seconds)
-        trip = (*basket.key, visit.utc_offset_minutes, self._stores.index(visit.store_id), len(numbers))
-        self._lines.extend(np.array([np.full(len(numbers), self.visits), numbers]))
-        self._visits.extend(np.array([trip]).T)
+            self._goods.more(fresh)
+        goods, lines = self._goods.rows, self._lines.more(len(numbers))
+        goods[:_LAST_AT, numbers], goods[_LAST_AT, numbers] = basket.goods, visit.at_seconds
+        lines[_VISIT], lines[_ITEM] = self.visits, numbers
+        store = self._stores.index(visit.store_id)
+        self._visits.more(1)[:, 0] = (*basket.key, visit.utc_offset_minutes, store, len(numbers))
 
     def _rebuild(self, order: Sequence[int]) -> None:
         """The same of these trips in this order; stores and items are numbered anew as they appear."""
@@ -167,14 +156,21 @@ class Shopper:
             at, tie, offset, store, size = visits[:, number].tolist()
             items = lines[_ITEM, ends[number] - size : ends[number]]
             visit = PastVisit(at, offset, names[store], ())
-            self._append(Basket(VisitKey(at, tie), visit, *goods[: _TYPE + 1, items]))
+            self._append(Basket(VisitKey(at, tie), visit, goods[:_LAST_AT, items]))
 
     def _numbers(self, rows: Integers) -> Integers:
         """The numbers of items; -1 for those that are not known."""
         if not self._goods.size:
             return np.full(len(rows), -1)
-        found = rows[:, None] == self._goods.rows[_ROW]
-        return np.where(found.any(axis=1), found.argmax(axis=1), -1)
+        known = self._goods.rows[_ROW]
+        nearest = (rows[:, None] == known).argmax(axis=1)
+        return np.where(known.take(nearest) == rows, nearest, -1)
+
+    def _last_at(self, numbers: Integers) -> Integers:
+        """When these items were bought last; NEVER_SECONDS for those that are not known."""
+        if not self._goods.size:
+            return np.full(len(numbers), NEVER_SECONDS)
+        return np.where(numbers >= 0, self._goods.rows[_LAST_AT].take(numbers, mode="wrap"), NEVER_SECONDS)
 
     def _before(self, key: VisitKey) -> int:
         """How many trips came before a key."""
@@ -209,7 +205,8 @@ class Shopper:
             line_visits=lines[_VISIT],
             line_items=lines[_ITEM],
         )
-        return trips, Goods(rows=goods[_ROW], category_codes=goods[_CATEGORY], type_codes=goods[_TYPE])
+        rows, category_codes, type_codes = goods[:_LAST_AT].copy()  # the next trip may tell of other labels
+        return trips, Goods(rows=rows, category_codes=category_codes, type_codes=type_codes)
 
     def _kept(self, population: PopulationState, visits: Integers, lines: Integers) -> Integers:
         """The numbers of the items on these lines that a ranking state would keep: of equally strong ones the first by id."""

@@ -167,18 +167,19 @@ async def _save(store: ProfileStore, memory: Memory, step: Step) -> None:
 
 
 def _row_of(model: Model, population: str, trained_until: datetime) -> ModelRow:
+    model_id = model.id
     published = ModelPublished(
         model_name=model.name,
         number=model.number,
-        model_id=model.id,
+        model_id=model_id,
         trained_until=trained_until,
         body={"format": BODY_FORMAT, "model": model.to_json(), "population": population},
     )
-    event = new_event(published, event_id=model.id, source=SOURCE, occurred_at=trained_until)
+    event = new_event(published, event_id=model_id, source=SOURCE, occurred_at=trained_until)
     return ModelRow(
         model_name=model.name,
         number=model.number,
-        model_id=model.id,
+        model_id=model_id,
         trained_until=trained_until,
         message=OutboxMessage.of(event, PROFILE_MODELS),
     )

@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Collection, Mapping, Sequence
+from itertools import compress
 from zlib import decompress
 
 import msgspec
@@ -79,12 +80,11 @@ class Shoppers:
         for identifier in missing:
             self._known[identifier] = Shopper.decode(stored[identifier]) if identifier in stored else _a_stranger()
         strangers = [identifier for identifier in missing if not self._known[identifier].knows_trips]
-        facets = await store.facets.of_identifiers(strangers)
+        keys = {identifier: _key_of(first[identifier]) for identifier in strangers}
+        facets = await store.facets.with_visits_before(keys)
         for identifier in strangers:
-            purchase = first[identifier].purchase
-            key = VisitKey(purchase.occurred_at_seconds, tie_of(purchase.event_id))
             if identifier in facets:
-                _remember_facet(self._known[identifier], facets[identifier], key, population)
+                _remember_facet(self._known[identifier], facets[identifier], keys[identifier], population)
             self._known[identifier].knows_trips = True
 
     async def _store(self, store: ProfileStore, since: int) -> None:
@@ -104,6 +104,8 @@ class Shoppers:
         if not shopper.waiting:
             return
         newest = shopper.waiting[-1].last_trip_at_seconds
+        if shopper.waiting[0].waits_until >= newest:  # and so do those after it
+            return
         done = [one for one in shopper.waiting if one.last_due_at() < newest]
         if done:
             self._matured.extend(due_examples(identifier, done, since, newest))
@@ -134,6 +136,11 @@ async def forget(store: ProfileStore, identifiers: Collection[str]) -> int:
     return forgotten
 
 
+def _key_of(basket: QueuedBasket) -> VisitKey:
+    purchase = basket.purchase
+    return VisitKey(purchase.occurred_at_seconds, tie_of(purchase.event_id))
+
+
 def _a_stranger() -> Shopper:
     shopper = Shopper()
     shopper.knows_trips = False
@@ -142,7 +149,7 @@ def _a_stranger() -> Shopper:
 
 def _basket_of(purchase: PackedPurchase, population: PopulationLearner) -> Basket:
     labels = dict(zip(purchase.items, zip(purchase.categories, purchase.types, strict=True), strict=True))
-    items = tuple(sorted({item for item, can in zip(purchase.items, purchase.rankable, strict=True) if can}))
+    items = tuple(sorted(set(compress(purchase.items, purchase.rankable))))
     at = purchase.occurred_at_seconds
     visit = PastVisit(at, purchase.utc_offset_minutes, purchase.store_id, items)
     return population.basket(VisitKey(at, tie_of(purchase.event_id)), visit, labels)

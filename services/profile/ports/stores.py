@@ -5,6 +5,7 @@ from datetime import date, datetime
 from typing import Protocol
 
 from services.profile.domain.delta import Delta
+from services.profile.domain.facet import VisitKey
 from services.profile.domain.facet_codec import Rows
 from services.profile.domain.purchases import ItemLabel
 from services.profile.ports.customers import CustomerStore
@@ -71,8 +72,8 @@ class FacetStore(Protocol):
         """The identifier behind each of these ids, for those that exist."""
         ...
 
-    async def of_identifiers(self, identifiers: Collection[str]) -> Mapping[str, Rows]:
-        """The facets of these identifiers as rows, with all that is committed."""
+    async def with_visits_before(self, keys: Mapping[str, VisitKey]) -> Mapping[str, Rows]:
+        """The facets of these identifiers as rows, with all that is committed; at least those that know a visit before their key."""
         ...
 
 

@@ -7,8 +7,8 @@ from sqlalchemy import text
 
 from libs.common.persistence import Transaction
 from services.profile.domain.delta import Delta, decode_delta, encode_delta, grown
-from services.profile.domain.facet import EMPTY, Facet
-from services.profile.domain.facet_codec import Rows, decode, encode, read_rows
+from services.profile.domain.facet import EMPTY, Facet, VisitKey
+from services.profile.domain.facet_codec import Rows, decode, encode, knows_visits_before, read_rows
 from services.profile.domain.growing import GrowingFacet
 
 DELTAS_A_BLOCK = 1 << 20
@@ -118,12 +118,16 @@ class PostgresFacets:
         rows = await self._connection.execute(_IDENTIFIERS, {"own_ids": list(own_customer_ids)})
         return {row.own_customer_id: row.identifier for row in rows}
 
-    async def of_identifiers(self, identifiers: Collection[str]) -> Mapping[str, Rows]:
+    async def with_visits_before(self, keys: Mapping[str, VisitKey]) -> Mapping[str, Rows]:
         """As the port promises."""
-        if not identifiers:
+        if not keys:
             return {}
-        rows = await self._connection.execute(_STATES, {"identifiers": list(identifiers)})
-        return {row.identifier: rows_with(row.state, [*map(decode_delta, row.pending)]) for row in rows}
+        rows = await self._connection.execute(_STATES, {"identifiers": list(keys)})
+        return {
+            row.identifier: rows_with(row.state, [*map(decode_delta, row.pending)])
+            for row in rows
+            if row.pending or knows_visits_before(row.state, keys[row.identifier])
+        }
 
 
 def rows_with(state: bytes, pending: Sequence[Delta]) -> Rows:

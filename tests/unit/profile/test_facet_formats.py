@@ -3,13 +3,13 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from services.profile.domain import facet as facet_module
 from services.profile.domain.contact import Contact
 from services.profile.domain.delta import decode_delta
-from services.profile.domain.facet import EMPTY, Facet
-from services.profile.domain.facet_codec import decode, encode, read_rows
+from services.profile.domain.facet import EMPTY, Facet, VisitKey
+from services.profile.domain.facet_codec import decode, encode, knows_visits_before, read_rows
 from services.profile.domain.facet_of import apply_all
 from services.profile.domain.growing import GrowingFacet
 from services.profile.domain.ranking_state import ranking_state, ranking_state_of_rows
@@ -70,3 +70,13 @@ def test_every_facet_is_read_from_every_layout_that_could_hold_it(history: list[
         assert decode(written) == without
         assert encode(decode(written)) == encode(without)
         assert GrowingFacet(written).settle() == read_rows(encode(without))
+
+
+@settings(max_examples=60)
+@given(histories())
+def test_whether_a_visit_came_before_is_told_without_reading_all(history: list[Contact]) -> None:
+    facet = apply_all(EMPTY, history)
+    for written in (encode(facet), written_in_ten_sections(replace(facet, matters={}))):
+        visits = [VisitKey(*row[:2]) for row in read_rows(written).visits]
+        keys = [VisitKey(0, 0), VisitKey(1 << 40, 0), *visits, *(key._replace(tie=key.tie + 1) for key in visits)]
+        assert [knows_visits_before(written, key) for key in keys] == [any(one < key for one in visits) for key in keys]

@@ -32,6 +32,17 @@ def test_the_same_baskets_teach_the_same() -> None:
     assert taught(Learner(), CHAIN, {}).encode() == taught(Learner(), CHAIN, {}).encode()
 
 
+@pytest.mark.parametrize("every", [1, 3, 17])
+def test_when_models_are_looked_at_changes_nothing(every: int) -> None:
+    looked_at, known = Learner(), dict[str, list[PastVisit]]()
+    for start in range(0, len(CHAIN), every):
+        taught(looked_at, CHAIN[start : start + every], known)
+        assert looked_at.needs.baskets <= start + every
+    whole = taught(Learner(), CHAIN, {})
+    assert looked_at.models(1)["till"].id == whole.models(1)["till"].id
+    assert looked_at.encode() == whole.encode()
+
+
 @pytest.mark.parametrize("stop", [0, 20, 59])
 def test_a_restart_from_stored_bytes_changes_nothing(stop: int) -> None:
     known: dict[str, list[PastVisit]] = {}
@@ -52,16 +63,19 @@ def test_a_published_model_does_not_change_when_learning_goes_on() -> None:
 
 
 def test_candidates_made_before_teach_as_those_made_anew() -> None:
-    def teach(*, hand_over: bool) -> bytes:
+    def teach(every: int) -> bytes:
         learner, known = Learner(["arrival"]), dict[str, list[PastVisit]]()
-        for customer, trip in CHAIN:
+        for number, (customer, trip) in enumerate(CHAIN, 1):
             state = state_of(known.setdefault(customer, []), {})
-            asked = learner.asked(state, Moment(trip.at_seconds, trip.store_id, "arrival")) if hand_over else None
+            asked = (
+                learner.asked(state, Moment(trip.at_seconds, trip.store_id, "arrival")) if number % every == 0 else None
+            )
             learner.learn(state, trip, labels_for(trip.items), asked)
             known[customer].append(trip)
         return learner.encode()
 
-    assert teach(hand_over=True) == teach(hand_over=False)
+    never = len(CHAIN) + 1
+    assert teach(1) == teach(3) == teach(never)
 
 
 def test_models_side_by_side_learn_as_each_alone() -> None:

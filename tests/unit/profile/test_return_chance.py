@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from libs.ranking.state import DAY_SECONDS
 from services.profile.domain.return_chance import (
@@ -18,6 +20,9 @@ from services.profile.domain.return_chance import (
     features_of,
     next_due_at,
 )
+
+_DAYS = sorted({probe + horizon for probe in PROBES_DAYS for horizon in (0, *HORIZONS_DAYS)})
+NEAR_A_PROBE = st.builds(lambda day, more: day * DAY_SECONDS + more, st.sampled_from(_DAYS), st.integers(-1, 1))
 
 
 def a_standing(day: float, interval_days: float, visits: int = 10) -> Standing:
@@ -88,6 +93,16 @@ def test_a_probe_asks_only_who_has_not_come_again_and_its_label_is_whether_they_
     assert trip.last_due_at() == examples[-1].due_at_seconds == (14 + max(HORIZONS_DAYS)) * DAY_SECONDS
     assert next_due_at([trip], 14 * DAY_SECONDS + 1) == 21 * DAY_SECONDS
     assert next_due_at([trip], trip.last_due_at() + 1) is None
+
+
+@given(NEAR_A_PROBE, NEAR_A_PROBE, NEAR_A_PROBE)
+def test_what_is_due_between_two_times_is_what_is_due_then_of_all(later: int, since: int, until: int) -> None:
+    trip = DAY_SECONDS
+    waiting = Waiting(trip, 3, 7.0, 1000, 1.0, 1.0, trip + later if later > 0 else 0)
+    whole = list(due_examples("c", [waiting], 0, 1 << 40))
+    found = list(due_examples("c", [waiting], trip + since, trip + until))
+    assert found == [one for one in whole if trip + since <= one.due_at_seconds < trip + until]
+    assert waiting.waits_until <= waiting.last_due_at() == max(one.due_at_seconds for one in whole)
 
 
 def test_a_trip_in_the_last_second_of_the_horizon_came_in_time() -> None:

@@ -5,6 +5,7 @@ from random import Random
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from libs.ranking.features import asked_at
 from libs.ranking.history import History
@@ -110,19 +111,26 @@ def test_the_bounds_are_those_of_the_facet_and_of_its_ranking_state(monkeypatch:
 
 def test_the_label_of_the_latest_line_counts() -> None:
     population, shopper = PopulationLearner(), Shopper()
-    renamed = a_purchase("e2", day=2)
-    newer = Purchase(
-        **{name: getattr(renamed, name) for name in renamed.__struct_fields__} | {"lines": (_relabelled(),)}
-    )
-    for purchase in (newer, a_purchase("e1", day=1)):
+    for purchase in (_with_other_labels(a_purchase("e2", day=2)), a_purchase("e1", day=1)):
         shopper.add(basket_of(purchase, population))
     state = state_in(shopper.history(population.state, VisitKey(1 << 40, 0)), population)
     assert state.categories == ("dairy",)
 
 
-def _relabelled() -> object:
+def test_a_history_stays_as_it_was_when_the_next_trip_tells_of_other_labels() -> None:
+    population, shopper = PopulationLearner(), Shopper()
+    shopper.add(basket_of(a_purchase("e1", day=1, items=["milk", "bread"]), population))
+    history = shopper.history(population.state, VisitKey(1 << 40, 0))
+    before = state_in(history, population)
+    shopper.add(basket_of(_with_other_labels(a_purchase("e2", day=2)), population))
+    after = shopper.history(population.state, VisitKey(1 << 40, 0))
+    assert state_in(history, population) == before
+    assert state_in(after, population).categories != before.categories
+
+
+def _with_other_labels(purchase: Purchase) -> Purchase:
     line = a_line("milk")
-    return type(line)("milk", "dairy", line.type, 1000, 199)
+    return replace(purchase, lines=(type(line)("milk", "dairy", line.type, 1000, 199),))
 
 
 def test_candidates_are_those_of_the_ranking_state_at_both_moments() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from libs.ranking.features import candidates_of
 from libs.ranking.history import History
 from libs.ranking.model import CELLS, Model, cells_of, score, table_of, untrained
-from libs.ranking.population import PopulationState
+from libs.ranking.population import PopulationState, greatest
 from libs.ranking.ranker import LearnedRanker, PriorRanker, Ranker
 from libs.ranking.schema import FEATURES
 from libs.ranking.state import CustomerRankingState, Moment, MomentKind, state_of
@@ -155,3 +155,9 @@ def test_a_bounded_population_keeps_what_sells_most_and_reads_the_rest_as_unknow
     faded = population.stats[1 : len(population.item_ids), 2]
     assert population.stats[kept, 2].min() >= np.sort(faded)[-10]
     assert LearnedRanker.of(a_model()).rank(a_customer(), bounded, ARRIVAL, 5)
+
+
+@given(st.lists(st.integers(0, 5)), st.integers(1, 12))
+def test_the_greatest_are_those_of_a_stable_order(counts: list[int], most: int) -> None:
+    found = greatest(np.array(counts, np.float64), most)
+    assert found.tolist() == sorted(range(len(counts)), key=lambda place: -counts[place])[:most]
