@@ -253,10 +253,12 @@ async def work(url: str, folder: Path, log: Log, seeds: Sequence[str]) -> None:
         async with transactions.begin() as tx:
             yield PostgresSigningKeys(tx)
 
+    signing = SigningRing(CODES, signing_keys)
+    await signing.refresh()
     many = 10**9
     desk = RedemptionDesk(
         codes=CODES,
-        signing=SigningRing(CODES, signing_keys),
+        signing=signing,
         knowledge=knowledge,
         clock=MoneyClock(CLOCK, play_mode=False),
         limits=MissLimits(per_lane=many, per_store=many, per_caller=many),
