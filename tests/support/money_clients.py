@@ -48,7 +48,7 @@ from services.offers.store.vouchers import PostgresRedemptions
 from tests.support.offers_running import CODES
 
 CLOCK = SystemClock()
-CAPS_CENTS = {"hot": 10_000, "warm": 60_000, "cold": 10_000_000}
+CAPS_CENTS = {"hot": 4_000, "warm": 60_000, "cold": 10_000_000}
 ASKED_FOR = ("hot", "hot", "hot", "warm", "cold")
 WINDOW = 60
 """How far back of the newest checkout codes are presented: few, so that many clients meet at one."""

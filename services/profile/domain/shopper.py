@@ -84,7 +84,9 @@ class Shopper:
             return False
         numbers = self._numbers(basket.rows)
         met_since = self._last_at(numbers) > basket.key.at_seconds
-        goods = np.where(met_since, self._goods.rows[:_LAST_AT, numbers], basket.goods)
+        goods = basket.goods
+        if met_since.any():
+            goods = np.where(met_since, self._goods.rows[:_LAST_AT, numbers], goods)
         self._append(Basket(basket.key, basket.visit, goods))
         self._rebuild([*range(place), end, *range(place, end)][-VISITS_KEPT:])
         return True

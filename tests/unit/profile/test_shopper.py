@@ -81,6 +81,14 @@ def test_the_order_of_arrival_does_not_matter_and_a_repeat_changes_nothing(seed:
     assert told(mixed, population).encode() == orderly.encode()
 
 
+@pytest.mark.parametrize("late", [["a1", "b2"], []])
+def test_a_late_trip_is_remembered_after_trips_without_any_item_that_is_known(late: list[str]) -> None:
+    population = PopulationLearner()
+    empty = [a_purchase(f"empty{day}", day=float(day), items=[]) for day in (3, 4)]
+    earlier = a_purchase("late", day=1.0, items=late)
+    assert told([*empty, earlier], population).encode() == told([earlier, *empty], population).encode()
+
+
 def test_a_shopper_survives_storage() -> None:
     purchases, population = some_purchases(3), PopulationLearner()
     resumed = Shopper.decode(told(purchases[:30], population).encode())
