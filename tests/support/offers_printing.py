@@ -1,22 +1,34 @@
 """What prints in tests: the service's own catalogue of words, a coupon, and the examples behind the golden receipts."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
 from services.offers.bootstrap.printing import picture_font, wording_of_ours
 from services.offers.domain.code import CodeKey
-from services.offers.domain.proposal import Proposal, ProposedVoucher
+from services.offers.domain.proposal import Proposal, ProposedVoucher, SignedFor
 from services.offers.domain.receipts.printing import Printing, PrintPolicy
 from services.offers.domain.receipts.sheet import Columns
 from services.offers.domain.receipts.template import Coupon
 from services.offers.domain.reprint import Keys
+from services.offers.domain.signed_code import KeyRow, SigningKey, signing_key
 
 WORDING = wording_of_ours()
 FONT = picture_font()
 KEY = CodeKey(b"k" * 32)
-KEYS = Keys(KEY, tuple)
 ISSUED_AT = datetime(2026, 3, 10, 15, 0, tzinfo=UTC)
+SIGNING_KEY = signing_key(
+    KEY, KeyRow(key_id=1, nonce=b"n" * 16, signs_from=ISSUED_AT, withdrawn_at=None, made_by="test")
+)
+
+
+def signing() -> Sequence[SigningKey]:
+    """The keys as a process knows them."""
+    return [SIGNING_KEY]
+
+
+KEYS = Keys(KEY, signing)
 LAST_DAY = date(2026, 3, 24)
 
 
@@ -48,6 +60,7 @@ class Example:
     title: str
     percent: int | None = 10
     language: str | None = None
+    signed_for: SignedFor | None = None
 
     @property
     def proposal(self) -> Proposal:
@@ -79,6 +92,7 @@ class Example:
                     reasons=("habit",),
                     such_as_line=voice.such_as(self.such_as),
                     valid_through=voice.valid_through(LAST_DAY),
+                    signed_for=self.signed_for,
                 )
             )
         printing = Printing.of(self.policy, voice, len(vouchers))
@@ -128,5 +142,16 @@ EXAMPLES = (
         categories=("Mleko świeże", "Ser żółty", "Pieczywo"),
         such_as=("Mleko łaciate 3,2 %",),
         title="To co zwykle, taniej",
+    ),
+    Example(
+        name="us-32-signed",
+        country="US",
+        currency="USD",
+        columns=32,
+        policy=PrintPolicy(how="print"),
+        categories=("FLUID MILK PRODUCTS", "SOFT DRINKS"),
+        such_as=("2% Milk 1 gal",),
+        title="Your usual, for less",
+        signed_for=SignedFor(percent=10, store_id="store-1"),
     ),
 )

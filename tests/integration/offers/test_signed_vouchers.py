@@ -1,12 +1,18 @@
 """Laws of signed vouchers at the doors: printed, checked without a network, redeemed with one, rotated and withdrawn."""
 
+from base64 import b64decode
 from datetime import timedelta
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+import zxingcpp
+from PIL import Image
 
 from libs.tills.verify_voucher import Refused, verify
+from tests.support.escpos_paper import Printer
 from tests.support.offers_facts import NOW, a_campaign, a_snapshot
 from tests.support.offers_running import Till, checkout_body, open_till, tell_world
 from tests.support.postgres import Database
@@ -75,6 +81,34 @@ async def test_an_answer_is_the_same_bytes_after_rotation_and_restart(database: 
         check(till, last, {1: keys[1]})
     async with open_till(database, tmp_path) as restarted:
         assert (await restarted.client.post("/v1/checkouts", json=body)).content == first.content
+
+
+async def test_a_receipt_again_has_the_signature_of_its_issue_in_every_form(database: Database, tmp_path: Path) -> None:
+    await tell_world(database, campaigns=[a_campaign(signed="chain")], customers=[a_snapshot()])
+
+    async def again(till: Till, accept: str) -> httpx.Response:
+        return await till.client.get("/v1/checkouts/checkout/receipt", headers={"Accept": accept})
+
+    async with open_till(database, tmp_path) as till:
+        answer = await till.checkout("checkout")
+        new = {"signs_from": (NOW + timedelta(days=1)).isoformat()}
+        assert (await till.client.put("/v1/voucher-keys/2", json=new)).status_code == 200
+    async with open_till(database, tmp_path) as till:
+        till.clock.move(timedelta(days=1))
+        assert (await till.client.post("/v1/voucher-keys/1/withdrawal")).status_code == 200
+        signed = answer["vouchers"][0]["signed"]
+        job = (await again(till, "application/octet-stream")).content
+        assert job == b64decode(answer["receipt"]["escpos_base64"])
+        assert Printer(42).print(job).qr_codes == [signed]
+        (coupon,) = (await again(till, "application/json")).json()["coupons"]
+        assert (coupon["signed"], coupon["code"]) == (signed, answer["vouchers"][0]["code"])
+        with Image.open(BytesIO((await again(till, "image/png")).content)) as picture:
+            assert signed in {found.text for found in zxingcpp.read_barcodes(picture)}
+        declined = await till.client.put("/v1/checkouts/checkout/printed", json={"outcome": "declined"})
+        assert declined.status_code == 200
+        registry = till.parts.registry
+        counted = registry.get_sample_value("offers_paper_millimetres_total", {"outcome": "declined"})
+        assert counted == answer["receipt"]["paper_mm"]
 
 
 async def test_a_key_that_tills_cannot_know_yet_signs_nothing(database: Database, tmp_path: Path) -> None:

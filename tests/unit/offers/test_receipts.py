@@ -11,14 +11,14 @@ from services.offers.domain.answer import BUDGET_EXHAUSTED, CheckoutAnswer, Prin
 from services.offers.domain.proposal import Proposal, pack, unpack
 from services.offers.domain.receipts.printing import PrintPolicy
 from tests.support.escpos_paper import Printer
-from tests.support.offers_printing import EXAMPLES, KEY, Example
+from tests.support.offers_printing import EXAMPLES, KEY, Example, signing
 
 THREE = next(example for example in EXAMPLES if len(example.categories) > 2)
 
 
 def told(proposal: Proposal, *slots: int) -> PrintedReceipt:
     granted = slots or [voucher.slot for voucher in proposal.vouchers]
-    return answered(proposal, granted, KEY)[1]
+    return answered(proposal, granted, KEY, signing)[1]
 
 
 def under(**policy: object) -> Example:
@@ -29,7 +29,7 @@ def under(**policy: object) -> Example:
 def test_an_answer_is_made_again_from_what_is_stored_byte_for_byte(example: Example) -> None:
     slots = [voucher.slot for voucher in example.proposal.vouchers]
     stored = pack(example.proposal)
-    assert answer(unpack(stored), slots, KEY) == answer(example.proposal, slots, KEY)
+    assert answer(unpack(stored), slots, KEY, signing) == answer(example.proposal, slots, KEY, signing)
     code = KEY.code_of("voucher-1")
     assert code.encode() not in stored
     assert code.encode() in answer(unpack(stored), [1], KEY)

@@ -47,7 +47,7 @@ class _Paper:
             self.line(line)
         if symbols.module_dots:
             air = _said(_feed)
-            self._told += air + _said(_centre) + _qr(block.qr, symbols.module_dots) + _said(_left) + air
+            self._told += air + _said(_centre) + _qr(symbols.qr_content, symbols.module_dots) + _said(_left) + air
         for line in block.below:
             self.line(line)
 

@@ -122,7 +122,7 @@ def _block(pen: _Pen, block: Block, top: int) -> int:
     for line in block.code_lines:
         top = pen.line(line, top)
     if block.symbols.module_dots:
-        top = pen.qr(block.qr, block.symbols.module_dots, top)
+        top = pen.qr(block.symbols.qr_content, block.symbols.module_dots, top)
     for line in block.below:
         top = pen.line(line, top)
     return top

@@ -41,8 +41,6 @@ class Block:
 
     voucher_id: str
     code: str
-    qr: str
-    """What its QR code says."""
     above: tuple[Line, ...]
     code_lines: tuple[Line, ...]
     below: tuple[Line, ...]
@@ -78,7 +76,7 @@ def laid(coupon: Coupon, columns: Columns, symbols: Symbols, spell: Callable[[st
         parts.append(tuple(lines))
     above, code_lines, below = parts
     symbols_drawn = drawn(coupon.code, columns * DOTS_PER_COLUMN, symbols, signed=coupon.signed)
-    return Block(coupon.voucher_id, coupon.code, coupon.qr, above, code_lines, below, symbols_drawn, as_said)
+    return Block(coupon.voucher_id, coupon.code, above, code_lines, below, symbols_drawn, as_said)
 
 
 def _lines(row: Row, text: str, columns: Columns) -> list[Line]:

@@ -4,7 +4,7 @@ A printer says nothing when a symbol is too wide for it: it prints none. So this
 """
 
 from bisect import bisect_left
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Symbols = Literal["both", "one"]
@@ -32,6 +32,8 @@ class Drawn:
     """The side of a module of the QR code."""
     qr_modules: int
     """Its side at most, without the quiet zone."""
+    qr_content: str
+    """What it says: the signed text if there is one that fits, else the code; nothing when it is not drawn."""
 
     @property
     def qr_dots(self) -> int:
@@ -56,17 +58,26 @@ def barcode_modules(content: str) -> int:
 def drawn(code: str, dots: int, symbols: Symbols, *, signed: str | None = None) -> Drawn:
     """Which symbols a code gets on paper with so many dots: a symbol that does not fit is not drawn at all.
 
-    Of a signed one the QR code is never left out: it alone holds the signature.
+    Of a signed one the QR code is never left out: it alone holds the signature. A signed text that is too long for a QR
+    code gives way to the code: then all is as if there were none.
     """
-    bar_dots = _bar_dots(bare(code), dots)
-    if symbols == "one" and bar_dots and not signed:
-        return Drawn(bar_dots, 0, 0)
-    modules = _qr_modules(signed or code)
+    bars_alone = Drawn(_bar_dots(bare(code), dots), 0, 0, "")
+    with_signature = _with_qr(bars_alone, signed, dots) if signed else None
+    if with_signature is not None:
+        return replace(with_signature, bar_dots=0) if symbols == "one" else with_signature
+    if symbols == "one" and bars_alone.bar_dots:
+        return bars_alone
+    return _with_qr(bars_alone, code, dots) or bars_alone
+
+
+def _with_qr(others: Drawn, content: str, dots: int) -> Drawn | None:
+    """With the largest QR code that the paper takes; None when none that can be scanned fits."""
+    modules = _qr_modules(content)
     whole = modules + 2 * _QR_QUIET_MODULES
     module_dots = min(_GREATEST_MODULE_DOTS, GREATEST_QR_DOTS // modules, dots // whole) if modules else 0
     if module_dots < _LEAST_MODULE_DOTS:
-        return Drawn(bar_dots, 0, 0)
-    return Drawn(bar_dots if symbols == "both" else 0, module_dots, modules)
+        return None
+    return replace(others, module_dots=module_dots, qr_modules=modules, qr_content=content)
 
 
 def _bar_dots(content: str, dots: int) -> int:

@@ -23,11 +23,6 @@ class Coupon:
     signed: str | None = None
     """What the QR code says instead of the code, where a till without a network must be able to check it."""
 
-    @property
-    def qr(self) -> str:
-        """What its QR code says."""
-        return self.signed or self.code
-
     def __post_init__(self) -> None:
         if not 0 < len(self.code) <= GREATEST_CODE:
             raise ValueError(f"a code has 1 to {GREATEST_CODE} characters")
