@@ -1,0 +1,41 @@
+"""The batches that a consumer has under way: at most one a partition, so that none is read before the one ahead of it is committed."""
+
+import asyncio
+from collections.abc import Collection, Coroutine
+
+from libs.common.streaming.batch import TopicPartition
+
+
+class UnderWay:
+    """Fits one task group: what fails in a batch ends the group, and leaving the group waits for all of them."""
+
+    def __init__(self, tasks: asyncio.TaskGroup, most: int) -> None:
+        self._tasks = tasks
+        self._places = asyncio.Semaphore(most)
+        self._most = most
+        self._by_partition: dict[TopicPartition, asyncio.Task[None]] = {}
+
+    @property
+    def partitions(self) -> Collection[TopicPartition]:
+        """Those whose batch is not through."""
+        return self._by_partition.keys()
+
+    def begin(self, partition: TopicPartition, batch: Coroutine[None, None, None]) -> None:
+        """Start it as soon as there is a place."""
+        task = self._tasks.create_task(self._in_place(batch), name=f"{partition.topic}[{partition.partition}]")
+        self._by_partition[partition] = task
+        task.add_done_callback(lambda _: self._by_partition.pop(partition))
+
+    async def room(self) -> None:
+        """Return when fewer are under way than may be."""
+        while len(self._by_partition) >= self._most:
+            await self.one_through()
+
+    async def one_through(self) -> None:
+        """Return when one of them is through; at once when there is none."""
+        if self._by_partition:
+            await asyncio.wait(self._by_partition.values(), return_when=asyncio.FIRST_COMPLETED)
+
+    async def _in_place(self, batch: Coroutine[None, None, None]) -> None:
+        async with self._places:
+            await batch
