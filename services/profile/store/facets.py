@@ -55,6 +55,11 @@ class RememberedDeltas:
         self._bodies: dict[int, bytes] = {}
         self._bytes, self._most_bytes = 0, most_bytes
 
+    @property
+    def crowded(self) -> bool:
+        """Whether the oldest will soon have to make room."""
+        return self._bytes > self._most_bytes // 4 * 3
+
     def met(self, bodies: Mapping[int, bytes]) -> None:
         """These are stored now; the oldest ones make room."""
         self._bodies |= bodies
