@@ -127,9 +127,9 @@ class Consumer:
             await self._source.start(self._reassigned)
             self._started = True
         await under_way.room()
-        await self._claim(under_way.partitions)
-        busy = bool(under_way.partitions)
-        before = {name: owned for name, owned in self._ownership.owned.items() if name not in under_way.partitions}
+        busy = frozenset(under_way.partitions)
+        await self._claim(busy)
+        before = {name: owned for name, owned in self._ownership.owned.items() if name not in busy}
         polled = await self._poll(tuple(before) if busy else None)
         # A batch that was fetched before its claim or under another epoch is thrown away: the next claim seeks anew.
         pending = {partition: before[partition] for partition in polled if partition in before}
@@ -143,7 +143,7 @@ class Consumer:
         finally:
             self._give_up(pending)
         if busy and not polled:
-            await under_way.one_through()
+            await under_way.one_through(busy, within_seconds=self._runtime.settings.poll_seconds)
 
     async def _apply_if_owned(self, partition: TopicPartition, owned: Owned, records: Sequence[Record]) -> None:
         unapplied = {partition: owned}

@@ -29,12 +29,13 @@ class UnderWay:
     async def room(self) -> None:
         """Return when fewer are under way than may be."""
         while len(self._by_partition) >= self._most:
-            await self.one_through()
-
-    async def one_through(self) -> None:
-        """Return when one of them is through; at once when there is none."""
-        if self._by_partition:
             await asyncio.wait(self._by_partition.values(), return_when=asyncio.FIRST_COMPLETED)
+
+    async def one_through(self, partitions: Collection[TopicPartition], *, within_seconds: float) -> None:
+        """Return when the batch of one of these is through, or when it is time; at once where one is already."""
+        batches = [self._by_partition[partition] for partition in partitions if partition in self._by_partition]
+        if batches and len(batches) == len(partitions):
+            await asyncio.wait(batches, timeout=within_seconds, return_when=asyncio.FIRST_COMPLETED)
 
     async def _in_place(self, batch: Coroutine[None, None, None]) -> None:
         async with self._places:
