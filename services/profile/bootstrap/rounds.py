@@ -44,9 +44,9 @@ def fold_round(parts: Parts, folding: Folding, store_of: StoreOf, late: Late) ->
         waited = patience_seconds(behind, settings.fold_patience_seconds, crowded=late.crowded())
         async with parts.transactions.begin() as tx:
             folded = await fold_dirty(store_of(tx), limit, folding, waited_seconds=waited)
-        took = clock.monotonic_seconds() - began
-        not_before = began + took + took * rest
         if folded.marks:
+            took = clock.monotonic_seconds() - began
+            not_before = began + took + took * rest
             metrics.fold_seconds.observe(took)
             metrics.folded.inc(folded.customers)
         for row in folded.moved:
