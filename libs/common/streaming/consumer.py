@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import partial
 
 from libs.common.errors import RetryableError
 from libs.common.persistence.dead_letters import TooManyDeadLetters
@@ -138,7 +139,7 @@ class Consumer:
                 # Asked after the fetch: what was fetched can only come from this log or an older one, never a newer.
                 await self._follow_log()
             for partition, owned in tuple(pending.items()):
-                under_way.begin(partition, self._apply_if_owned(partition, owned, polled[partition]))
+                under_way.begin(partition, partial(self._apply_if_owned, partition, owned, polled[partition]))
                 del pending[partition]
         finally:
             self._give_up(pending)

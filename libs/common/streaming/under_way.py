@@ -1,7 +1,7 @@
 """The batches that a consumer has under way: at most one a partition, so that none is read before the one ahead of it is committed."""
 
 import asyncio
-from collections.abc import Collection, Coroutine
+from collections.abc import Awaitable, Callable, Collection
 
 from libs.common.streaming.batch import TopicPartition
 
@@ -20,9 +20,9 @@ class UnderWay:
         """Those whose batch is not through."""
         return self._by_partition.keys()
 
-    def begin(self, partition: TopicPartition, batch: Coroutine[None, None, None]) -> None:
-        """Start it as soon as there is a place."""
-        task = self._tasks.create_task(self._in_place(batch), name=f"{partition.topic}[{partition.partition}]")
+    def begin(self, partition: TopicPartition, apply: Callable[[], Awaitable[None]]) -> None:
+        """Start it as soon as there is a place; never, where all are given up before."""
+        task = self._tasks.create_task(self._in_place(apply), name=f"{partition.topic}[{partition.partition}]")
         self._by_partition[partition] = task
         task.add_done_callback(lambda _: self._by_partition.pop(partition))
 
@@ -37,6 +37,6 @@ class UnderWay:
         if batches and len(batches) == len(partitions):
             await asyncio.wait(batches, timeout=within_seconds, return_when=asyncio.FIRST_COMPLETED)
 
-    async def _in_place(self, batch: Coroutine[None, None, None]) -> None:
+    async def _in_place(self, apply: Callable[[], Awaitable[None]]) -> None:
         async with self._places:
-            await batch
+            await apply()
