@@ -25,7 +25,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, help="of load, for ingest (else 5), or of the year, for profile (else 3)")
     parser.add_argument("--seconds", type=int, default=3, help="whole seconds of each load, for ingest")
     parser.add_argument("--weeks", type=int, help="only the first weeks of the year, for profile")
-    parser.add_argument("--fold-processes", type=int, default=1, help="that fold beside the worker, for profile")
+    parser.add_argument("--fold-processes", type=int, default=2, help="that fold beside the worker, for profile")
     parser.add_argument(
         "--customers", type=int, nargs="+", default=[100_000, 300_000, 1_000_000], help="for profile-size, ascending"
     )

@@ -18,6 +18,8 @@ class Settings(ServiceSettings):
     """The part of the time that folding may take while contacts wait that are older than a few seconds."""
     fold_share_beside: Annotated[float, Field(gt=0, le=1)] = 0.5
     """The same where processes beside the worker fold: they take a core that the worker leaves idle."""
+    fold_patience_seconds: Positive = 10.0
+    """While contacts come late, how long a change waits at most to be folded together with others of its customer."""
     fold_processes: Annotated[int, Field(ge=0, le=16)] = 0
     """Processes that fold beside the worker, where there are cores to spare; with none the worker folds by itself."""
     receipts_kept_days: Annotated[int, Field(ge=1)] = 400

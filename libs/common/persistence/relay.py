@@ -55,7 +55,7 @@ class RelayLoop:
 
     async def run(self) -> None:
         """Run until `stop`. A RetryableError waits and goes on; anything else raises."""
-        failures = idle = 0
+        failures, idle_seconds = 0, self._idle_seconds
         while not self._stopped.is_set():
             try:
                 done = await self._cycle()
@@ -65,10 +65,12 @@ class RelayLoop:
                 await self._rest(self._backoff.delay_seconds(failures))
                 continue
             failures = 0
-            idle = 0 if done else idle + 1
-            if idle:
-                # Work comes in runs: look again soon, then less and less often.
-                await self._rest(min(self._idle_seconds, _SHORTEST_REST_SECONDS * idle))
+            if done:
+                idle_seconds = 0.0
+                continue
+            # Work comes in runs: look again soon after some, then less and less often.
+            idle_seconds = min(self._idle_seconds, idle_seconds + _SHORTEST_REST_SECONDS)
+            await self._rest(idle_seconds)
 
     def stop(self) -> None:
         """Let `run` end after the present cycle."""

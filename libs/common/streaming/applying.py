@@ -30,13 +30,17 @@ class Applier:
         """When the newest applied record was written, by partition."""
         self._newest_ms = 0
         self._committed_at = -math.inf
+        self._at_hand_ms: dict[TopicPartition, int] = {}
 
     @property
     def behind_seconds(self) -> float:
-        """How old the newest record of the last commit was; 0 when the last commit is some time ago."""
-        if self._runtime.clock.monotonic_seconds() - self._committed_at > _JUST_NOW_SECONDS:
+        """How old the newest record is of what is under way or was committed just now; 0 when nothing is and was."""
+        newest_ms = max(self._at_hand_ms.values(), default=0)
+        if self._runtime.clock.monotonic_seconds() - self._committed_at <= _JUST_NOW_SECONDS:
+            newest_ms = max(newest_ms, self._newest_ms)
+        if not newest_ms:
             return 0.0
-        return max(0.0, self._runtime.clock.now().timestamp() - self._newest_ms / 1000)
+        return max(0.0, self._runtime.clock.now().timestamp() - newest_ms / 1000)
 
     async def apply(self, partition: TopicPartition, owned: Owned, records: Sequence[Record]) -> None:
         """Apply `records` from `owned.next_offset` on and move `owned` with the commit.
@@ -47,6 +51,13 @@ class Applier:
         wanted = [record for record in records if record.offset >= owned.next_offset]
         if not wanted:
             return
+        self._at_hand_ms[partition] = wanted[-1].timestamp_ms
+        try:
+            await self._apply(partition, owned, wanted)
+        finally:
+            del self._at_hand_ms[partition]
+
+    async def _apply(self, partition: TopicPartition, owned: Owned, wanted: Sequence[Record]) -> None:
         try:
             await self._commit(partition, owned, wanted)
         except InvalidMessage as error:
@@ -54,7 +65,7 @@ class Applier:
                 await self._set_aside(partition, owned, wanted[0], error)
                 return
             for record in wanted:
-                await self.apply(partition, owned, [record])
+                await self._apply(partition, owned, [record])
 
     async def _commit(self, partition: TopicPartition, owned: Owned, records: Sequence[Record]) -> None:
         labels = (self._subscription.group, partition.topic)

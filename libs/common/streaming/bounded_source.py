@@ -1,13 +1,13 @@
 """A stretch of a log without a group: every partition from wherever its reader stands up to a given end. For rebuilds."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import aiokafka
 from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 
-from libs.common.streaming.aiokafka_calls import records_of, start_consumer, stop_consumer
+from libs.common.streaming.aiokafka_calls import fetch, records_of, start_consumer, stop_consumer
 from libs.common.streaming.batch import Record, TopicPartition
 from libs.common.streaming.cluster import Cluster
 from libs.common.streaming.errors import BrokerUnavailable
@@ -57,17 +57,19 @@ class BoundedSource:
         """All partitions that have an end."""
         return frozenset(self._ends)
 
-    async def poll(self) -> Mapping[TopicPartition, Sequence[Record]]:
+    async def poll(
+        self, partitions: Collection[TopicPartition] | None = None
+    ) -> Mapping[TopicPartition, Sequence[Record]]:
         """The next records below the ends, at most a batch."""
-        if all(self._positions.get(partition, -1) >= end for partition, end in self._ends.items()):
+        if partitions is None and all(
+            self._positions.get(partition, -1) >= end for partition, end in self._ends.items()
+        ):
             self.reached.set()
             await asyncio.sleep(self._settings.poll_seconds)
             return {}
         try:
             async with asyncio.timeout(self._settings.poll_deadline_seconds):
-                fetched = await self._consumer.getmany(
-                    timeout_ms=int(self._settings.poll_seconds * 1000), max_records=self._settings.batch_max_records
-                )
+                fetched = await fetch(self._consumer, self._settings, partitions)
         except NoOffsetForPartitionError:
             return {}  # not claimed yet: the claim will seek
         except OffsetOutOfRangeError as error:

@@ -6,7 +6,8 @@ Started by each service's worker. PostgreSQL says where to read; Kafka only carr
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import partial
 
 from libs.common.errors import RetryableError
 from libs.common.persistence.dead_letters import TooManyDeadLetters
@@ -18,6 +19,7 @@ from libs.common.streaming.kafka_source import KafkaSource
 from libs.common.streaming.ownership import Owned, Ownership
 from libs.common.streaming.runtime import StreamRuntime, Subscription
 from libs.common.streaming.source import PositionLost, RecordSource
+from libs.common.streaming.under_way import UnderWay
 from libs.common.streaming.watchdog import Watchdog
 
 _log = logging.getLogger(__name__)
@@ -95,10 +97,17 @@ class Consumer:
         return self._applier.behind_seconds
 
     async def _consume(self) -> None:
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                await self._turns(UnderWay(tasks, self._subscription.side_by_side))
+        except BaseExceptionGroup as failures:
+            raise failures.exceptions[0] from failures
+
+    async def _turns(self, under_way: UnderWay) -> None:
         failures = 0
         while not self._stopping.is_set():
             try:
-                await self._turn()
+                await self._turn(under_way)
                 failures = 0
             except PositionLost as lost:
                 _log.warning("positions lost: %s", lost)
@@ -110,49 +119,53 @@ class Consumer:
                 )
                 await self._rest(self._runtime.backoff.delay_seconds(failures))
 
-    async def _turn(self) -> None:
-        """Start if needed, claim what is new, poll, apply what was owned before the poll and still is."""
+    async def _turn(self, under_way: UnderWay) -> None:
+        """Start if needed, claim what is new, poll, begin what was owned before the poll and still is.
+
+        What is under way meanwhile is of other partitions: the database is at one batch while the next is decoded.
+        """
         if not self._started:
             await self._source.start(self._reassigned)
             self._started = True
-        await self._claim()
-        before = dict(self._ownership.owned)
-        polled = await self._poll()
+        await under_way.room()
+        busy = frozenset(under_way.partitions)
+        await self._claim(busy)
+        before = {name: owned for name, owned in self._ownership.owned.items() if name not in busy}
+        polled = await self._poll(tuple(before) if busy else None)
         # A batch that was fetched before its claim or under another epoch is thrown away: the next claim seeks anew.
         pending = {partition: before[partition] for partition in polled if partition in before}
         try:
             if pending:
                 # Asked after the fetch: what was fetched can only come from this log or an older one, never a newer.
                 await self._follow_log()
-            await self._apply_all(pending, polled)
+            for partition, owned in tuple(pending.items()):
+                under_way.begin(partition, partial(self._apply_if_owned, partition, owned, polled[partition]))
+                del pending[partition]
         finally:
-            # The log's position is past these records and nobody applied them: read them again, never skip them.
-            self._ownership.lose(
-                partition for partition, owned in pending.items() if self._ownership.still(partition, owned)
-            )
+            self._give_up(pending)
+        if busy and not polled:
+            await under_way.one_through(busy, within_seconds=self._runtime.settings.poll_seconds)
 
-    async def _apply_all(
-        self, pending: dict[TopicPartition, Owned], polled: Mapping[TopicPartition, Sequence[Record]]
-    ) -> None:
-        """Apply what is pending, a few partitions at a time; what was dealt with leaves `pending`."""
-        places = asyncio.Semaphore(self._subscription.side_by_side)
-
-        async def one(partition: TopicPartition, owned: Owned) -> None:
-            async with places:
-                if self._ownership.still(partition, owned) and not self._stopping.is_set():
-                    await self._apply(partition, owned, polled[partition])
-                    del pending[partition]
-
+    async def _apply_if_owned(self, partition: TopicPartition, owned: Owned, records: Sequence[Record]) -> None:
+        unapplied = {partition: owned}
         try:
-            async with asyncio.TaskGroup() as tasks:
-                for partition, owned in tuple(pending.items()):
-                    tasks.create_task(one(partition, owned))
-        except BaseExceptionGroup as failures:
-            raise failures.exceptions[0] from failures
+            if self._ownership.still(partition, owned) and not self._stopping.is_set():
+                await self._apply(partition, owned, records)
+                del unapplied[partition]
+        finally:
+            self._give_up(unapplied)
 
-    async def _poll(self) -> Mapping[TopicPartition, Sequence[Record]]:
+    def _give_up(self, unapplied: Mapping[TopicPartition, Owned]) -> None:
+        """The log's position is past their records and nobody applied them: read them again, never skip them."""
+        self._ownership.lose(
+            partition for partition, owned in unapplied.items() if self._ownership.still(partition, owned)
+        )
+
+    async def _poll(self, partitions: Collection[TopicPartition] | None) -> Mapping[TopicPartition, Sequence[Record]]:
         """Poll, but end at once when asked to stop: a rebalance may hold a poll for long."""
-        polling = asyncio.ensure_future(self._source.poll())
+        if partitions is not None and not partitions:
+            return {}
+        polling = asyncio.ensure_future(self._source.poll(partitions))
         stopping = asyncio.ensure_future(self._stopping.wait())
         try:
             await asyncio.wait({polling, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -171,10 +184,10 @@ class Consumer:
             self._incarnation = incarnation
             self._ownership.lose_all()
 
-    async def _claim(self) -> None:
-        """Take the offsets of newly assigned partitions from PostgreSQL and seek there."""
+    async def _claim(self, under_way: Collection[TopicPartition]) -> None:
+        """Take the offsets of newly assigned partitions from PostgreSQL and seek there; not before their batch is through."""
         now = self._runtime.clock.monotonic_seconds()
-        new = self._ownership.claimable(self._source.assignment(), now_seconds=now)
+        new = self._ownership.claimable(self._source.assignment() - set(under_way), now_seconds=now)
         if not new:
             return
         epoch = self._ownership.epoch

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from typing import Any
 
 import aiokafka
@@ -16,7 +16,7 @@ from aiokafka.errors import (
     OffsetOutOfRangeError,
 )
 
-from libs.common.streaming.aiokafka_calls import records_of
+from libs.common.streaming.aiokafka_calls import fetch, records_of
 from libs.common.streaming.batch import Record, TopicPartition
 from libs.common.streaming.cluster import Cluster
 from libs.common.streaming.errors import BrokerUnavailable
@@ -72,13 +72,13 @@ class KafkaSource:
         """What the group has given us."""
         return frozenset(TopicPartition(found.topic, found.partition) for found in self._consumer.assignment())
 
-    async def poll(self) -> Mapping[TopicPartition, Sequence[Record]]:
-        """Records from all assigned partitions, at most a batch."""
+    async def poll(
+        self, partitions: Collection[TopicPartition] | None = None
+    ) -> Mapping[TopicPartition, Sequence[Record]]:
+        """Records from all assigned partitions, or at once from some, at most a batch."""
         try:
             async with asyncio.timeout(self._settings.poll_deadline_seconds):
-                fetched = await self._consumer.getmany(
-                    timeout_ms=int(self._settings.poll_seconds * 1000), max_records=self._settings.batch_max_records
-                )
+                fetched = await fetch(self._consumer, self._settings, partitions)
         except NoOffsetForPartitionError:
             return {}  # not claimed yet: the claim will seek
         except OffsetOutOfRangeError as error:

@@ -2,7 +2,7 @@
 
 import asyncio
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from libs.common.errors import UsualError
@@ -105,7 +105,9 @@ class MemorySource:
         """What the group has given us."""
         return frozenset(self.assigned)
 
-    async def poll(self) -> Mapping[TopicPartition, Sequence[Record]]:
+    async def poll(
+        self, partitions: Collection[TopicPartition] | None = None
+    ) -> Mapping[TopicPartition, Sequence[Record]]:
         """Records from each position; like Kafka's client it answers {} when the broker is down."""
         await asyncio.sleep(0.001)
         if self._broker.down:
@@ -114,7 +116,7 @@ class MemorySource:
         for partition, position in self.assigned.items():
             start = self._broker.starts.get(partition, 0)
             log = self._broker.logs[partition]
-            if partition in self._paused:
+            if partition in self._paused or (partitions is not None and partition not in partitions):
                 continue
             if not start <= position <= start + len(log):
                 raise PositionLost("offset out of range", [partition])

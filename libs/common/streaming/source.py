@@ -1,6 +1,6 @@
 """The port between the consumer's rules and a log: Kafka's adapter and the one in memory fit it."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -30,10 +30,12 @@ class RecordSource(Protocol):
         """What the group has given us."""
         ...
 
-    async def poll(self) -> Mapping[TopicPartition, Sequence[Record]]:
+    async def poll(
+        self, partitions: Collection[TopicPartition] | None = None
+    ) -> Mapping[TopicPartition, Sequence[Record]]:
         """Records from each partition's position, which moves past them. Empty says nothing about health.
 
-        Raises PositionLost when positions can no longer be trusted.
+        With `partitions` only of those, and only what is at hand: others' records are still being applied. Raises PositionLost when positions can no longer be trusted.
         """
         ...
 

@@ -26,6 +26,7 @@ from services.profile.bootstrap.parts import Parts
 from services.profile.bootstrap.progress import Progress
 from services.profile.bootstrap.relays import identity_changes, models, snapshots
 from services.profile.bootstrap.rounds import (
+    Late,
     fold_round,
     measure_round,
     prune_round,
@@ -80,17 +81,16 @@ def worker_of(parts: Parts) -> Worker:
     pool = FoldPool(settings.fold_processes) if settings.fold_processes else None
     outlet = Outlet(runtime.settings, pool)
     relays = parts.relay_runtime(outlet.producer)
-    store_of = partial(PostgresProfileStore, remembered=RememberedItems(), deltas=RememberedDeltas())
+    deltas = RememberedDeltas()
+    store_of = partial(PostgresProfileStore, remembered=RememberedItems(), deltas=deltas)
     consumer = Consumer(
         runtime,
         Subscription(group=WORKER_GROUP, topics=WORKER_TOPICS, deduplicate=True, side_by_side=SIDE_BY_SIDE),
         worker_handler(store_of, parts.metrics),
     )
     # While one round is folded apart, the next one is being read and the one before is being stored.
-    rounds = [
-        fold_round(parts, pool or Judge(), store_of, lambda: consumer.behind_seconds)
-        for _ in range(settings.fold_processes + 1)
-    ]
+    late = Late(lambda: consumer.behind_seconds, lambda: deltas.crowded)
+    rounds = [fold_round(parts, pool or Judge(), store_of, late) for _ in range(settings.fold_processes + 1)]
     folders = [
         RelayLoop(fold, name="folder", backoff=parts.backoff, idle_seconds=settings.fold_interval_seconds)
         for fold in rounds

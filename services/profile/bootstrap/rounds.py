@@ -1,43 +1,52 @@
 """What happens again and again, not event by event: folding, measuring, and learning by the clock of a live deployment."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import timedelta
 
 from libs.common.contracts.topics import SUPPRESSION_RETENTION
 from services.profile.bootstrap.parts import Parts
 from services.profile.consumer import StoreOf
 from services.profile.handlers.erasing import ANSWERING, sweep
-from services.profile.handlers.folding import Folding, fold_dirty
+from services.profile.handlers.folding import BEHIND_SECONDS, Folding, fold_dirty, patience_seconds
 from services.profile.handlers.memory import Judge, NeedsLearning
 from services.profile.handlers.reevaluating import reevaluate
 from services.profile.store import PostgresProfileStore
 from services.profile.store.backlog import backlog
 
-BEHIND_SECONDS = 2.0
 _MARKS_AHEAD = 4
 Round = Callable[[], Awaitable[int]]
 
 
-def fold_round(parts: Parts, folding: Folding, store_of: StoreOf, behind_seconds: Callable[[], float]) -> Round:
+@dataclass(frozen=True, slots=True)
+class Late:
+    """What a folder asks while contacts come late: how late, and whether memory is full of what waits for it."""
+
+    behind_seconds: Callable[[], float]
+    crowded: Callable[[], bool]
+
+
+def fold_round(parts: Parts, folding: Folding, store_of: StoreOf, late: Late) -> Round:
     """Folds one batch of dirty customers; says 0 (rest a little) unless there may be more than a batch.
 
-    While the consumer is behind, folding takes only a part of the time: the longer a customer waits, the more changes
-    are worked in at once.
+    While contacts come late, customers wait (`patience_seconds`), and folding takes only a part of the time: the longer
+    a customer waits, the more changes are worked in at once.
     """
     settings, metrics, clock = parts.settings, parts.metrics, parts.clock
-    limit, patience = settings.fold_batch_marks, 1 / settings.share_when_behind - 1
+    limit, rest = settings.fold_batch_marks, 1 / settings.share_when_behind - 1
     not_before = 0.0
 
     async def fold() -> int:
         nonlocal not_before
-        began = clock.monotonic_seconds()
-        if began < not_before and behind_seconds() > BEHIND_SECONDS:
+        began, behind = clock.monotonic_seconds(), late.behind_seconds()
+        if began < not_before and behind > BEHIND_SECONDS:
             return 0
+        waited = patience_seconds(behind, settings.fold_patience_seconds, crowded=late.crowded())
         async with parts.transactions.begin() as tx:
-            folded = await fold_dirty(store_of(tx), limit, folding)
-        took = clock.monotonic_seconds() - began
-        not_before = began + took + took * patience
+            folded = await fold_dirty(store_of(tx), limit, folding, waited_seconds=waited)
         if folded.marks:
+            took = clock.monotonic_seconds() - began
+            not_before = began + took + took * rest
             metrics.fold_seconds.observe(took)
             metrics.folded.inc(folded.customers)
         for row in folded.moved:

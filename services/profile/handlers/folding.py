@@ -16,6 +16,9 @@ from services.profile.handlers.snapshots import FacetInView, Judgement, tombston
 from services.profile.ports import ConsentRow, CustomerRow, FoldedFacet, GrownFacet, LearnerState, Mark, ProfileStore
 from services.profile.ports.segments import MovedRow
 
+BEHIND_SECONDS = 2.0
+"""Records that are older when they are applied come late."""
+
 
 @dataclass(frozen=True, slots=True)
 class Folded:
@@ -65,13 +68,25 @@ class Folding(Protocol):
         ...
 
 
-async def fold_dirty(store: ProfileStore, limit: int, folding: Folding) -> Folded:
+def patience_seconds(behind_seconds: float, longest_seconds: float, *, crowded: bool) -> float:
+    """How long a change may wait for others of its customer: no longer than it came late itself, and `longest_seconds`.
+
+    A customer who is folded once for many changes costs a fraction. `crowded`: memory holds no more of what waits.
+    """
+    if behind_seconds <= BEHIND_SECONDS or crowded:
+        return 0.0
+    return min(behind_seconds, longest_seconds)
+
+
+async def fold_dirty(store: ProfileStore, limit: int, folding: Folding, *, waited_seconds: float = 0.0) -> Folded:
     """Work in what up to `limit` marks, and all others of the same customers, tell; make the views anew that this changes.
+
+    Nothing is done until the oldest mark has waited for `waited_seconds`.
 
     Marks are taken after the customers and their facets are locked, so that no change is missed: who commits later left
     a mark of its own.
     """
-    dirty = await store.customers.dirty(limit)
+    dirty = await store.customers.dirty(limit, waited_seconds)
     if not dirty:
         return Folded(0, 0)
     grounds = await folding.grounds(store)

@@ -9,8 +9,8 @@ from services.profile.ports.rows import ConsentRow, CustomerRow, FacetRow, Folde
 class CustomerStore(Protocol):
     """Dirty customers and their newest views."""
 
-    async def dirty(self, limit: int) -> Collection[str]:
-        """The own customer ids behind the oldest marks that no other folder looks at."""
+    async def dirty(self, limit: int, waited_seconds: float) -> Collection[str]:
+        """The own customer ids behind the oldest marks that no other folder looks at; none until the oldest has waited so long."""
         ...
 
     async def current_ids(self, own_customer_ids: Collection[str]) -> Collection[str]:

@@ -16,7 +16,10 @@ from services.profile.store.facets import PENDING, RememberedDeltas, facet_with
 EFFECTS = Effects.__struct_fields__
 
 _DIRTY = text("""
-    SELECT customer_id FROM dirty_customers ORDER BY id LIMIT :mark_limit FOR UPDATE SKIP LOCKED
+    SELECT customer_id FROM dirty_customers
+    WHERE (SELECT clock_timestamp() - marked_at FROM dirty_customers ORDER BY id LIMIT 1)
+          >= make_interval(secs => :waited_seconds)
+    ORDER BY id LIMIT :mark_limit FOR UPDATE SKIP LOCKED
 """)
 _CURRENT = text("SELECT DISTINCT customer_id FROM facets WHERE own_customer_id = ANY(CAST(:own_ids AS text[]))")
 _MEMBERS = text("""
@@ -86,9 +89,10 @@ class PostgresCustomers:
         self._connection = tx.connection
         self._remembered = remembered
 
-    async def dirty(self, limit: int) -> Collection[str]:
+    async def dirty(self, limit: int, waited_seconds: float) -> Collection[str]:
         """As the port promises."""
-        return set((await self._connection.execute(_DIRTY, {"mark_limit": limit})).scalars())
+        wanted = {"mark_limit": limit, "waited_seconds": waited_seconds}
+        return set((await self._connection.execute(_DIRTY, wanted)).scalars())
 
     async def current_ids(self, own_customer_ids: Collection[str]) -> Collection[str]:
         """As the port promises."""

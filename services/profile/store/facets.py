@@ -51,9 +51,14 @@ class RememberedDeltas:
     Only what is committed gets in here. Whether a delta still counts is said by its mark, and an erasure deletes that.
     """
 
-    def __init__(self, most_bytes: int = 64 << 20) -> None:
+    def __init__(self, most_bytes: int = 128 << 20) -> None:
         self._bodies: dict[int, bytes] = {}
         self._bytes, self._most_bytes = 0, most_bytes
+
+    @property
+    def crowded(self) -> bool:
+        """Whether the oldest will soon have to make room."""
+        return self._bytes > self._most_bytes // 4 * 3
 
     def met(self, bodies: Mapping[int, bytes]) -> None:
         """These are stored now; the oldest ones make room."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
@@ -170,7 +170,9 @@ async def test_what_a_new_log_says_is_never_booked_on_the_old_one(ledger: Ledger
 
         replaced = False
 
-        async def poll(self) -> Mapping[TopicPartition, Sequence[Record]]:
+        async def poll(
+            self, partitions: Collection[TopicPartition] | None = None
+        ) -> Mapping[TopicPartition, Sequence[Record]]:
             if not self.replaced and await ledger.applied(40):
                 self.replaced = True
                 positions, members = dict(self.assigned), memory.members
@@ -179,7 +181,7 @@ async def test_what_a_new_log_says_is_never_booked_on_the_old_one(ledger: Ledger
                 memory.members = members
                 await ledger.publish(movement(number) for number in range(40, 140))
                 self.assigned = positions
-            return await super().poll()
+            return await super().poll(partitions)
 
     source = ReplacedBehindOurBack(memory, group=ledger.group, topics=[ledger.topic.name])
     async with running(ledger.consumer(source=source)):
