@@ -65,6 +65,33 @@ _JOURNAL = text("""
 """)
 
 
+def freed(move: Move, *, cause: str) -> str:
+    """The parts of a statement, behind its part `ended`, that free what ended vouchers had reserved, in budgets and journal.
+
+    `ended` has campaign_id, voucher_id and released_cents; `cause` is SQL for what to call the cause; the statement has `:now`.
+    """
+    return f"""
+    locked AS (
+        SELECT campaign_id, transfers FROM budgets WHERE campaign_id IN (SELECT campaign_id FROM ended)
+        ORDER BY campaign_id FOR NO KEY UPDATE
+    ),
+    let_go AS (
+        SELECT ended.campaign_id, ended.voucher_id, ended.released_cents, locked.transfers
+        FROM ended JOIN locked USING (campaign_id) WHERE ended.released_cents > 0
+    ),
+    released AS (
+        UPDATE budgets SET reserved_cents = budgets.reserved_cents - sums.cents, transfers = budgets.transfers + sums.transfers
+        FROM (SELECT campaign_id, sum(released_cents) AS cents, count(*) AS transfers FROM let_go GROUP BY campaign_id) AS sums
+        WHERE budgets.campaign_id = sums.campaign_id
+    ),
+    posted AS (
+        INSERT INTO journal (campaign_id, number, move, from_account, to_account, amount_cents, voucher_id, cause_id, occurred_at)
+        SELECT campaign_id, transfers + row_number() OVER (PARTITION BY campaign_id ORDER BY voucher_id),
+               '{move}', '{Account.RESERVED}', '{Account.AVAILABLE}', released_cents, voucher_id, {cause}, :now
+        FROM let_go
+    )"""  # noqa: S608  # names of our own
+
+
 async def lock_budget(tx: Transaction, campaign_id: str) -> Budget:
     """A campaign's budget, locked until the end."""
     row = (await tx.connection.execute(_LOCK, {"campaign_id": campaign_id})).one()

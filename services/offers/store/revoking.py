@@ -7,9 +7,11 @@ from typing import Any
 from sqlalchemy import text
 
 from libs.common.persistence import OutboxMessage, Transaction, append
+from services.offers.domain.ledger import Move
 from services.offers.domain.revocation import Revocation, Revoked
 from services.offers.ports.revoking import KnownRevocation, Swept
 from services.offers.ports.vouchers import ExpiredVoucher
+from services.offers.store.ledger import freed
 from services.offers.store.voucher_rows import COVERS
 
 _COLUMNS = """
@@ -43,29 +45,12 @@ _END = text(f"""
         ORDER BY vouchers.valid_from, vouchers.voucher_id FOR UPDATE OF vouchers
     ),
     ended AS (
-        UPDATE vouchers SET state = 'revoked', reserved_cents = 0, hold_id = NULL, held_for = NULL, held_until = NULL FROM covered
-        WHERE vouchers.voucher_id = covered.voucher_id
+        UPDATE vouchers SET state = 'revoked', reserved_cents = 0, hold_id = NULL, held_for = NULL, held_until = NULL
+        FROM covered WHERE vouchers.voucher_id = covered.voucher_id
         RETURNING vouchers.voucher_id, vouchers.campaign_id, vouchers.customer_id, vouchers.receipt_id, vouchers.store_id,
                   vouchers.currency, covered.released_cents
     ),
-    locked AS (
-        SELECT campaign_id, transfers FROM budgets WHERE campaign_id IN (SELECT campaign_id FROM ended)
-        ORDER BY campaign_id FOR NO KEY UPDATE
-    ),
-    released AS (
-        UPDATE budgets SET reserved_cents = budgets.reserved_cents - freed.cents,
-                           transfers = budgets.transfers + freed.transfers
-        FROM (SELECT campaign_id, sum(released_cents) AS cents, count(*) AS transfers
-              FROM ended JOIN locked USING (campaign_id) GROUP BY campaign_id) AS freed
-        WHERE budgets.campaign_id = freed.campaign_id
-    ),
-    posted AS (
-        INSERT INTO journal (campaign_id, number, move, from_account, to_account, amount_cents, voucher_id, cause_id,
-                             occurred_at)
-        SELECT campaign_id, locked.transfers + row_number() OVER (PARTITION BY campaign_id ORDER BY voucher_id),
-               'revoke', 'reserved', 'available', released_cents, voucher_id, :revocation_id, :now
-        FROM ended JOIN locked USING (campaign_id)
-    )
+    {freed(Move.REVOKE, cause=":revocation_id")}
     SELECT voucher_id, campaign_id, customer_id, receipt_id, store_id, currency, released_cents FROM ended ORDER BY voucher_id
 """)  # noqa: S608  # a condition of our own
 _REACHED_SO_FAR = text("""
