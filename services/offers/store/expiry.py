@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import text
 
 from libs.common.persistence import OutboxMessage, Transaction, append
-from services.offers.domain.ledger import Move
+from services.offers.domain import ledger
 from services.offers.ports.vouchers import ExpiredVoucher
 from services.offers.store.ledger import freed
 
@@ -22,7 +22,7 @@ _EXPIRE = text(f"""
         RETURNING vouchers.voucher_id, vouchers.campaign_id, vouchers.customer_id, vouchers.receipt_id, vouchers.store_id,
                   vouchers.currency, vouchers.expires_at, over.released_cents
     ),
-    {freed(Move.EXPIRE, cause="voucher_id")}
+    {freed(ledger.expired, cause="voucher_id")}
     SELECT voucher_id, campaign_id, customer_id, receipt_id, store_id, currency, released_cents
     FROM ended ORDER BY expires_at, voucher_id
 """)  # noqa: S608  # a part of our own

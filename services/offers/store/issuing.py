@@ -11,13 +11,15 @@ from typing import Any
 from libs.common.persistence import OutboxMessage
 from libs.common.persistence.messages import encode_headers
 from libs.common.persistence.outbox import bucket_of
+from services.offers.domain import ledger
 from services.offers.domain.proposal import pack
 from services.offers.ports.checkout import Draft, IssueRequest
 from services.offers.store.shared_statement import Connect, Limits, OnFailure, SharedStatement
 
 _JOIN = "\x1f"  # ids hold no control characters
 
-_ISSUE = """
+(_RESERVING,) = ledger.issued(1)
+_ISSUE = f"""
 WITH fresh AS (
     INSERT INTO decisions (checkout_id, decision_id, receipt_id, store_id, customer_id, tier, reason, "group", model_id,
                            proposal, decided_at)
@@ -68,7 +70,8 @@ reserved AS (
 posted AS (
     INSERT INTO journal (campaign_id, number, move, from_account, to_account, amount_cents, voucher_id, cause_id, occurred_at)
     SELECT campaign_id, budget.transfers + row_number() OVER (PARTITION BY campaign_id ORDER BY voucher_id),
-           'issue', 'available', 'reserved', greatest_value_cents, voucher_id, checkout_id, valid_from
+           '{_RESERVING.move}', '{_RESERVING.from_account}', '{_RESERVING.to_account}',
+           greatest_value_cents, voucher_id, checkout_id, valid_from
     FROM issued JOIN budget USING (campaign_id)
 ),
 told AS (
@@ -83,7 +86,7 @@ told AS (
 SELECT fresh.checkout_id,
        (SELECT array_agg(slot) FROM issued WHERE issued.checkout_id = fresh.checkout_id) AS granted
 FROM fresh
-"""
+"""  # noqa: S608  # names of our own
 
 
 class SharedIssuing:

@@ -1,6 +1,6 @@
 """The books in PostgreSQL: posting transfers together with the budget that they move, and adding them up again."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from sqlalchemy import text
@@ -65,11 +65,12 @@ _JOURNAL = text("""
 """)
 
 
-def freed(move: Move, *, cause: str) -> str:
+def freed(step: Callable[[int], Sequence[Transfer]], *, cause: str) -> str:
     """The parts of a statement, behind its part `ended`, that free what ended vouchers had reserved, in budgets and journal.
 
-    `ended` has campaign_id, voucher_id and released_cents; `cause` is SQL for what to call the cause; the statement has `:now`.
+    `step` is the one of domain/ledger.py that says which move it is; `ended` has campaign_id, voucher_id and released_cents; `cause` is SQL for what to call the cause; the statement has `:now`.
     """
+    (transfer,) = step(1)
     return f"""
     locked AS (
         SELECT campaign_id, transfers FROM budgets WHERE campaign_id IN (SELECT campaign_id FROM ended)
@@ -87,7 +88,7 @@ def freed(move: Move, *, cause: str) -> str:
     posted AS (
         INSERT INTO journal (campaign_id, number, move, from_account, to_account, amount_cents, voucher_id, cause_id, occurred_at)
         SELECT campaign_id, transfers + row_number() OVER (PARTITION BY campaign_id ORDER BY voucher_id),
-               '{move}', '{Account.RESERVED}', '{Account.AVAILABLE}', released_cents, voucher_id, {cause}, :now
+               '{transfer.move}', '{transfer.from_account}', '{transfer.to_account}', released_cents, voucher_id, {cause}, :now
         FROM let_go
     )"""  # noqa: S608  # names of our own
 

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import text
 
 from libs.common.persistence import OutboxMessage, Transaction, append
-from services.offers.domain.ledger import Move
+from services.offers.domain import ledger
 from services.offers.domain.revocation import Revocation, Revoked
 from services.offers.ports.revoking import KnownRevocation, Swept
 from services.offers.ports.vouchers import ExpiredVoucher
@@ -50,7 +50,7 @@ _END = text(f"""
         RETURNING vouchers.voucher_id, vouchers.campaign_id, vouchers.customer_id, vouchers.receipt_id, vouchers.store_id,
                   vouchers.currency, covered.released_cents
     ),
-    {freed(Move.REVOKE, cause=":revocation_id")}
+    {freed(ledger.revoked, cause=":revocation_id")}
     SELECT voucher_id, campaign_id, customer_id, receipt_id, store_id, currency, released_cents FROM ended ORDER BY voucher_id
 """)  # noqa: S608  # a condition of our own
 _REACHED_SO_FAR = text("""
