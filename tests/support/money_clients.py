@@ -22,12 +22,10 @@ from prometheus_client import CollectorRegistry
 
 from libs.common.clock import SystemClock
 from libs.common.errors import Conflict, NotFound, RetryableError
-from libs.common.persistence import OutboxMessage, Transactions, make_engine
+from libs.common.persistence import Transactions, make_engine
 from services.offers.bootstrap.parts import SERVICE
 from services.offers.bootstrap.redeeming import till_stores_of
-from services.offers.domain.campaign import Terms
 from services.offers.domain.guessing import MissLimits, Presenter
-from services.offers.domain.proposal import Proposal
 from services.offers.domain.voucher import Basket, BasketLine
 from services.offers.handlers.expiry import expire_vouchers
 from services.offers.handlers.holding import Holding, hold_voucher, release_hold
@@ -37,7 +35,7 @@ from services.offers.handlers.redemption import Redemption, RedemptionDesk
 from services.offers.handlers.returns import give_back_returned, roll_back, roll_back_receipt
 from services.offers.handlers.signing import SigningRing
 from services.offers.metrics import OffersMetrics
-from services.offers.ports.checkout import Draft, IssueRequest
+from services.offers.ports.checkout import IssueRequest
 from services.offers.store.connections import connector
 from services.offers.store.expiry import PostgresExpiry
 from services.offers.store.issuing import SharedIssuing
@@ -45,6 +43,7 @@ from services.offers.store.knowledge import PostgresKnowledge
 from services.offers.store.shared_statement import Limits
 from services.offers.store.signing import PostgresSigningKeys
 from services.offers.store.vouchers import PostgresRedemptions
+from tests.support.issue_requests import Wanted, an_issue_request
 from tests.support.offers_running import CODES
 
 CLOCK = SystemClock()
@@ -86,40 +85,11 @@ def new_counter(folder: Path) -> None:
 
 def checkout_of(number: int, now: datetime) -> IssueRequest:
     """Checkout `number` as somebody asks for it now."""
-    checkout_id = f"k{number}"
-    message = OutboxMessage(topic="offers.decisions.v1", key=checkout_id.encode(), headers=(), value=b"{}")
-    return IssueRequest(
-        proposal=Proposal(checkout_id, f"decision-{checkout_id}", 0, "offered", "treated", "model", 42),
-        receipt_id=f"receipt-{checkout_id}",
-        store_id="store-1",
-        customer_id=None,
-        decided_at=now,
-        message=message,
-        drafts=[
-            Draft(
-                slot=slot,
-                voucher_id=voucher_id_of(number, slot),
-                code_lookup=CODES.lookup_of(CODES.code_of(voucher_id_of(number, slot))),
-                campaign_id=campaign_id,
-                category="milk",
-                item_ids=("milk-1",),
-                terms=Terms(
-                    kind="amount", percent=None, amount_cents=cents, greatest_value_cents=cents, validity_days=1
-                ),
-                currency="USD",
-                propensity_ratio=0.5,
-                valid_from=now,
-                expires_at=now + good_for,
-                message=OutboxMessage(
-                    topic="offers.vouchers.v1",
-                    key=voucher_id_of(number, slot).encode(),
-                    headers=(),
-                    value=b'{"issued":1}',
-                ),
-            )
-            for slot, (campaign_id, cents, good_for) in enumerate(wishes_of(number), 1)
-        ],
-    )
+    wanted = [
+        Wanted(voucher_id_of(number, slot), campaign_id, cents, now + good_for)
+        for slot, (campaign_id, cents, good_for) in enumerate(wishes_of(number), 1)
+    ]
+    return an_issue_request(f"k{number}", wanted, now)
 
 
 def attempt_of(redemption_id: str, voucher_id: str, random: Random) -> Redemption:

@@ -8,54 +8,27 @@ from random import Random
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from libs.common.persistence import OutboxMessage, Transaction, Transactions, make_engine
+from libs.common.persistence import Transaction, Transactions, make_engine
 from services.offers.bootstrap.parts import SERVICE
 from services.offers.domain.budget import Budget, Wish, grant
-from services.offers.domain.campaign import Terms
-from services.offers.domain.proposal import Proposal
-from services.offers.ports.checkout import Draft, IssueRequest
+from services.offers.ports.checkout import IssueRequest
 from services.offers.store.campaigns import PostgresCampaigns
 from services.offers.store.connections import connector
 from services.offers.store.issuing import SharedIssuing
 from services.offers.store.shared_statement import Limits
 from services.offers.store.vouchers import PostgresRedemptions
+from tests.support.issue_requests import Wanted, an_issue_request
 from tests.support.offers_facts import NOW, a_campaign
-from tests.support.offers_running import CODES, next_id, tell_world
+from tests.support.offers_running import next_id, tell_world
 from tests.support.postgres import Database
 
 
 def a_request(checkout_id: str, wishes: Sequence[tuple[str, int]]) -> IssueRequest:
     """A decision with one voucher per (campaign, greatest value)."""
-    message = OutboxMessage(topic="offers.decisions.v1", key=checkout_id.encode(), headers=(), value=b"{}")
-    return IssueRequest(
-        proposal=Proposal(checkout_id, f"decision-{checkout_id}", 0, "offered", "treated", "model", 42),
-        receipt_id=f"receipt-{checkout_id}",
-        store_id="store-1",
-        customer_id=None,
-        decided_at=NOW,
-        message=message,
-        drafts=[
-            Draft(
-                slot=slot,
-                voucher_id=f"{checkout_id}:{slot}",
-                code_lookup=CODES.lookup_of(f"{checkout_id}:{slot}"),
-                campaign_id=campaign_id,
-                category="milk",
-                item_ids=("milk-1", "milk-2"),
-                terms=Terms(
-                    kind="amount", percent=None, amount_cents=cents, greatest_value_cents=cents, validity_days=1
-                ),
-                currency="USD",
-                propensity_ratio=0.5,
-                valid_from=NOW,
-                expires_at=NOW,
-                message=OutboxMessage(
-                    topic="offers.vouchers.v1", key=f"{checkout_id}:{slot}".encode(), headers=(), value=b"{}"
-                ),
-            )
-            for slot, (campaign_id, cents) in enumerate(wishes, 1)
-        ],
-    )
+    wanted = [
+        Wanted(f"{checkout_id}:{slot}", campaign_id, cents, NOW) for slot, (campaign_id, cents) in enumerate(wishes, 1)
+    ]
+    return an_issue_request(checkout_id, wanted, NOW)
 
 
 @asynccontextmanager
