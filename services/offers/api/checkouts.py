@@ -10,6 +10,7 @@ from libs.common.contracts.values import Cents, Currency, Identifier, Key, Quant
 from libs.common.http.credentials import Credential, require
 from services.offers.api.doors import Doors, check_store, documented
 from services.offers.domain.answer import CheckoutAnswer
+from services.offers.domain.asked import digest_of_checkout
 from services.offers.domain.receipts.sheet import Columns
 from services.offers.handlers.checkout import Checkout
 
@@ -70,14 +71,18 @@ def checkout_router(doors: Doors) -> APIRouter:
     async def ask(
         request: CheckoutRequest, caller: Annotated[Credential, Depends(require("voucher:request"))]
     ) -> Response:
-        """Always 200 for a well-formed, authorised request, within `deadline_ms`; `tier` and `reason` say what it is."""
+        """Always 200 for a well-formed, authorised request, within `deadline_ms`; `tier` and `reason` say what it is.
+
+        A `checkout_id` that was answered for another request is not well-formed: 422 `other-request`.
+        """
         accepted_seconds = doors.clock.monotonic_seconds()
         check_store(caller, request.store_id)
+        identifier = doors.pseudonyms.of(request.customer).key if request.customer else None
         checkout = Checkout(
             checkout_id=request.checkout_id,
             receipt_id=request.receipt_id,
             store_id=request.store_id,
-            identifier=doors.pseudonyms.of(request.customer).key if request.customer else None,
+            identifier=identifier,
             currency=request.currency,
             item_ids=[line.item_id for line in request.lines],
             slots=request.slots,
@@ -85,7 +90,18 @@ def checkout_router(doors: Doors) -> APIRouter:
             language=request.language,
             deadline_seconds=min(request.deadline_ms, doors.greatest_deadline_ms) / 1000,
             occurred_at=doors.event_time(caller, request.occurred_at),
+            asked=_asked(request, identifier),
         )
         return Response(await doors.desk.answer(checkout, accepted_seconds), media_type="application/json")
 
     return router
+
+
+def _asked(request: CheckoutRequest, identifier: str | None) -> bytes:
+    """All that it says but how long the till waits; the customer by pseudonym, since it is stored."""
+    stated = (
+        *(request.checkout_id, request.receipt_id, request.store_id, request.terminal_id, identifier, request.currency),
+        *(request.total_cents, request.slots, request.columns, request.language, request.occurred_at),
+    )
+    lines = [(line.line_no, line.item_id, line.quantity, line.amount_cents) for line in request.lines]
+    return digest_of_checkout(stated, lines)

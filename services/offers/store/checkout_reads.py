@@ -14,7 +14,7 @@ _HOPS = 4
 _PAST_VOUCHERS = 100
 
 _READ = f"""
-SELECT decided.proposal,
+SELECT decided.proposal, decided.asked AS asked_then,
        CASE WHEN decided.proposal IS NOT NULL THEN
            (SELECT array_agg(slot) FROM vouchers WHERE vouchers.checkout_id = asked.checkout_id)
        END AS granted,
@@ -86,6 +86,7 @@ def _view(row: Any) -> CheckoutView:
     campaigns, catalogue, models = row["revisions"]
     return CheckoutView(
         stored=unpack(row["proposal"]) if row["proposal"] is not None else None,
+        asked=row["asked_then"],
         granted=row["granted"] or (),
         customer=KnownCustomer(
             customer_id=row["customer_id"],

@@ -22,10 +22,10 @@ _JOIN = "\x1f"  # ids hold no control characters
 _ISSUE = f"""
 WITH fresh AS (
     INSERT INTO decisions (checkout_id, decision_id, receipt_id, store_id, customer_id, tier, reason, "group", model_id,
-                           proposal, decided_at)
+                           proposal, decided_at, asked)
     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::smallint[], $7::text[], $8::text[],
-                         $9::text[], $10::bytea[], $11::timestamptz[]) AS asked (checkout_id)
-    ORDER BY asked.checkout_id  -- one order for everybody: batches that share checkouts cannot wait for each other
+                         $9::text[], $10::bytea[], $11::timestamptz[], $35::bytea[]) AS wish (checkout_id)
+    ORDER BY wish.checkout_id  -- one order for everybody: batches that share checkouts cannot wait for each other
     ON CONFLICT (checkout_id) DO NOTHING
     RETURNING checkout_id, receipt_id, store_id, customer_id, tier
 ),
@@ -106,7 +106,9 @@ async def _execute(connection: Any, requests: Sequence[IssueRequest]) -> Sequenc
     # Of equal checkouts the first decides; the others learn that it was decided elsewhere and read it.
     first = {request.proposal.checkout_id: request for request in reversed(requests)}
     *drafts, numbers = _drafts(first)
-    rows = await connection.fetch(_ISSUE, *_decisions(list(first.values())), *drafts, *_messages(first), numbers)
+    decisions = _decisions(list(first.values()))
+    asked = [request.asked for request in first.values()]
+    rows = await connection.fetch(_ISSUE, *decisions, *drafts, *_messages(first), numbers, asked)
     granted = {row["checkout_id"]: row["granted"] or () for row in rows}
     return [
         granted.get(request.proposal.checkout_id) if first[request.proposal.checkout_id] is request else None
