@@ -17,6 +17,11 @@ import pytest
 from libs.common.http.credentials import new_key
 from services.offers.api.repeating import OWN_IDS, WRITES
 from services.offers.bootstrap.work import answers_round
+from services.offers.domain.asked import name_of
+from services.offers.handlers.idempotency import Once
+from services.offers.ports.answers import Answer, KeptAnswer
+from services.offers.store.answers import PostgresAnswers
+from services.offers.store.guessing import PostgresMisses
 from tests.support.offers_facts import NOW, a_campaign, a_snapshot
 from tests.support.offers_running import SCOPES, Till, open_till, redemption_body, tell_world
 from tests.support.postgres import Database
@@ -297,3 +302,31 @@ async def test_any_mixture_of_keys_callers_and_bodies_is_answered_as_a_dictionar
             else:
                 assert (answer.status_code, answer.json()["title"]) == (422, "other-request")
         assert len(known) == 10
+
+
+async def test_even_if_two_hold_the_lock_of_a_key_one_has_the_effect(database: Database, tmp_path: Path) -> None:
+    class Unlocked(PostgresAnswers):
+        async def claim(self, name: bytes) -> KeptAnswer | bool:
+            return await super().claim(name) or True
+
+    async with a_till(database, tmp_path) as (till, _):
+        transactions = till.parts.transactions
+
+        @asynccontextmanager
+        async def begin() -> AsyncIterator[Unlocked]:
+            async with transactions.shared() as tx:
+                yield Unlocked(tx)
+
+        async def by(number: int) -> bytes:
+            async def work() -> Answer:
+                async with transactions.begin() as tx:
+                    await PostgresMisses(tx).lock([str(number)], NOW)
+                return Answer(status=200, media_type="text/plain", body=b"%d" % number)
+
+            return (await once.answer(name_of("till", "key"), b"asked", work))[0].body
+
+        once = Once(begin=begin, clock=till.clock, metrics=till.parts.metrics, deadline_seconds=30)
+        answers = await asyncio.gather(*map(by, range(4)))
+        effects = await till.rows("SELECT subject FROM code_misses")
+        assert set(answers) == {effects[0]["subject"].encode()}
+        assert len(effects) == 1
