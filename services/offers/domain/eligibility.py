@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from services.offers.domain.campaign import Aim, Campaign, Terms
+from services.offers.domain.limits import NOBODY_KNOWN, Claim, Standing, claims_of, room_for_one
 from services.offers.domain.needs import CategoryNeed
 from services.offers.domain.policy import Offer, Prior, stable_ratio
 
@@ -23,6 +24,8 @@ class Refusal(StrEnum):
     UNAVAILABLE = "unavailable"
     FREQUENCY = "frequency"
     NO_NEED = "no-need"
+    LIMIT_REACHED = "limit-reached"
+    LIMIT_UNKNOWN = "limit-unknown"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +52,8 @@ class Circumstances:
     now: datetime
     open_complaint: bool = False
     past: Sequence[PastVoucher] = ()
+    standing: Standing = NOBODY_KNOWN
+    """What limits are judged by."""
 
 
 @dataclass(slots=True)
@@ -59,6 +64,8 @@ class Eligible:
     terms: dict[tuple[str, str], Terms] = field(default_factory=dict)
     needs: dict[str, CategoryNeed] = field(default_factory=dict)
     refusals: Counter[Refusal] = field(default_factory=Counter)
+    claims: dict[str, Sequence[Claim]] = field(default_factory=dict)
+    """By campaign: the counters of its limits that a voucher would stand on."""
 
     @property
     def main_refusal(self) -> Refusal:
@@ -97,10 +104,12 @@ def eligible(
     if not campaigns:
         result.refusals[Refusal.NO_CAMPAIGN] += 1
     for campaign, terms in campaigns:
-        whole = _campaign_refusal(campaign, at)
+        claims = claims_of(campaign.limits_in(at.store_id), at.standing)
+        whole = _campaign_refusal(campaign, at) or _limit_refusal(campaign, terms, claims, at)
         if whole is not None:
             result.refusals[whole] += max(1, len(needs))
             continue
+        result.claims[campaign.campaign_id] = claims or ()
         for need in needs:
             refusal = _category_refusal(campaign, need)
             if refusal is not None:
@@ -126,6 +135,16 @@ def _campaign_refusal(campaign: Campaign, at: Circumstances) -> Refusal | None:
     still_open = sum(past.open for past in mine)
     too_often = still_open >= rails.open_per_customer or lately >= rails.issued_per_customer
     return Refusal.FREQUENCY if too_often else None
+
+
+def _limit_refusal(
+    campaign: Campaign, terms: Terms, claims: Sequence[Claim] | None, at: Circumstances
+) -> Refusal | None:
+    """What is known before the commit, which has the last word."""
+    if claims is None:
+        return Refusal.LIMIT_UNKNOWN
+    fits = room_for_one(campaign.campaign_id, claims, at.standing.uses, terms.greatest_value_cents)
+    return None if fits else Refusal.LIMIT_REACHED
 
 
 def _category_refusal(campaign: Campaign, need: CategoryNeed) -> Refusal | None:

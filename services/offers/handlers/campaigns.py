@@ -17,7 +17,7 @@ async def put_campaign(store: CampaignStore, campaign: Campaign, author: str) ->
         return known
     if known is not None and known.campaign.currency != campaign.currency:
         raise Conflict("a campaign keeps its currency; make another campaign", slug="currency-change")
-    if known is not None and known.budget.exposure_cents > campaign.cap_cents:
+    if known is not None and known.budget.exposure_cents > campaign.cap_cents + campaign.over_issue_cents:
         raise Conflict(
             "more is reserved and spent than the new cap",
             slug="cap-below-exposure",
