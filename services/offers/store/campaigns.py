@@ -8,9 +8,11 @@ from libs.common.errors import Conflict
 from libs.common.persistence import Transaction
 from services.offers.domain import ledger
 from services.offers.domain.campaign import Campaign
+from services.offers.domain.limits import Counter, Per, Period, Use
 from services.offers.ports.campaigns import VersionedCampaign
 from services.offers.ports.vouchers import Cause
 from services.offers.store.ledger import budget_of, lock_budget, post
+from services.offers.store.limits import most_used
 
 _NEWEST = """
     SELECT DISTINCT ON (campaign_id) campaign_id, version, CAST(body AS text) AS body, cap_cents, reserved_cents, spent_cents,
@@ -67,6 +69,12 @@ class PostgresCampaigns:
         ]
         await post(self._tx, campaign.campaign_id, transfers, cause, over_issue_cents=campaign.over_issue_cents)
         await self._tx.connection.execute(_CHANGED)
+
+    async def most_used(
+        self, campaign_id: str, per: Per, period: Period, entity: str | None, most: int
+    ) -> Sequence[tuple[Counter, Use]]:
+        """As the port promises."""
+        return await most_used(self._tx, campaign_id, per, period, entity, most)
 
     async def _read(self, statement: TextClause, parameters: dict[str, str]) -> list[VersionedCampaign]:
         return [

@@ -19,14 +19,14 @@ LEFT JOIN LATERAL (
     SELECT array_agg(campaign_id) AS campaign_ids, array_agg(per) AS pers, array_agg(entity) AS entities,
            array_agg(period) AS periods, array_agg(starts_on) AS starts, array_agg(count) AS counts, array_agg(cents) AS cents
     FROM (
-        SELECT used.campaign_id, per, whom.entity, pair.period, used.starts_on,
+        SELECT used.campaign_id, pair.per, whom.entity, pair.period, used.starts_on,
                CAST(sum(used.count) AS bigint) AS count, CAST(sum(used.cents) AS bigint) AS cents
         FROM unnest($5::text[], $6::text[]) AS pair (per, period)
         JOIN (VALUES ('customer', known.customer_id), ('household', known.household_id), ('store', asked.store_id),
-                     ('region', asked.region), ('partner', asked.partner), ('campaign', '')) AS whom (per, entity) USING (per)
+                     ('region', asked.region), ('partner', asked.partner), ('campaign', '')) AS whom (per, entity) ON whom.per = pair.per
         JOIN LATERAL (
-            SELECT customer_id AS entity FROM same_persons(ARRAY[whom.entity]) WHERE per = 'customer'
-            UNION ALL SELECT whom.entity WHERE per <> 'customer'
+            SELECT customer_id AS entity FROM same_persons(ARRAY[whom.entity]) WHERE pair.per = 'customer'
+            UNION ALL SELECT whom.entity WHERE pair.per <> 'customer'
         ) AS each ON whom.entity IS NOT NULL
         CROSS JOIN LATERAL (
             SELECT * FROM limit_uses
@@ -34,7 +34,7 @@ LEFT JOIN LATERAL (
               AND limit_uses.starts_on = CASE pair.period WHEN 'day' THEN asked.day WHEN 'life' THEN DATE '1970-01-01'
                                          ELSE CAST(date_trunc('week', asked.day) AS date) END
         ) AS used
-        GROUP BY used.campaign_id, per, whom.entity, pair.period, used.starts_on
+        GROUP BY used.campaign_id, pair.per, whom.entity, pair.period, used.starts_on
     ) AS used
 ) AS used ON asked.day IS NOT NULL
 """

@@ -1,11 +1,12 @@
 """The parts of the issue statement that keep limits, and what stands on their counters."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import text
 
 from libs.common.persistence import Transaction
+from services.offers.domain.limits import Counter, Per, Period, Use
 from services.offers.ports.checkout import IssueRequest
 
 BY_LIMITS = """
@@ -49,6 +50,27 @@ _ROOM = text("""
     ) AS used
     WHERE mark.voucher_id = :voucher_id AND mark.most_cents IS NOT NULL
 """)
+
+# Two days, because stores are not all in one time zone.
+_MOST_USED = text("""
+    SELECT entity, starts_on, count AS vouchers, cents FROM limit_uses
+    WHERE campaign_id = :campaign_id AND per = :per AND period = :period
+      AND (CAST(:entity AS text) IS NULL OR entity = :entity)
+      AND starts_on >= (SELECT max(starts_on) - 1 FROM limit_uses
+                        WHERE campaign_id = :campaign_id AND per = :per AND period = :period)
+    ORDER BY starts_on DESC, count DESC, cents DESC, entity LIMIT :most
+""")
+
+
+async def most_used(
+    tx: Transaction, campaign_id: str, per: Per, period: Period, entity: str | None, most: int
+) -> Sequence[tuple[Counter, Use]]:
+    """Of one kind of counter those of the newest period that are used most, or that of one entity."""
+    names = {"campaign_id": campaign_id, "per": per, "period": period, "entity": entity, "most": most}
+    return [
+        (Counter(per, row.entity, period, row.starts_on), Use(row.vouchers, row.cents))
+        for row in await tx.connection.execute(_MOST_USED, names)
+    ]
 
 
 async def room_of(tx: Transaction, voucher_id: str) -> int | None:
