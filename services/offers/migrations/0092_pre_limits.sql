@@ -9,7 +9,8 @@ CREATE TABLE limit_uses (
     cents       bigint NOT NULL CHECK (cents >= 0),
     PRIMARY KEY (per, entity, period, starts_on, campaign_id)
 ) WITH (fillfactor = 70);
-CREATE INDEX limit_uses_campaign ON limit_uses (campaign_id, per, period, starts_on);
+-- For head office. Only of what is few: a plan that looked a customer up by the campaign would read all of its customers.
+CREATE INDEX limit_uses_shown ON limit_uses (campaign_id, per, period, starts_on) WHERE per NOT IN ('customer', 'household');
 
 -- On which counters a voucher stands. What it adds to them follows from its own row: see `limits_follow`.
 CREATE TABLE voucher_limits (
@@ -138,6 +139,12 @@ END $$;
 CREATE FUNCTION limits_follow() RETURNS trigger LANGUAGE plpgsql
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 BEGIN
+    IF NOT EXISTS (
+        SELECT FROM stands
+        CROSS JOIN LATERAL (SELECT FROM voucher_limits WHERE voucher_limits.voucher_id = stands.voucher_id LIMIT 1) AS mark
+    ) THEN
+        RETURN NULL;  -- who has no limits does not pay for them
+    END IF;
     PERFORM FROM budgets WHERE campaign_id IN (
         SELECT mark.campaign_id
         FROM (

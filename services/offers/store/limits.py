@@ -54,10 +54,11 @@ _ROOM = text("""
 # Two days, because stores are not all in one time zone.
 _MOST_USED = text("""
     SELECT entity, starts_on, count AS vouchers, cents FROM limit_uses
-    WHERE campaign_id = :campaign_id AND per = :per AND period = :period
+    WHERE campaign_id = :campaign_id AND per = :per AND per NOT IN ('customer', 'household') AND period = :period
       AND (CAST(:entity AS text) IS NULL OR entity = :entity)
       AND starts_on >= (SELECT max(starts_on) - 1 FROM limit_uses
-                        WHERE campaign_id = :campaign_id AND per = :per AND period = :period)
+                        WHERE campaign_id = :campaign_id AND per = :per AND per NOT IN ('customer', 'household')
+                          AND period = :period)
     ORDER BY starts_on DESC, count DESC, cents DESC, entity LIMIT :most
 """)
 
