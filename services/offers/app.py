@@ -18,6 +18,7 @@ from services.offers.api.holds import hold_router
 from services.offers.api.ledger import ledger_router
 from services.offers.api.receipts import receipt_router
 from services.offers.api.redemptions import redemption_router
+from services.offers.api.repeating import KeyedWrites, describe_keys
 from services.offers.api.revocations import revocation_router
 from services.offers.api.voucher_keys import voucher_key_router
 from services.offers.bootstrap import Door, Parts, assemble, code_key_of, door_of, running
@@ -52,6 +53,8 @@ def create_app(door: Door) -> FastAPI:
         *(revocation_router, voucher_key_router, campaign_router, ledger_router, history_router, budget_router),
     ):
         app.include_router(router_of(door.doors))
+    app.surround(lambda within: KeyedWrites(within, app, door.once))
+    describe_keys(app)
     return app
 
 
