@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from libs.common.contracts.values import Currency, Funder, Key, Moment
 from services.offers.domain.numbers import Numbered
+from services.offers.domain.stacking_rules import Stacking
 
 ANY_CATEGORY = "*"
 
@@ -116,6 +117,10 @@ class Campaign(_Part):
     numbered: Numbered | None = None
     """Numbers for scanners that read digits only, beside the code."""
     stores: Mapping[Key, StoreOverride] = Field(default_factory=dict)
+    stacking: Stacking = Stacking()
+    """How its vouchers go together with others (docs/stacking.md)."""
+    minimum_basket_cents: Cents | None = None
+    """What a receipt comes to at least, before any voucher, for its vouchers to give."""
 
     @model_validator(mode="after")
     def _keeps_its_own_rules(self) -> Self:

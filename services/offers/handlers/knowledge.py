@@ -11,6 +11,7 @@ from libs.common.errors import RetryableError
 from services.offers.domain.campaign import Campaign
 from services.offers.domain.catalogue import Item, Store
 from services.offers.domain.needs import NeedModel
+from services.offers.domain.stacking_rules import StackingRules
 from services.offers.ports.knowledge import Changes, KnowledgeStore, Revisions, StoredModel
 
 _log = structlog.get_logger(__name__)
@@ -27,11 +28,14 @@ class Knowledge:
     model: NeedModel = field(default_factory=NeedModel.unlearned)
     prior_item_ids: list[str] = field(default_factory=list)
     loaded: bool = False
+    stacking_rules: StackingRules = field(default_factory=StackingRules)
 
     def take_in(self, changes: Changes, model: NeedModel | None) -> None:
         """Apply what is newer."""
         if changes.campaigns is not None:
             self.campaigns = dict(changes.campaigns)
+        if changes.stacking_rules is not None:
+            self.stacking_rules = changes.stacking_rules
         self.items.update((item.item_id, item) for item in changes.items)
         for item_id in changes.gone_item_ids:
             self.items.pop(item_id, None)

@@ -11,16 +11,18 @@ from libs.common.errors import Conflict, TooManyTries
 from libs.common.persistence import OutboxMessage
 from services.offers.domain.asked import digest_of
 from services.offers.domain.code import CodeKey
+from services.offers.domain.discounting import Refusal
 from services.offers.domain.guessing import NOT_VALID, MissLimits, Presenter, is_miss
 from services.offers.domain.presented import Form, Presented, read
-from services.offers.domain.voucher import Basket, Given, GivenLine, NotRedeemed, Voucher, redeem
+from services.offers.domain.voucher import Basket, Given, GivenLine, NotRedeemed, Voucher
 from services.offers.handlers.facts import about, voucher_message
 from services.offers.handlers.idempotency import check_same
 from services.offers.handlers.knowledge import Knowledge
 from services.offers.handlers.money_clock import MoneyClock
 from services.offers.handlers.signing import SigningRing
+from services.offers.handlers.stacking import receipt_at_till
 from services.offers.metrics import OffersMetrics
-from services.offers.ports.guessing import MissStore, TillStores
+from services.offers.ports.guessing import MissStore, Opening, TillStores
 from services.offers.ports.vouchers import Cause, NewRedemption, RedemptionStore, StoredRedemption
 
 REDEEMED = "redeemed"
@@ -92,15 +94,17 @@ class RedemptionDesk:
         opening = await stores.misses.opening(self.limits.of(asked.presenter))
         if opening.locked_until is not None and self.clock.clock.now() < opening.locked_until:
             return await self._while_locked(store, asked, opening.locked_until)
-        presented = self._read(asked.code, asked.presenter)
+        presented = self.read(asked.code, asked.presenter)
+        await stores.stacks.enter(asked.basket.receipt_id)
         voucher, why_none = await _behind(store, presented)
         voucher_id = voucher.voucher_id if voucher else None
         known = await store.answered(asked.redemption_id, voucher_id, asked.basket.receipt_id)
         if known is not None:
             return self._again(known, asked)
         now = self.clock.now(stated=asked.occurred_at, reached=opening.reached_at)
-        outcome = redeem(voucher, asked.basket, self.knowledge.items, now) if voucher else why_none
-        attempt = _attempt(asked, voucher, outcome, now)
+        at_till = await receipt_at_till(stores.stacks, self.knowledge, asked.basket, now)
+        outcome = at_till.outcome(voucher) if voucher else why_none
+        attempt = attempt_of(asked, voucher, outcome, now)
         if not await store.keep(attempt):
             known = await store.answered(asked.redemption_id, None, asked.basket.receipt_id)
             if known is None:
@@ -108,10 +112,10 @@ class RedemptionDesk:
             return self._again(known, asked)
         if isinstance(outcome, Given) and voucher is not None:
             await store.spend(voucher, outcome.given_cents, Cause(attempt.redemption_id, now))
-            await store.tell([_redeemed_message(attempt, voucher, outcome, now)])
+            await store.tell([redeemed_message(attempt, voucher, outcome, now)])
             return Redeemed(attempt.answer, attempt.status, attempt.reason, voucher.campaign_id)
         if is_miss(attempt.reason, mistyped=presented.form is Form.MISTYPED, sees_reasons=asked.presenter.sees_reasons):
-            await self._missed(stores.misses, asked.presenter)
+            await self.missed(stores.misses, asked.presenter)
         return Redeemed(_told(attempt.answer, attempt.status, asked), attempt.status, attempt.reason)
 
     async def presented(
@@ -121,14 +125,12 @@ class RedemptionDesk:
 
         An unknown code is a miss. Raises TooManyTries while the presenter is locked out: nothing was looked up.
         """
-        opening = await stores.misses.opening(self.limits.of(presenter))
-        if opening.locked_until is not None and self.clock.clock.now() < opening.locked_until:
-            raise self._locked_out(opening.locked_until)
-        shown = self._read(code, presenter)
+        opening = await self.opening(stores.misses, presenter)
+        shown = self.read(code, presenter)
         voucher, why_none = await _behind(stores.redemptions, shown)
         mistyped = shown.form is Form.MISTYPED
         if voucher is None and is_miss(why_none, mistyped=mistyped, sees_reasons=presenter.sees_reasons):
-            await self._missed(stores.misses, presenter)
+            await self.missed(stores.misses, presenter)
         return voucher or why_none, self.clock.now(stated=occurred_at, reached=opening.reached_at)
 
     def _again(self, known: StoredRedemption, asked: Redemption) -> Redeemed:
@@ -137,7 +139,8 @@ class RedemptionDesk:
             check_same(known.asked, digest_of(asked.code, asked.basket), "redemption_id")
         return Redeemed(_told(known.answer, known.status, asked), known.status, "repeat", repeat=True)
 
-    def _read(self, code: str, presenter: Presenter) -> Presented:
+    def read(self, code: str, presenter: Presenter) -> Presented:
+        """What was presented, and what to look it up by."""
         coupons = {each.numbered.head for each in self.knowledge.campaigns.values() if each.numbered}
         return read(code, self.codes, self.signing.keys, coupons, at_till=presenter.sees_reasons)
 
@@ -148,8 +151,15 @@ class RedemptionDesk:
             raise self._locked_out(until)
         return self._again(known, asked)
 
-    async def _missed(self, misses: MissStore, presenter: Presenter) -> None:
-        """Count a miss for all of its subjects. Raises TooManyTries when somebody else's miss has locked one meanwhile."""
+    async def opening(self, misses: MissStore, presenter: Presenter) -> Opening:
+        """The look that comes first. Raises TooManyTries while the presenter is locked out."""
+        opening = await misses.opening(self.limits.of(presenter))
+        if opening.locked_until is not None and self.clock.clock.now() < opening.locked_until:
+            raise self._locked_out(opening.locked_until)
+        return opening
+
+    async def missed(self, misses: MissStore, presenter: Presenter, count: int = 1) -> None:
+        """Count misses for all of their subjects, until they lock. Raises TooManyTries when somebody else's has locked one meanwhile."""
         now = self.clock.clock.now()
         limits = self.limits.of(presenter)
         before = await misses.lock(limits, now)
@@ -158,9 +168,13 @@ class RedemptionDesk:
         ]
         if ends:
             raise self._locked_out(max(ends))
-        after = {subject: before[subject].and_one_more(limit, self.limits, now) for subject, limit in limits.items()}
+        after = before
+        for _ in range(count):
+            after = {subject: after[subject].and_one_more(limit, self.limits, now) for subject, limit in limits.items()}
+            if any(each.locked_until is not None for each in after.values()):
+                break
         await misses.put(after)
-        self.metrics.code_misses.labels(presenter.kind).inc()
+        self.metrics.code_misses.labels(presenter.kind).inc(count)
         for subject, each in after.items():
             if each.locked_until is not None:
                 self.metrics.code_locks.labels(*subject.split(":", 2)[:2]).inc()
@@ -183,7 +197,8 @@ async def _behind(store: RedemptionStore, presented: Presented) -> tuple[Voucher
     return coded or (numbered[0] if numbered else None), why_none
 
 
-def _attempt(asked: Redemption, voucher: Voucher | None, outcome: Given | NotRedeemed, now: datetime) -> NewRedemption:
+def attempt_of(asked: Redemption, voucher: Voucher | None, outcome: Given | Refusal, now: datetime) -> NewRedemption:
+    """The attempt as it is kept, with its answer."""
     given = outcome if isinstance(outcome, Given) else None
     status = REDEEMED if given else REFUSED
     reason = REDEEMED if isinstance(outcome, Given) else str(outcome)
@@ -221,7 +236,8 @@ def _told(answer: bytes, status: str, asked: Redemption) -> bytes:
     return _encoder.encode(RedemptionAnswer(asked.redemption_id, REFUSED, NOT_VALID, None, 0, ()))
 
 
-def _redeemed_message(attempt: NewRedemption, voucher: Voucher, given: Given, now: datetime) -> OutboxMessage:
+def redeemed_message(attempt: NewRedemption, voucher: Voucher, given: Given, now: datetime) -> OutboxMessage:
+    """The event that says so."""
     redeemed = VoucherRedeemed(
         **about(voucher),
         redemption_id=attempt.redemption_id,

@@ -81,7 +81,7 @@ class RedemptionStore(Protocol):
         ...
 
     async def lock_by_redemption(self, redemption_id: str) -> tuple[StoredRedemption, Voucher | None] | None:
-        """A redemption with its voucher, locked until the end."""
+        """A redemption with its voucher, locked until the end; its receipt is entered (ports/stacking.py)."""
         ...
 
     async def answered(self, redemption_id: str, voucher_id: str | None, receipt_id: str) -> StoredRedemption | None:
@@ -113,7 +113,7 @@ class RedemptionStore(Protocol):
         ...
 
     async def lock_receipt(self, receipt_id: str) -> Sequence[str]:
-        """Lock all vouchers that are redeemed on this receipt, then all their budgets, until the end; the vouchers' ids."""
+        """Enter this receipt, lock all vouchers that are redeemed on it, then all their budgets, until the end; the vouchers' ids."""
         ...
 
     async def lines_of_receipt(self, receipt_id: str, voucher_ids: Sequence[str]) -> Sequence[ReturnedLine]:

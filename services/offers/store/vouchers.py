@@ -12,6 +12,7 @@ from services.offers.domain.budget import Budget
 from services.offers.domain.voucher import ReturnedSoFar, Voucher, VoucherState
 from services.offers.ports.vouchers import Cause, NewRedemption, ReturnedLine, StoredRedemption
 from services.offers.store.ledger import lock_budget, post
+from services.offers.store.stacking import RECEIPT_LOCK, enter_receipt
 from services.offers.store.voucher_rows import REDEMPTION_COLUMNS, VOUCHER_COLUMNS, redemption_of, voucher_of
 
 _BY_CODE = text(f"SELECT {VOUCHER_COLUMNS} FROM vouchers WHERE code_lookup = :code_lookup FOR UPDATE")  # noqa: S608  # columns of our own
@@ -79,6 +80,9 @@ _OF_RECEIPT = text("""
     WHERE receipt_id = :receipt_id AND status = 'redeemed' AND rolled_back_at IS NULL AND voucher_id = ANY(:voucher_ids)
     ORDER BY redemption_id
 """)
+_ENTER_BY_REDEMPTION = text(f"""
+    SELECT {RECEIPT_LOCK.format(receipt_id="receipt_id")} FROM redemptions WHERE redemption_id = :redemption_id
+""")  # noqa: S608  # a lock of our own
 _REACHED = text("SELECT reached_at FROM play_clock")
 
 
@@ -105,7 +109,8 @@ class PostgresRedemptions:
         return [each for each in found if each.state is VoucherState.ISSUED] or found[:1]
 
     async def lock_by_redemption(self, redemption_id: str) -> tuple[StoredRedemption, Voucher | None] | None:
-        """A redemption with its voucher, locked until the end."""
+        """A redemption with its voucher, locked until the end; its receipt is entered."""
+        await self._tx.connection.execute(_ENTER_BY_REDEMPTION, {"redemption_id": redemption_id})
         found = await self._redemption(redemption_id)
         if found is None or found.voucher_id is None:
             return (found, None) if found else None
@@ -184,11 +189,11 @@ class PostgresRedemptions:
         await self._tx.connection.execute(_ROLLED_BACK, told)
 
     async def lock_receipt(self, receipt_id: str) -> Sequence[str]:
-        """Lock all vouchers that are redeemed on this receipt, then all their budgets, until the end; the vouchers' ids.
+        """Enter this receipt, lock all vouchers that are redeemed on it, then all their budgets, until the end; the vouchers' ids.
 
-        Whoever changes a redemption or its lines holds its voucher. So of these vouchers, what a later statement reads stays;
-        a voucher that is redeemed on the receipt meanwhile is not among them.
+        Whoever redeems on a receipt has entered it, so no further voucher comes meanwhile.
         """
+        await enter_receipt(self._tx, receipt_id)
         rows = (await self._tx.connection.execute(_LOCK_VOUCHERS, {"receipt_id": receipt_id})).all()
         campaign_ids = sorted({row.campaign_id for row in rows})
         await self._tx.connection.execute(_LOCK_BUDGETS, {"campaign_ids": campaign_ids})
