@@ -17,6 +17,7 @@ from services.offers.api.holds import hold_router
 from services.offers.api.ledger import ledger_router
 from services.offers.api.receipts import receipt_router
 from services.offers.api.redemptions import redemption_router
+from services.offers.api.returns import return_router
 from services.offers.api.revocations import revocation_router
 from services.offers.api.stacking import stacking_router
 from services.offers.api.voucher_keys import voucher_key_router
@@ -47,7 +48,7 @@ def create_app(door: Door) -> FastAPI:
     for router_of in (
         *(checkout_router, receipt_router, redemption_router, hold_router),
         *(revocation_router, voucher_key_router, campaign_router, ledger_router, history_router),
-        stacking_router,
+        *(stacking_router, return_router),
     ):
         app.include_router(router_of(door.doors))
     return app

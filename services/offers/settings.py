@@ -44,3 +44,5 @@ class Settings(ServiceSettings):
     """How often a live deployment looks for vouchers whose time is over."""
     inbox_kept_days: Annotated[int, Field(ge=1)] = 35
     """How long the id of a return or void is remembered; longer than any repeat can take."""
+    returns_kept_days: Annotated[int, Field(ge=1)] = 14
+    """How long goods that came back are remembered for a redemption that comes later than they did."""

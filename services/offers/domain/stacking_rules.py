@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from enum import StrEnum
 from math import ceil
 from typing import Annotated, Literal
 
@@ -17,6 +18,17 @@ Count = Annotated[int, Field(ge=1, le=100)]
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class BelowMinimum(StrEnum):
+    """What becomes of a discount when returns leave less on the receipt than its campaign's minimum basket."""
+
+    KEEP = "keep"
+    """The customer keeps it on what is left."""
+    RECLAIM = "reclaim"
+    """The refund is less by the rest of it."""
+    REISSUE = "reissue"
+    """So it is, and once all of it is back the voucher is good again."""
 
 
 class Stacking(_Part):

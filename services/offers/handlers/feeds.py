@@ -92,7 +92,7 @@ def observe_freshness(metrics: OffersMetrics, clock: Clock, accepted: Sequence[d
 async def _take_back(store: RedemptionStore, event: Event, clock: MoneyClock) -> None:
     fact = event.data
     if isinstance(fact, Void):
-        await roll_back_receipt(store, fact.voided_receipt_id, clock, event.occurred_at)
+        await roll_back_receipt(store, fact.voided_receipt_id, event.event_id, clock, event.occurred_at)
     elif isinstance(fact, Return) and fact.original_receipt_id is not None:
         returned: list[tuple[str, Decimal]] = [(line.item_id, line.quantity) for line in fact.lines]
-        await give_back_returned(store, fact.original_receipt_id, returned, event.event_id, event.occurred_at)
+        await give_back_returned(store, fact.original_receipt_id, returned, event.event_id, event.occurred_at, clock)

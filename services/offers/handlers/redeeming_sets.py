@@ -25,6 +25,7 @@ from services.offers.handlers.redemption import (
     line_answer,
     redeemed_message,
 )
+from services.offers.handlers.returns import redeemed_on
 from services.offers.handlers.stacking import ReceiptAtTill, receipt_at_till
 from services.offers.ports.guessing import TillStores
 from services.offers.ports.stacking import OnReceipt, StoredSet
@@ -124,7 +125,7 @@ async def redeem_set(desk: RedemptionDesk, stores: TillStores, asked: Redemption
     )
     if not await stores.stacks.keep(kept):
         raise Conflict("another attempt with this id is under way", slug="in-flight")
-    await _spend(stores, asked, together.chosen, shown)
+    await _spend(desk, stores, asked, together.chosen, shown)
     campaign_ids = [each.shown.voucher.campaign_id for each in together.chosen]
     return RedeemedSet(kept.answer, campaign_ids, [each.reason for each in answer.dropped])
 
@@ -178,7 +179,9 @@ def _answer(
     return RedemptionSetAnswer(asked.set_id, status, sum(each.given_cents for each in redeemed), redeemed, dropped)
 
 
-async def _spend(stores: TillStores, asked: RedemptionSet, chosen: Sequence[Chosen], shown: ShownCodes) -> None:
+async def _spend(
+    desk: RedemptionDesk, stores: TillStores, asked: RedemptionSet, chosen: Sequence[Chosen], shown: ShownCodes
+) -> None:
     """By campaign id: so are budgets locked everywhere."""
     messages = []
     for each in sorted(chosen, key=lambda each: each.shown.voucher.campaign_id):
@@ -189,12 +192,20 @@ async def _spend(stores: TillStores, asked: RedemptionSet, chosen: Sequence[Chos
             basket=asked.basket,
             presenter=asked.presenter,
         )
-        attempt = attempt_of(redemption, voucher, each.given, shown.now)
+        attempt = attempt_of(redemption, voucher, each.given, shown.now, desk.knowledge)
         if not await stores.redemptions.keep(attempt):
             raise Conflict("a redemption with the id of this set's is under way", slug="in-flight")
         await stores.redemptions.spend(voucher, each.given.given_cents, Cause(attempt.redemption_id, shown.now))
         messages.append(redeemed_message(attempt, voucher, each.given, shown.now))
     await stores.redemptions.tell(messages)
+    if chosen:
+        new = [
+            (_redemption_id(asked.set_id, each.shown.voucher.voucher_id), each.shown.voucher.voucher_id)
+            for each in chosen
+        ]
+        await redeemed_on(
+            stores.redemptions, asked.basket, new, happened_at=asked.occurred_at, now=shown.now, clock=desk.clock
+        )
 
 
 def _redemption_id(set_id: str, voucher_id: str) -> str:

@@ -8,7 +8,12 @@ from typing import Protocol
 
 from libs.common.persistence import OutboxMessage
 from services.offers.domain.budget import Budget
+from services.offers.domain.stacking_rules import BelowMinimum
 from services.offers.domain.voucher import Given, ReturnedSoFar, Voucher
+from services.offers.ports.returns import ReturnStore
+
+GAVE = "redeemed"
+"""The status of a redemption that gave."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +46,8 @@ class NewRedemption:
     answer: bytes
     answered_at: datetime
     given: Given | None = None
+    minimum_basket_cents: int | None = None
+    below_minimum: BelowMinimum | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +59,8 @@ class ReturnedLine:
     line_no: int
     item_id: str
     so_far: ReturnedSoFar
+    minimum_basket_cents: int = 0
+    below_minimum: BelowMinimum = BelowMinimum.KEEP
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +74,7 @@ class Cause:
     at: datetime | None = None
 
 
-class RedemptionStore(Protocol):
+class RedemptionStore(ReturnStore, Protocol):
     """Vouchers, redemptions and budgets within one transaction. Locks are taken vouchers first, then budgets by id."""
 
     async def reached_at(self) -> datetime | None:

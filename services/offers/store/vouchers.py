@@ -6,12 +6,14 @@ from decimal import Decimal
 
 from sqlalchemy import text
 
-from libs.common.persistence import OutboxMessage, Transaction, append
+from libs.common.persistence import OutboxMessage, append
 from services.offers.domain import ledger
 from services.offers.domain.budget import Budget
+from services.offers.domain.stacking_rules import BelowMinimum
 from services.offers.domain.voucher import ReturnedSoFar, Voucher, VoucherState
 from services.offers.ports.vouchers import Cause, NewRedemption, ReturnedLine, StoredRedemption
 from services.offers.store.ledger import lock_budget, post
+from services.offers.store.returns import ReturnRows
 from services.offers.store.stacking import RECEIPT_LOCK, enter_receipt
 from services.offers.store.voucher_rows import REDEMPTION_COLUMNS, VOUCHER_COLUMNS, redemption_of, voucher_of
 
@@ -30,9 +32,10 @@ _ANSWERED = text(f"""
 """)  # noqa: S608  # columns of our own
 _KEEP = text("""
     INSERT INTO redemptions
-        (redemption_id, voucher_id, receipt_id, store_id, status, reason, given_cents, answer, answered_at, asked)
+        (redemption_id, voucher_id, receipt_id, store_id, status, reason, given_cents, answer, answered_at, asked,
+         minimum_basket_cents, below_minimum)
     VALUES (:redemption_id, :voucher_id, :receipt_id, :store_id, :status, :reason, :given_cents, :answer, :answered_at,
-            :asked)
+            :asked, :minimum_basket_cents, :below_minimum)
     ON CONFLICT (redemption_id) DO NOTHING
 """)
 _KEEP_LINE = text("""
@@ -54,7 +57,7 @@ _ROLLED_BACK = text("""
 """)
 _RECEIPT_LINES = text(f"""
     SELECT line.redemption_id, line.line_no, line.item_id, line.quantity, line.discount_cents,
-           line.returned_quantity, line.returned_cents, {VOUCHER_COLUMNS}
+           line.returned_quantity, line.returned_cents, minimum_basket_cents, below_minimum, {VOUCHER_COLUMNS}
     FROM redemptions JOIN redemption_lines AS line USING (redemption_id) JOIN vouchers USING (voucher_id)
     WHERE redemptions.receipt_id = :receipt_id AND status = 'redeemed' AND rolled_back_at IS NULL
       AND voucher_id = ANY(:voucher_ids)
@@ -86,11 +89,8 @@ _ENTER_BY_REDEMPTION = text(f"""
 _REACHED = text("SELECT reached_at FROM play_clock")
 
 
-class PostgresRedemptions:
+class PostgresRedemptions(ReturnRows):
     """Fits RedemptionStore within one transaction."""
-
-    def __init__(self, tx: Transaction) -> None:
-        self._tx = tx
 
     async def reached_at(self) -> datetime | None:
         """Event time, in a deployment that plays a data set."""
@@ -138,6 +138,8 @@ class PostgresRedemptions:
             "answer": redemption.answer,
             "answered_at": redemption.answered_at,
             "asked": redemption.asked,
+            "minimum_basket_cents": redemption.minimum_basket_cents,
+            "below_minimum": redemption.below_minimum,
         }
         if (await self._tx.connection.execute(_KEEP, names)).rowcount != 1:
             return False
@@ -215,6 +217,8 @@ class PostgresRedemptions:
                     returned_quantity=row.returned_quantity,
                     returned_cents=row.returned_cents,
                 ),
+                minimum_basket_cents=row.minimum_basket_cents or 0,
+                below_minimum=BelowMinimum(row.below_minimum or BelowMinimum.KEEP),
             )
             for row in rows
         ]
