@@ -125,6 +125,10 @@ class RedemptionStore(ReturnStore, Protocol):
         """Enter this receipt, lock all vouchers that are redeemed on it, then all their budgets, until the end; the vouchers' ids."""
         ...
 
+    async def lock_receipts(self, receipt_ids: Sequence[str]) -> Sequence[str]:
+        """The same of several, for whoever works on more than one: later ones of a transaction would be out of order."""
+        ...
+
     async def lines_of_receipt(self, receipt_id: str, voucher_ids: Sequence[str]) -> Sequence[ReturnedLine]:
         """What these vouchers, which must be locked, gave on this receipt and was not rolled back, by redemption and line."""
         ...

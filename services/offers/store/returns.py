@@ -1,5 +1,6 @@
 """Receipts as they were sold and what came back of them, in PostgreSQL."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -9,6 +10,7 @@ from sqlalchemy import text
 from libs.common.persistence import Transaction
 from services.offers.domain.returns import Sold, SoldLine
 from services.offers.ports.returns import Reversal, SoFar
+from services.offers.store.stacking import enter_receipts
 
 _SO_FAR = text("""
     SELECT CAST(sold.lines AS text) AS lines, sold.refunded_cents, sold.taken_back_cents, back.item_ids, back.quantities, back.voided_at
@@ -33,6 +35,15 @@ _REMEMBER = text("""
     VALUES (:event_id, :item_id, :receipt_id, :quantity, :occurred_at, :noted_at) ON CONFLICT DO NOTHING
 """)
 _FORGET = text("DELETE FROM goods_returned WHERE noted_at < :before")
+_LOCK_VOUCHERS = text("""
+    SELECT voucher_id, campaign_id FROM vouchers WHERE voucher_id IN (
+        SELECT voucher_id FROM redemptions
+        WHERE receipt_id = ANY(:receipt_ids) AND status = 'redeemed' AND rolled_back_at IS NULL)
+    ORDER BY voucher_id FOR UPDATE
+""")
+_LOCK_BUDGETS = text("""
+    SELECT FROM budgets WHERE campaign_id = ANY(:campaign_ids) ORDER BY campaign_id FOR NO KEY UPDATE
+""")
 _encoder = msgspec.json.Encoder(decimal_format="string")
 _lines = msgspec.json.Decoder(tuple[SoldLine, ...])
 
@@ -42,6 +53,21 @@ class ReturnRows:
 
     def __init__(self, tx: Transaction) -> None:
         self._tx = tx
+
+    async def lock_receipts(self, receipt_ids: Sequence[str]) -> Sequence[str]:
+        """Enter these receipts, lock all vouchers that are redeemed on them, then all their budgets, until the end; the vouchers' ids.
+
+        Whoever redeems on a receipt has entered it, so no further voucher comes meanwhile.
+        """
+        await enter_receipts(self._tx, receipt_ids)
+        rows = (await self._tx.connection.execute(_LOCK_VOUCHERS, {"receipt_ids": list(receipt_ids)})).all()
+        campaign_ids = sorted({row.campaign_id for row in rows})
+        await self._tx.connection.execute(_LOCK_BUDGETS, {"campaign_ids": campaign_ids})
+        return [row.voucher_id for row in rows]
+
+    async def lock_receipt(self, receipt_id: str) -> Sequence[str]:
+        """The same of one."""
+        return await self.lock_receipts([receipt_id])
 
     async def so_far(self, receipt_id: str) -> SoFar:
         """What is known of it."""

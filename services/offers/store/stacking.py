@@ -16,7 +16,11 @@ from services.offers.store.voucher_rows import VOUCHER_COLUMNS, voucher_of
 
 RECEIPT_LOCK = "pg_advisory_xact_lock(hashtextextended({receipt_id}, 7236))"
 """SQL: a receipt has no row of its own to lock before its first redemption; two that share a hash only wait for each other."""
-_ENTER = text(f"SELECT {RECEIPT_LOCK.format(receipt_id=':receipt_id')}")
+_ENTER = text("""
+    SELECT pg_advisory_xact_lock(lock) FROM (
+        SELECT DISTINCT hashtextextended(receipt_id, 7236) AS lock FROM unnest(CAST(:receipt_ids AS text[])) AS receipt_id ORDER BY lock
+    ) AS in_order
+""")
 _PRESENTED = text(f"""
     SELECT {VOUCHER_COLUMNS}, vouchers.code_lookup, vouchers.number_lookup FROM vouchers WHERE voucher_id IN (
         SELECT voucher_id FROM vouchers WHERE code_lookup = ANY(:code_lookups)
@@ -49,9 +53,9 @@ _PUT = text("""
 _CHANGED = text("UPDATE revisions SET revision = revision + 1 WHERE kind = 'campaigns'")
 
 
-async def enter_receipt(tx: Transaction, receipt_id: str) -> None:
-    """Wait until nobody else works on this receipt, and keep everybody else out until the end."""
-    await tx.connection.execute(_ENTER, {"receipt_id": receipt_id})
+async def enter_receipts(tx: Transaction, receipt_ids: Sequence[str]) -> None:
+    """Wait until nobody else works on these receipts, in one order for everybody, and keep all others out until the end."""
+    await tx.connection.execute(_ENTER, {"receipt_ids": list(receipt_ids)})
 
 
 class PostgresStacking:
@@ -62,7 +66,7 @@ class PostgresStacking:
 
     async def enter(self, receipt_id: str) -> None:
         """Wait until nobody else works on this receipt, and keep everybody else out until the end."""
-        await enter_receipt(self._tx, receipt_id)
+        await enter_receipts(self._tx, [receipt_id])
 
     async def lock_presented(
         self, code_lookups: Sequence[bytes], number_lookups: Sequence[bytes]

@@ -14,7 +14,7 @@ from services.offers.domain.voucher import ReturnedSoFar, Voucher, VoucherState
 from services.offers.ports.vouchers import Cause, NewRedemption, ReturnedLine, StoredRedemption
 from services.offers.store.ledger import lock_budget, post
 from services.offers.store.returns import ReturnRows
-from services.offers.store.stacking import RECEIPT_LOCK, enter_receipt
+from services.offers.store.stacking import RECEIPT_LOCK
 from services.offers.store.voucher_rows import REDEMPTION_COLUMNS, VOUCHER_COLUMNS, redemption_of, voucher_of
 
 _BY_CODE = text(f"SELECT {VOUCHER_COLUMNS} FROM vouchers WHERE code_lookup = :code_lookup FOR UPDATE")  # noqa: S608  # columns of our own
@@ -63,15 +63,6 @@ _RECEIPT_LINES = text(f"""
       AND voucher_id = ANY(:voucher_ids)
     ORDER BY line.redemption_id, line.line_no
 """)  # noqa: S608  # columns of our own
-_LOCK_VOUCHERS = text("""
-    SELECT voucher_id, campaign_id FROM vouchers WHERE voucher_id IN (
-        SELECT voucher_id FROM redemptions
-        WHERE receipt_id = :receipt_id AND status = 'redeemed' AND rolled_back_at IS NULL)
-    ORDER BY voucher_id FOR UPDATE
-""")
-_LOCK_BUDGETS = text("""
-    SELECT FROM budgets WHERE campaign_id = ANY(:campaign_ids) ORDER BY campaign_id FOR NO KEY UPDATE
-""")
 _GIVE_BACK = text("""
     UPDATE redemption_lines
     SET returned_quantity = returned_quantity + :quantity, returned_cents = returned_cents + :cents
@@ -189,17 +180,6 @@ class PostgresRedemptions(ReturnRows):
         await post(self._tx, voucher.campaign_id, transfers, Cause(redemption_id, now), voucher.voucher_id)
         told = {"redemption_id": redemption_id, "answer": answer, "now": now}
         await self._tx.connection.execute(_ROLLED_BACK, told)
-
-    async def lock_receipt(self, receipt_id: str) -> Sequence[str]:
-        """Enter this receipt, lock all vouchers that are redeemed on it, then all their budgets, until the end; the vouchers' ids.
-
-        Whoever redeems on a receipt has entered it, so no further voucher comes meanwhile.
-        """
-        await enter_receipt(self._tx, receipt_id)
-        rows = (await self._tx.connection.execute(_LOCK_VOUCHERS, {"receipt_id": receipt_id})).all()
-        campaign_ids = sorted({row.campaign_id for row in rows})
-        await self._tx.connection.execute(_LOCK_BUDGETS, {"campaign_ids": campaign_ids})
-        return [row.voucher_id for row in rows]
 
     async def lines_of_receipt(self, receipt_id: str, voucher_ids: Sequence[str]) -> Sequence[ReturnedLine]:
         """What these vouchers, which must be locked, gave on this receipt and was not rolled back, by redemption and line."""
