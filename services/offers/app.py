@@ -18,6 +18,7 @@ from services.offers.api.holds import hold_router
 from services.offers.api.ledger import ledger_router
 from services.offers.api.receipts import receipt_router
 from services.offers.api.redemptions import redemption_router
+from services.offers.api.repeating import KeyedWrites, describe_keys
 from services.offers.api.returns import return_router
 from services.offers.api.revocations import revocation_router
 from services.offers.api.stacking import stacking_router
@@ -55,6 +56,8 @@ def create_app(door: Door) -> FastAPI:
         *(stacking_router, return_router),
     ):
         app.include_router(router_of(door.doors))
+    app.surround(lambda within: KeyedWrites(within, app, door.once))
+    describe_keys(app)
     return app
 
 
