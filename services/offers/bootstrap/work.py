@@ -145,18 +145,6 @@ def misses_round(parts: Parts) -> Round:
     return forget
 
 
-def returns_round(parts: Parts) -> Round:
-    """Forgets goods that came back longer ago than any redemption may be late."""
-    kept = timedelta(days=parts.settings.returns_kept_days)
-
-    async def forget() -> int:
-        async with parts.transactions.begin() as tx:
-            await PostgresRedemptions(tx).forget_reversals(parts.clock.now() - kept)
-        return 0
-
-    return forget
-
-
 def answers_round(parts: Parts) -> Round:
     """Forgets kept answers whose days are over; by server time in a play too, where event time would run out before a repeat can come."""
     kept = timedelta(days=parts.settings.answers_kept_days)
@@ -165,6 +153,18 @@ def answers_round(parts: Parts) -> Round:
         async with parts.transactions.begin() as tx:
             forgotten = await PostgresAnswers(tx).forget(parts.clock.now() - kept, FORGOTTEN_TOGETHER)
         return forgotten if forgotten == FORGOTTEN_TOGETHER else 0
+
+    return forget
+
+
+def returns_round(parts: Parts) -> Round:
+    """Forgets goods that came back longer ago than any redemption may be late."""
+    kept = timedelta(days=parts.settings.returns_kept_days)
+
+    async def forget() -> int:
+        async with parts.transactions.begin() as tx:
+            await PostgresRedemptions(tx).forget_reversals(parts.clock.now() - kept)
+        return 0
 
     return forget
 

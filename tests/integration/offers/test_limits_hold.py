@@ -193,8 +193,9 @@ class Lab:
         return MoneyClock(FixedClock(self.now), play_mode=False)
 
     async def _roll_back(self, store: PostgresRedemptions, key: str) -> None:
-        await roll_back(store, self._attempt_on(key), self._clock())
-        await roll_back(store, self._attempt_on(key), self._clock())  # the same again changes nothing
+        clock = self._clock()
+        await roll_back(store, self._attempt_on(key), clock)
+        await roll_back(store, self._attempt_on(key), clock)  # the same again changes nothing
         ended = "revoked" if self._is_revoked(key) else "expired" if self.ends_at[key] <= self.now else None
         self.model.roll_back(key, ended=ended)
         self.asked += 1  # the next attempt on this voucher has an id of its own
