@@ -7,7 +7,7 @@ from datetime import datetime
 
 import msgspec
 
-from libs.common.errors import Conflict
+from libs.common.errors import InFlight
 from libs.common.ids import derived_id
 from services.offers.domain.asked import digest_of
 from services.offers.domain.guessing import Presenter
@@ -124,7 +124,7 @@ async def redeem_set(desk: RedemptionDesk, stores: TillStores, asked: Redemption
         answered_at=shown.now,
     )
     if not await stores.stacks.keep(kept):
-        raise Conflict("another attempt with this id is under way", slug="in-flight")
+        raise InFlight("another attempt with this id is under way")
     await _spend(desk, stores, asked, together.chosen, shown)
     campaign_ids = [each.shown.voucher.campaign_id for each in together.chosen]
     return RedeemedSet(kept.answer, campaign_ids, [each.reason for each in answer.dropped])
@@ -194,7 +194,7 @@ async def _spend(
         )
         attempt = attempt_of(redemption, voucher, each.given, shown.now, desk.knowledge)
         if not await stores.redemptions.keep(attempt):
-            raise Conflict("a redemption with the id of this set's is under way", slug="in-flight")
+            raise InFlight("a redemption with the id of this set's is under way")
         await stores.redemptions.spend(voucher, each.given.given_cents, Cause(attempt.redemption_id, shown.now))
         messages.append(redeemed_message(attempt, voucher, each.given, shown.now))
     await stores.redemptions.tell(messages)
