@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
+import msgspec
 import numpy as np
 
 from libs.ranking.model import Model
@@ -22,8 +23,7 @@ ITEMS_NAMED = 5
 PRIOR_ITEMS = 120
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CategoryNeed:
+class CategoryNeed(msgspec.Struct, frozen=True, kw_only=True):
     """A category that somebody may want next, with the items of it that are likely and there to be had, best first."""
 
     category: str
@@ -118,18 +118,25 @@ def by_category(
 def _category(
     category: str, wanted: Sequence[tuple[Need, float, Item]], there: Collection[str], known: Collection[str]
 ) -> CategoryNeed:
-    best_first = sorted(wanted, key=lambda entry: (-entry[1], entry[0].item_id))
-    named = [(need, item) for need, _, item in best_first if need.item_id in there or not item.stock_keeping][
-        :ITEMS_NAMED
-    ]
+    best_first = sorted(wanted, key=_by_chance) if len(wanted) > 1 else wanted
+    named, price_cents, no_chance_ratio = list[Need](), 0, 1.0
+    for need, chance, item in best_first:
+        no_chance_ratio *= 1.0 - chance
+        if len(named) < ITEMS_NAMED and (need.item_id in there or not item.stock_keeping):
+            named.append(need)
+            price_cents = price_cents or item.price_cents or 0
     return CategoryNeed(
         category=category,
-        chance_ratio=1.0 - math.prod(1.0 - chance for _, chance, _ in best_first),
+        chance_ratio=1.0 - no_chance_ratio,
         known=category in known,
-        item_ids=tuple(need.item_id for need, _ in named),
-        price_cents=next((item.price_cents for _, item in named if item.price_cents), 0),
-        reasons=named[0][0].reasons if named else (),
+        item_ids=tuple([need.item_id for need in named]),
+        price_cents=price_cents,
+        reasons=named[0].reasons if named else (),
     )
+
+
+def _by_chance(entry: tuple[Need, float, Item]) -> tuple[float, str]:
+    return -entry[1], entry[0].item_id
 
 
 def _logistic(score: float) -> float:
