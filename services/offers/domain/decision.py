@@ -7,6 +7,7 @@ from typing import Literal
 
 from services.offers.domain.campaign import Campaign, Terms
 from services.offers.domain.eligibility import Circumstances, Refusal, eligible, is_held_out, running
+from services.offers.domain.limits import Claim
 from services.offers.domain.needs import CategoryNeed
 from services.offers.domain.policy import Choice, Prior, drawn, redemption_ratio, weighed
 
@@ -22,6 +23,7 @@ class Chosen:
     terms: Terms
     need: CategoryNeed
     redemption_ratio: float
+    claims: Sequence[Claim] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +56,7 @@ def decide(
             terms=found.terms[choice.offer.key],
             need=found.needs[choice.offer.category],
             redemption_ratio=redemption_ratio(choice.offer, prior),
+            claims=found.claims[choice.offer.campaign_id],
         )
         for choice in drawn(alternatives, prior, slots=slots, seed=seed)
     ]

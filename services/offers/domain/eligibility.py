@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from services.offers.domain.campaign import Aim, Campaign, Terms
+from services.offers.domain.limits import NOBODY_KNOWN, Claim, Standing, claims_of, room_for_one
 from services.offers.domain.needs import CategoryNeed
 from services.offers.domain.policy import Offer, Prior, stable_ratio
 
@@ -23,6 +24,8 @@ class Refusal(StrEnum):
     UNAVAILABLE = "unavailable"
     FREQUENCY = "frequency"
     NO_NEED = "no-need"
+    LIMIT_REACHED = "limit-reached"
+    LIMIT_UNKNOWN = "limit-unknown"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +52,8 @@ class Circumstances:
     now: datetime
     open_complaint: bool = False
     past: Sequence[PastVoucher] = ()
+    standing: Standing = NOBODY_KNOWN
+    """What limits are judged by."""
 
 
 @dataclass(slots=True)
@@ -59,6 +64,8 @@ class Eligible:
     terms: dict[tuple[str, str], Terms] = field(default_factory=dict)
     needs: dict[str, CategoryNeed] = field(default_factory=dict)
     refusals: Counter[Refusal] = field(default_factory=Counter)
+    claims: dict[str, Sequence[Claim]] = field(default_factory=dict)
+    """By campaign: the counters of its limits that a voucher would stand on."""
 
     @property
     def main_refusal(self) -> Refusal:
@@ -101,10 +108,14 @@ def eligible(
     for voucher in at.past:
         past[voucher.campaign_id].append(voucher)
     for campaign, terms in campaigns:
-        whole = _campaign_refusal(campaign, at, holdout_ratio, past.get(campaign.campaign_id, ()))
+        claims = claims_of(campaign.limits_in(at.store_id), at.standing)
+        whole = _campaign_refusal(campaign, at, holdout_ratio, past.get(campaign.campaign_id, ())) or _limit_refusal(
+            campaign, terms, claims, at
+        )
         if whole is not None:
             result.refusals[whole] += max(1, len(needs))
             continue
+        result.claims[campaign.campaign_id] = claims or ()
         targeted = _targeted(campaign, result.needs)
         if len(targeted) < len(needs):
             result.refusals[Refusal.NOT_TARGETED] += len(needs) - len(targeted)
@@ -144,6 +155,16 @@ def _targeted(campaign: Campaign, needs: Mapping[str, CategoryNeed]) -> Collecti
     if campaign.targeted is None:
         return needs.values()
     return [needs[category] for category in campaign.targeted if category in needs]
+
+
+def _limit_refusal(
+    campaign: Campaign, terms: Terms, claims: Sequence[Claim] | None, at: Circumstances
+) -> Refusal | None:
+    """What is known before the commit, which has the last word."""
+    if claims is None:
+        return Refusal.LIMIT_UNKNOWN
+    fits = room_for_one(campaign.campaign_id, claims, at.standing.uses, terms.greatest_value_cents)
+    return None if fits else Refusal.LIMIT_REACHED
 
 
 def _category_refusal(campaign: Campaign, need: CategoryNeed) -> Refusal | None:
