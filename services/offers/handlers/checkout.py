@@ -162,7 +162,7 @@ class CheckoutDesk:
         checkout, knowledge = asked.checkout, self.keeper.knowledge
         decision = decide(
             knowledge.campaigns,
-            wanted.needs(knowledge, asked.view.there),
+            wanted.needs(knowledge),
             Circumstances(
                 customer_id=asked.customer_id,
                 holdout_key=asked.customer_id or checkout.checkout_id,
@@ -195,7 +195,8 @@ class CheckoutDesk:
 
     async def _wanted(self, asked: _Asked) -> Wanted:
         state = asked.personal.ranking_state if asked.personal else None
-        return await self.ranking.wanted(asked.model, state, self._moment(asked), asked.checkout.item_ids)
+        wanted = await self.ranking.wanted(asked.model, state, self._moment(asked), asked.checkout.item_ids)
+        return wanted.where(await self.reads.there(asked.store.store_id, [need.item_id for need, _ in wanted.ranked]))
 
     def _moment(self, asked: _Asked) -> Moment:
         offset = asked.now.astimezone(asked.store.zone).utcoffset() or timedelta(0)

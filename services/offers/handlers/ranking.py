@@ -6,7 +6,7 @@ a checkout waits here, the knowledge may become newer.
 
 import asyncio
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from libs.ranking.ranker import Need, Posed
 from libs.ranking.state import CustomerRankingState, Moment
@@ -21,17 +21,23 @@ Ranked = Sequence[tuple[Need, float]]
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Items with their chances, best first, after a basket; and the categories that the customer bought of, it among them."""
+    """Items with their chances, best first, after a basket, and the categories that the customer bought of before."""
 
     ranked: Ranked
     categories: Sequence[str] = ()
     in_hand: Sequence[str] = ()
+    there: Collection[str] = ()
+    """The items that the store has."""
 
-    def needs(self, knowledge: Knowledge, there: Collection[str]) -> Sequence[CategoryNeed]:
-        """By category, as the catalogue has them now; `there` are the items that the store has."""
+    def where(self, there: Collection[str]) -> "Wanted":
+        """The same in a store that has these items."""
+        return replace(self, there=there)
+
+    def needs(self, knowledge: Knowledge) -> Sequence[CategoryNeed]:
+        """By category, as the catalogue has them now."""
         items = knowledge.items
         in_hand = (items[item_id].category for item_id in self.in_hand if item_id in items)
-        return by_category(self.ranked, items, there, {*self.categories, *in_hand})
+        return by_category(self.ranked, items, self.there, {*self.categories, *in_hand})
 
 
 @dataclass(frozen=True, slots=True)
