@@ -214,9 +214,14 @@ class Campaign(_Part):
         """Whether `now` lies within its time."""
         return (self.starts_at is None or self.starts_at <= now) and (self.ends_at is None or now < self.ends_at)
 
+    @cached_property
+    def targeted(self) -> frozenset[str] | None:
+        """The categories that it may be given for; None for all."""
+        return None if ANY_CATEGORY in self.categories else frozenset(self.categories)
+
     def targets(self, category: str) -> bool:
         """Whether it may be given for this category."""
-        return ANY_CATEGORY in self.categories or category in self.categories
+        return self.targeted is None or category in self.targeted
 
     def _terms(self, override: StoreOverride | None) -> Terms:
         changed = override or _AS_IT_IS
