@@ -11,7 +11,7 @@ from libs.common.http.credentials import Credential, require
 from services.offers.api.doors import Doors, check_store, documented
 from services.offers.domain.answer import CheckoutAnswer
 from services.offers.domain.receipts.sheet import Columns
-from services.offers.handlers.checkout import Checkout
+from services.offers.handlers.asking import Checkout
 
 _EXAMPLE: JsonDict = {
     "checkout_id": "till-7:2017-03-01:0042",
