@@ -94,7 +94,7 @@ class OffersMetrics:
         )
         self.budget_cents = Gauge(
             "offers_budget_cents",
-            "A campaign's money in minor units: cap, reserved, spent.",
+            "A campaign's money in minor units: cap, reserved, spent, backing, drawn of the backing.",
             ["campaign", "part", "currency"],
             registry=registry,
         )

@@ -159,6 +159,8 @@ def measure_round(parts: Parts) -> Round:
                 "cap": each.budget.cap_cents,
                 "reserved": each.budget.reserved_cents,
                 "spent": each.budget.spent_cents,
+                "backing": each.budget.backing_cents,
+                "drawn": each.budget.drawn_cents,
             }
             for part, cents in money.items():
                 parts.metrics.budget_cents.labels(names[0], part, names[1]).set(cents)

@@ -9,6 +9,8 @@ from services.offers.domain.campaign import Campaign, Terms
 from services.offers.domain.voucher import VoucherState
 
 LEASE_TIER = 2
+LEASED_AS = 1
+"""Leases are chosen as on the prior of all customers: a campaign that is not for that tier has none."""
 NOWHERE = "leased"
 """The store of a voucher that is not known to be handed out."""
 _CLOCKS_APART = timedelta(days=2)
@@ -46,6 +48,11 @@ class LeaseLimits:
     def wanted(self, campaign: Campaign, terms: Terms) -> int:
         """How many vouchers of these terms a process should have."""
         return min(self.vouchers, int(campaign.cap_cents * self.cap_ratio) // terms.greatest_value_cents)
+
+
+def is_leasable(campaign: Campaign) -> bool:
+    """Whether its vouchers may be given to whoever asks, at a time when nobody can count: one with limits is not."""
+    return LEASED_AS in campaign.tiers and not campaign.limits and not any(s.limits for s in campaign.stores.values())
 
 
 def latest_end(leased_until: datetime, campaign: Campaign, validity_days: int) -> datetime:

@@ -22,11 +22,11 @@ from services.offers.handlers.asking import Answered, Attempt, Checkout, without
 from services.offers.handlers.drafting import PrintRoom, decided_message, drafts_of, proposed
 from services.offers.handlers.knowledge import KnowledgeKeeper
 from services.offers.handlers.ladder import Ladder
+from services.offers.handlers.limiting import question_of, standing_of
 from services.offers.handlers.money_clock import MoneyClock
 from services.offers.handlers.signing import SigningRing
 from services.offers.metrics import OffersMetrics
 from services.offers.ports.checkout import (
-    CheckoutQuestion,
     CheckoutReads,
     CheckoutView,
     IssueRequest,
@@ -86,9 +86,8 @@ class CheckoutDesk:
     async def _decided(self, checkout: Checkout, attempt: Attempt) -> Answered:
         customer_id = derived_id("customer", checkout.identifier) if checkout.identifier else None
         attempt.customer_id = customer_id
-        question = CheckoutQuestion(
-            checkout_id=checkout.checkout_id, customer_id=customer_id, store_id=checkout.store_id
-        )
+        looked_at = self.money_clock.now(stated=checkout.occurred_at, reached=None)
+        question = question_of(self.keeper.knowledge, checkout.checkout_id, customer_id, checkout.store_id, looked_at)
         view = await self.reads.read(question)
         if view.stored is not None:
             return self._repeated(view.stored, view.granted)
@@ -146,6 +145,7 @@ class CheckoutDesk:
                 now=asked.now,
                 open_complaint=asked.personal.open_complaint if asked.personal else False,
                 past=asked.view.past if asked.personal else (),
+                standing=standing_of(asked.store, asked.now, asked.personal, asked.view),
             ),
             slots=checkout.slots,
             seed=checkout.checkout_id,

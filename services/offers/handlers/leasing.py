@@ -13,14 +13,23 @@ from libs.common.persistence import OutboxMessage
 from services.offers.domain.campaign import Campaign, Terms
 from services.offers.domain.code import CodeKey
 from services.offers.domain.eligibility import Circumstances, eligible
-from services.offers.domain.lease import Binding, Lease, LeaseLimits, Settlement, latest_end, settle
+from services.offers.domain.lease import (
+    LEASED_AS,
+    Binding,
+    Lease,
+    LeaseLimits,
+    Settlement,
+    is_leasable,
+    latest_end,
+    settle,
+)
 from services.offers.domain.needs import CategoryNeed, by_category
 from services.offers.domain.policy import Prior, distribution
 from services.offers.handlers.facts import voucher_message
 from services.offers.handlers.knowledge import Knowledge
 from services.offers.handlers.lease_pool import LeasePool
 from services.offers.handlers.money_clock import MoneyClock
-from services.offers.handlers.standby import PRIOR_TIER, MayBeGiven
+from services.offers.handlers.standby import MayBeGiven
 from services.offers.metrics import OffersMetrics
 from services.offers.ports.leases import HandedOut, HandOutJournal, LeaseStore, NewLease
 from services.offers.ports.vouchers import ExpiredVoucher
@@ -107,7 +116,7 @@ class LeaseKeeper:
         found = {}
         for campaign_id, campaign in sorted(self.knowledge.campaigns.items()):
             terms = campaign.in_store("", campaign.currency)
-            running = campaign.runs_at(now) and PRIOR_TIER in campaign.tiers and self.may_be_given(campaign, None)
+            running = campaign.runs_at(now) and is_leasable(campaign) and self.may_be_given(campaign, None)
             if terms is not None and running:
                 found[campaign_id] = campaign, terms
         return found
@@ -152,7 +161,7 @@ class LeaseKeeper:
         needs = by_category(knowledge.model.popular(()), knowledge.items, knowledge.prior_item_ids, ())
         for_all = campaign.model_copy(update={"holdout_ratio": 0.0})
         at = Circumstances(
-            customer_id=None, holdout_key="", store_id="", currency=campaign.currency, tier=PRIOR_TIER, now=now
+            customer_id=None, holdout_key="", store_id="", currency=campaign.currency, tier=LEASED_AS, now=now
         )
         found = eligible([(for_all, terms)], needs, at, self.prior)
         best = sorted(

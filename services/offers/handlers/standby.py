@@ -14,7 +14,7 @@ from services.offers.domain.catalogue import Store
 from services.offers.domain.code import CodeKey
 from services.offers.domain.decision import Chosen, Decision, decide
 from services.offers.domain.eligibility import Circumstances
-from services.offers.domain.lease import LEASE_TIER
+from services.offers.domain.lease import LEASE_TIER, LEASED_AS, is_leasable
 from services.offers.domain.needs import by_category
 from services.offers.domain.policy import MODEL_ID, Prior
 from services.offers.domain.proposal import Proposal, ProposedVoucher
@@ -26,10 +26,6 @@ from services.offers.handlers.money_clock import MoneyClock
 from services.offers.handlers.signing import SigningRing
 from services.offers.metrics import OffersMetrics
 from services.offers.ports.leases import HandedOut, HandOutJournal
-
-PRIOR_TIER = 1
-"""A campaign that may not be given on the prior of all customers is not given from leases either."""
-
 
 MayBeGiven = Callable[[Campaign, str | None], bool]
 """Whether nothing speaks against a campaign but its own terms, in a store (None: anywhere): asked before leasing and handing out."""
@@ -109,7 +105,7 @@ class Standby:
                 holdout_key=customer_id or checkout.checkout_id,
                 store_id=checkout.store_id,
                 currency=checkout.currency,
-                tier=PRIOR_TIER,
+                tier=LEASED_AS,
                 now=now,
             ),
             slots=checkout.slots,
@@ -122,7 +118,7 @@ class Standby:
         found = {}
         for campaign_id, categories in self.pool.categories(now).items():
             campaign = self.knowledge.campaigns.get(campaign_id)
-            if campaign is not None and self.may_be_given(campaign, store_id):
+            if campaign is not None and is_leasable(campaign) and self.may_be_given(campaign, store_id):
                 found[campaign_id] = campaign.model_copy(update={"categories": _meant(campaign, categories)})
         return found
 

@@ -14,11 +14,13 @@ from services.offers.domain.campaign import Campaign
 from services.offers.handlers.leasing import expire_leases
 from services.offers.store.campaigns import PostgresCampaigns
 from services.offers.store.leases import PostgresLeases
+from tests.support.limits import limit
 from tests.support.offers_facts import NOW, a_campaign, a_snapshot
 from tests.support.offers_running import CODES, Till, open_till, tell_world
 from tests.support.postgres import Database
 
 DEADLINE_MS = 800
+LIMITED = {"limits": [limit("store", "day", 100)]}
 LEASED: dict[str, Any] = {"lease_vouchers": 6, "statement_seconds": 30.0}
 
 
@@ -191,8 +193,8 @@ async def test_an_empty_pool_answers_tier_3(database: Database, tmp_path: Path) 
 
 @pytest.mark.parametrize(
     "changes",
-    [{"holdout_ratio": 1.0}, {"tiers": [0]}, {"ends_at": NOW}, {"stores": {"store-1": {"active": False}}}],
-    ids=["held out", "personal only", "over", "not in this store"],
+    [{"holdout_ratio": 1.0}, {"tiers": [0]}, {"ends_at": NOW}, LIMITED, {"stores": {"store-1": {"active": False}}}],
+    ids=["held out", "personal only", "over", "limited", "not in this store"],
 )
 async def test_whoever_may_not_get_a_campaign_does_not_get_it_from_leases(
     database: Database, tmp_path: Path, changes: dict[str, Any]
