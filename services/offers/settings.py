@@ -53,5 +53,9 @@ class Settings(ServiceSettings):
     """How often campaigns, catalogue and model are looked at for changes."""
     expiry_seconds: Positive = 5.0
     """How often a live deployment looks for vouchers whose time is over."""
+    answers_kept_days: Annotated[int, Field(ge=7)] = 7
+    """How long a write with an `Idempotency-Key` is answered again with the same bytes."""
     inbox_kept_days: Annotated[int, Field(ge=1)] = 35
     """How long the id of a return or void is remembered; longer than any repeat can take."""
+    returns_kept_days: Annotated[int, Field(ge=1)] = 14
+    """How long goods that came back are remembered for a redemption that comes later than they did."""

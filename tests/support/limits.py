@@ -15,9 +15,9 @@ def a_view() -> CheckoutView:
     """Of an empty database."""
     return CheckoutView(
         stored=None,
+        asked=None,
         granted=(),
         customer=None,
-        there=frozenset(),
         past=(),
         snapshots_fresh_at=None,
         reached_at=None,

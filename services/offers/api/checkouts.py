@@ -13,6 +13,7 @@ from libs.common.http.credentials import Credential, require
 from libs.common.http.direct_routes import ShortCut
 from services.offers.api.doors import Doors, check_store, documented
 from services.offers.domain.answer import CheckoutAnswer
+from services.offers.domain.asked import digest_of_checkout
 from services.offers.domain.receipts.sheet import Columns
 from services.offers.handlers.asking import Checkout
 
@@ -81,7 +82,10 @@ def checkout_router(doors: Doors) -> APIRouter:
     async def ask(
         request: CheckoutRequest, caller: Annotated[Credential, Depends(require("voucher:request"))]
     ) -> Response:
-        """Always 200 for a well-formed, authorised request, within `deadline_ms`; `tier` and `reason` say what it is."""
+        """Always 200 for a well-formed, authorised request, within `deadline_ms`; `tier` and `reason` say what it is.
+
+        A `checkout_id` that was answered for another request is not well-formed: 422 `other-request`.
+        """
         return await _answered(doors, request, caller, request.occurred_at)
 
     return router
@@ -102,11 +106,12 @@ def plain_checkouts(doors: Doors) -> ShortCut:
 async def _answered(doors: Doors, asked: LiveCheckout, caller: Credential, stated: datetime | None = None) -> Response:
     accepted_seconds = doors.clock.monotonic_seconds()
     check_store(caller, asked.store_id)
+    identifier = doors.pseudonyms.key_of(asked.customer.key) if asked.customer else None
     checkout = Checkout(
         checkout_id=asked.checkout_id,
         receipt_id=asked.receipt_id,
         store_id=asked.store_id,
-        identifier=doors.pseudonyms.key_of(asked.customer.key) if asked.customer else None,
+        identifier=identifier,
         currency=asked.currency,
         item_ids=[line.item_id for line in asked.lines],
         slots=asked.slots,
@@ -114,5 +119,16 @@ async def _answered(doors: Doors, asked: LiveCheckout, caller: Credential, state
         language=asked.language,
         deadline_seconds=min(asked.deadline_ms, doors.greatest_deadline_ms) / 1000,
         occurred_at=doors.event_time(caller, stated),
+        asked=_asked(asked, identifier, stated),
     )
     return Response(await doors.desk.answer(checkout, accepted_seconds), media_type="application/json")
+
+
+def _asked(request: LiveCheckout, identifier: str | None, occurred_at: datetime | None) -> bytes:
+    """All that it says but how long the till waits; the customer by pseudonym, since it is stored."""
+    stated = (
+        *(request.checkout_id, request.receipt_id, request.store_id, request.terminal_id, identifier, request.currency),
+        *(request.total_cents, request.slots, request.columns, request.language, occurred_at),
+    )
+    lines = [(line.line_no, line.item_id, line.quantity, line.amount_cents) for line in request.lines]
+    return digest_of_checkout(stated, lines)

@@ -17,11 +17,14 @@ from services.offers.bootstrap.redeeming import miss_limits_of, till_stores_of
 from services.offers.domain.code import CodeKey
 from services.offers.handlers.checkout import CheckoutDesk
 from services.offers.handlers.drafting import PrintRoom
+from services.offers.handlers.idempotency import Once
 from services.offers.handlers.knowledge import Knowledge, KnowledgeKeeper
 from services.offers.handlers.ladder import Ladder
 from services.offers.handlers.redemption import RedemptionDesk
 from services.offers.handlers.reprinting import Reprinter
 from services.offers.handlers.signing import SigningRing
+from services.offers.ports.answers import AnswerStore
+from services.offers.store.answers import PostgresAnswers
 from services.offers.store.campaigns import PostgresCampaigns
 from services.offers.store.checkout_reads import SharedCheckoutReads
 from services.offers.store.connections import connector
@@ -34,6 +37,7 @@ from services.offers.store.receipts import PostgresReceipts
 from services.offers.store.revoking import PostgresRevocations
 from services.offers.store.shared_statement import Limits
 from services.offers.store.signing import PostgresSigningKeys
+from services.offers.store.stacking import PostgresRules
 
 S = TypeVar("S")
 _SIGNING_KEYS_SECONDS = 10.0
@@ -50,6 +54,7 @@ class Door:
     signing_keeper: RelayLoop
     reads: SharedCheckoutReads
     issuing: SharedIssuing
+    once: Once
     leases: Leases | None
 
 
@@ -77,7 +82,7 @@ def door_of(parts: Parts, codes: CodeKey) -> Door:
     def failed(statement: str, reason: str) -> None:
         parts.metrics.statement_failures.labels(statement, reason).inc()
 
-    reads = SharedCheckoutReads(connect, lambda: knowledge.prior_item_ids, limits, failed)
+    reads = SharedCheckoutReads(connect, limits, failed)
     issuing = SharedIssuing(connect, limits, failed)
     signing_keys = _unit(parts.transactions, PostgresSigningKeys)
     signing = SigningRing(codes, signing_keys)
@@ -120,6 +125,7 @@ def door_of(parts: Parts, codes: CodeKey) -> Door:
         privacy=_unit(parts.transactions, PostgresPrivacy),
         receipts=_unit(parts.transactions, PostgresReceipts),
         ledger=_unit(parts.transactions, PostgresLedger),
+        stacking_rules=_unit(parts.transactions, PostgresRules),
         pseudonyms=settings.pseudonyms(),
         clock=parts.clock,
         money_clock=money_clock_of(parts),
@@ -137,6 +143,12 @@ def door_of(parts: Parts, codes: CodeKey) -> Door:
     signing_keeper = RelayLoop(
         signing.refresh, name="signing-keys", backoff=parts.backoff, idle_seconds=_SIGNING_KEYS_SECONDS
     )
+    once = Once(
+        begin=_shared_by_all(parts.transactions),
+        clock=parts.clock,
+        metrics=parts.metrics,
+        deadline_seconds=settings.write_deadline_seconds,
+    )
     return Door(
         parts=parts,
         doors=doors,
@@ -144,6 +156,7 @@ def door_of(parts: Parts, codes: CodeKey) -> Door:
         signing_keeper=signing_keeper,
         reads=reads,
         issuing=issuing,
+        once=once,
         leases=leases,
     )
 
@@ -180,5 +193,16 @@ def _unit(
     async def begin() -> AsyncIterator[S]:
         async with transactions.begin() as tx:
             yield store_of(tx)
+
+    return begin
+
+
+def _shared_by_all(transactions: Transactions) -> Callable[[], AbstractAsyncContextManager[AnswerStore]]:
+    """Begins a transaction that all units begun within its block take part in."""
+
+    @asynccontextmanager
+    async def begin() -> AsyncIterator[AnswerStore]:
+        async with transactions.shared() as tx:
+            yield PostgresAnswers(tx)
 
     return begin

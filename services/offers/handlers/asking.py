@@ -26,6 +26,8 @@ class Checkout:
     occurred_at: datetime | None = None
     language: str | None = None
     """The customer's, where the till knows it: `de`, `pt-BR`."""
+    asked: bytes | None = None
+    """All that it says, as a digest."""
 
 
 @dataclass(slots=True)
