@@ -165,7 +165,8 @@ def door_of(parts: Parts, codes: CodeKey) -> Door:
 async def running(door: Door) -> AsyncIterator[None]:
     """Serve statements and keep memory fresh while the block runs; a part that ends by itself fails liveness."""
     leasing = (door.leases.loop, door.leases.journal) if door.leases else ()
-    served = (door.keeper, door.signing_keeper, door.reads.statement, door.issuing.statement, *leasing)
+    lag = door.doors.desk.ladder.lag
+    served = (door.keeper, door.signing_keeper, door.reads.statement, door.issuing.statement, lag, *leasing)
     tasks = [asyncio.create_task(part.run(), name=type(part).__name__) for part in served]
 
     async def all_run() -> bool:

@@ -18,7 +18,8 @@ from services.offers.handlers.standby import Standby, always
 from services.offers.ports.leases import LeaseStore
 from services.offers.store.lease_journal import LeaseJournal
 
-_LOOK_SECONDS = 1.0
+_LOOK_SECONDS = 0.25
+_FIT_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ def leases_of(
         ),
         metrics=parts.metrics,
         may_be_given=always,
+        fit_seconds=_FIT_SECONDS,
     )
     standby = Standby(
         pool=pool,
@@ -74,5 +76,10 @@ def leases_of(
         print_room=print_room,
         may_be_given=always,
     )
-    loop = RelayLoop(keeper.look, name="leases", backoff=parts.backoff, idle_seconds=_LOOK_SECONDS)
+
+    async def look() -> int:
+        await keeper.look()
+        return 0  # however much there is to bind, tills come first
+
+    loop = RelayLoop(look, name="leases", backoff=parts.backoff, idle_seconds=_LOOK_SECONDS)
     return Leases(standby, keeper, loop, journal)

@@ -7,12 +7,15 @@ from libs.common.clock import Clock
 from libs.common.errors import RetryableError
 from services.offers.handlers.asking import Answered, Attempt, Checkout, without
 from services.offers.handlers.breaker import Breaker
+from services.offers.handlers.loop_lag import LoopLag
 from services.offers.handlers.standby import Standby
 from services.offers.metrics import OffersMetrics
 from services.offers.ports.checkout import Overloaded
 
 STANDBY_SECONDS = 0.05
 """Of the deadline, what is kept for an answer from leases: the journal's sync."""
+BEHIND_RATIO = 0.1
+"""Of its deadline: where this process is so far behind with its work, none is begun for a checkout."""
 _FAIR_SECONDS = 0.1
 """Who gives the database less says nothing about it."""
 
@@ -24,6 +27,8 @@ class Ladder:
 
     def __init__(self, clock: Clock, metrics: OffersMetrics, *, most_under_way: int, standby: Standby | None) -> None:
         self.standby = standby
+        self.lag = LoopLag(clock)
+        self.behind_ratio = BEHIND_RATIO
         self.breaker = Breaker()
         self._clock = clock
         self._metrics = metrics
@@ -31,14 +36,15 @@ class Ladder:
         self._under_way = 0
 
     async def answered(self, checkout: Checkout, left_seconds: float, decide: DecidedBy) -> Answered:
-        """The answer, within `left_seconds` whatever is down or slow. Above the bound of those under way: tier 3, at once."""
+        """The answer, within `left_seconds` whatever is down or slow. When too many are under way, or we are behind: tier 3, at once."""
         try:
             told = self.standby.told(checkout.checkout_id) if self.standby else None
         except RetryableError as error:
             return without(checkout, error.slug)
         if told is not None:
             return told
-        if self._under_way >= self._most_under_way:
+        behind = self.lag.seconds > checkout.deadline_seconds * self.behind_ratio
+        if behind or self._under_way >= self._most_under_way:
             self._metrics.ladder.shed.inc()
             return without(checkout, Overloaded.slug)
         self._under_way += 1
@@ -60,7 +66,10 @@ class Ladder:
         if standby is None or found == Overloaded.slug:
             return without(checkout, found)
         try:
-            async with asyncio.timeout(max(until_seconds - self._clock.monotonic_seconds(), 0.001)):
+            left_seconds = until_seconds - self._clock.monotonic_seconds()
+            if left_seconds <= 0:
+                return without(checkout, found)
+            async with asyncio.timeout(left_seconds):
                 return await standby.hand_out(checkout, found, attempt) or without(checkout, found)
         except (TimeoutError, RetryableError) as error:
             self._metrics.ladder.lease_failures.labels(getattr(error, "slug", "deadline")).inc()

@@ -1,5 +1,6 @@
 """Leasing ahead of time: fills a process's pool, gives back what is not needed, and binds what was handed out."""
 
+import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
@@ -31,13 +32,16 @@ from services.offers.handlers.lease_pool import LeasePool
 from services.offers.handlers.money_clock import MoneyClock
 from services.offers.handlers.standby import MayBeGiven
 from services.offers.metrics import OffersMetrics
+from services.offers.ports.knowledge import Revisions
 from services.offers.ports.leases import HandedOut, HandOutJournal, LeaseStore, NewLease
 from services.offers.ports.vouchers import ExpiredVoucher
 
 CATEGORIES_LEASED = 3
 """Of a campaign: the ones that it pays best to give it for."""
-BOUND_TOGETHER = 20
+BOUND_TOGETHER = 100
 """Hand-outs that one round binds, so that the till's own questions have their turns."""
+_UNCHANGED = 30
+"""Times as seldom is the pool looked through when nothing has changed."""
 _log = structlog.get_logger(__name__)
 
 
@@ -54,7 +58,11 @@ class LeaseKeeper:
     limits: LeaseLimits
     metrics: OffersMetrics
     may_be_given: MayBeGiven
+    fit_seconds: float
+    """How often the pool is compared with the campaigns."""
     prior: Prior = field(default_factory=Prior)
+    _fitted_at_seconds: float = -math.inf
+    _fitted: tuple[Revisions, int] | None = None
 
     async def look(self) -> int:
         """One round; returns how many hand-outs it bound. Raises RetryableError: the next round goes on where it ended."""
@@ -62,18 +70,42 @@ class LeaseKeeper:
         self.metrics.ladder.leases_free.set(len(self.pool))
         self.metrics.ladder.lease_journal_usable.set(self.journal.usable)
         waiting = list(self.journal.waiting.values())[:BOUND_TOGETHER]
-        for handed in waiting:
-            await self._bind(handed)
-        if not waiting and self.knowledge.loaded:
+        if waiting:
+            await self._bind_all(waiting)
+        elif self.knowledge.loaded and self._is_due():
             whole, self.pool.whole = self.pool.whole, True
             try:
                 if not whole:
                     await self._take_stock()
                 await self._fit(self.money_clock.now(stated=None, reached=None))
+                self._fitted_at_seconds = self.money_clock.clock.monotonic_seconds()
+                self._fitted = self._state
             except BaseException:
                 self.pool.whole = False  # who knows what was done
                 raise
         return len(waiting)
+
+    def _is_due(self) -> bool:
+        """At once when something has changed, though not at every look; else now and then, since time passes."""
+        passed = self.money_clock.clock.monotonic_seconds() - self._fitted_at_seconds
+        changed = self._fitted != self._state or not self.pool.whole
+        return passed >= (self.fit_seconds if changed else self.fit_seconds * _UNCHANGED)
+
+    @property
+    def _state(self) -> tuple[Revisions, int]:
+        return self.knowledge.revisions, len(self.pool)
+
+    async def _bind_all(self, waiting: Sequence[HandedOut]) -> None:
+        """Those that nobody has decided in one go, the others each by itself."""
+        async with self.begin() as store:
+            bound = await store.bind_new(waiting)
+            new = [handed for handed in waiting if handed.checkout_id in bound]
+            await store.tell([each for handed in new for each in _facts(handed, bound[handed.checkout_id])])
+        for handed in waiting:
+            if handed.checkout_id in bound:
+                self._note(handed, Binding.NEW, bound[handed.checkout_id])
+            else:
+                await self._bind(handed)
 
     async def _bind(self, handed: HandedOut) -> None:
         async with self.begin() as store:
@@ -87,11 +119,14 @@ class LeaseKeeper:
             for voucher_id, slot in settled.slots.items():
                 await store.bind(handed, voucher_id, slot)
             await store.tell(_told(handed, settled, voided))
+        self._note(handed, settled.binding, settled.slots.keys())
+
+    def _note(self, handed: HandedOut, binding: Binding, voucher_ids: Collection[str]) -> None:
         self.journal.bound(handed.checkout_id)
-        self.metrics.ladder.hand_outs_bound.labels(settled.binding).inc()
-        if settled.binding is not Binding.DONE and settled.slots.keys() != handed.slots.keys():
+        self.metrics.ladder.hand_outs_bound.labels(binding).inc()
+        if binding is not Binding.DONE and set(voucher_ids) != handed.slots.keys():
             _log.error("vouchers that were handed out are not in the books", checkout_id=handed.checkout_id)
-        if settled.binding is Binding.BESIDE:
+        if binding is Binding.BESIDE:
             _log.warning("a checkout has vouchers of two answers", checkout_id=handed.checkout_id)
 
     async def _take_stock(self) -> None:
@@ -198,12 +233,12 @@ def _told(handed: HandedOut, settled: Settlement, voided: Collection[ExpiredVouc
     """The decision, the vouchers that are out, and those that nobody has: they were told to be out."""
     if settled.binding is Binding.DONE:
         return []
-    issued = [
-        message
-        for voucher, message in zip(handed.proposal.vouchers, handed.issued, strict=True)
-        if voucher.voucher_id in settled.slots
-    ]
-    return [handed.decided, *issued, *(_void_fact(one, handed) for one in voided)]
+    return [*_facts(handed, settled.slots.keys()), *(_void_fact(one, handed) for one in voided)]
+
+
+def _facts(handed: HandedOut, bound: Collection[str]) -> list[OutboxMessage]:
+    pairs = zip(handed.proposal.vouchers, handed.issued, strict=True)
+    return [handed.decided, *(message for voucher, message in pairs if voucher.voucher_id in bound)]
 
 
 def _void_fact(voided: ExpiredVoucher, handed: HandedOut) -> OutboxMessage:

@@ -113,6 +113,10 @@ class LeaseStore(Protocol):
         """End up to `limit` leased vouchers of anybody that can't be good any more, printed or not, and free their reserves."""
         ...
 
+    async def bind_new(self, handed: Sequence[HandedOut]) -> Mapping[str, Collection[str]]:
+        """Decide and bind those that nobody has decided yet, in one statement; the vouchers that were bound, by checkout."""
+        ...
+
     async def decide(self, handed: HandedOut) -> Decided | None:
         """Keep the decision; the one that stands there already, locked, if there is one."""
         ...

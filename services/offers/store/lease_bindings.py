@@ -1,6 +1,6 @@
 """Leased vouchers that were handed out become those of their checkout; no money moves, except that of vouchers nobody was told of."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -20,6 +20,38 @@ _DECIDE = text("""
                            proposal, decided_at)
     VALUES (:checkout_id, :decision_id, :receipt_id, :store_id, NULL, :tier, :reason, :group, :model_id, :proposal, :decided_at)
     ON CONFLICT (checkout_id) DO NOTHING
+""")
+_BIND_NEW = text("""
+    WITH fresh AS (
+        INSERT INTO decisions (checkout_id, decision_id, receipt_id, store_id, customer_id, tier, reason, "group", model_id,
+                               proposal, decided_at)
+        SELECT checkout_id, decision_id, receipt_id, store_id, NULL, tier, reason, "group", model_id, proposal, decided_at
+        FROM unnest(CAST(:checkout_id AS text[]), CAST(:decision_id AS text[]), CAST(:receipt_id AS text[]),
+                    CAST(:store_id AS text[]), CAST(:tier AS smallint[]), CAST(:reason AS text[]), CAST(:group AS text[]),
+                    CAST(:model_id AS text[]), CAST(:proposal AS bytea[]), CAST(:decided_at AS timestamptz[]))
+             AS asked (checkout_id, decision_id, receipt_id, store_id, tier, reason, "group", model_id, proposal, decided_at)
+        ORDER BY checkout_id
+        ON CONFLICT (checkout_id) DO NOTHING
+        RETURNING checkout_id, receipt_id, store_id
+    ),
+    mine AS (
+        SELECT draft.*, fresh.receipt_id, fresh.store_id
+        FROM unnest(CAST(:drafts AS text[]), CAST(:slot AS smallint[]), CAST(:voucher_id AS text[]), CAST(:item_ids AS text[]),
+                    CAST(:propensity_ratio AS float8[]), CAST(:valid_from AS timestamptz[]), CAST(:expires_at AS timestamptz[]))
+             AS draft (checkout_id, slot, voucher_id, item_ids, propensity_ratio, valid_from, expires_at)
+        JOIN fresh USING (checkout_id) JOIN vouchers USING (voucher_id)
+        WHERE vouchers.leased_by IS NOT NULL ORDER BY voucher_id FOR UPDATE OF vouchers
+    ),
+    bound AS (
+        UPDATE vouchers SET state = CASE WHEN state = 'leased' THEN 'issued' ELSE state END, leased_by = NULL,
+                            checkout_id = mine.checkout_id, slot = mine.slot, receipt_id = mine.receipt_id,
+                            store_id = mine.store_id, item_ids = string_to_array(mine.item_ids, E'\\x1f'),
+                            propensity_ratio = mine.propensity_ratio, valid_from = mine.valid_from, expires_at = mine.expires_at
+        FROM mine WHERE vouchers.voucher_id = mine.voucher_id
+        RETURNING vouchers.checkout_id, vouchers.voucher_id
+    )
+    SELECT checkout_id, array_remove(array_agg(voucher_id), NULL) AS voucher_ids
+    FROM fresh LEFT JOIN bound USING (checkout_id) GROUP BY checkout_id
 """)
 _FOUND = text("SELECT decision_id, tier, decided_at FROM decisions WHERE checkout_id = :checkout_id FOR UPDATE")
 _STANDING = text("""
@@ -61,6 +93,23 @@ class PostgresBindings:
 
     def __init__(self, tx: Transaction) -> None:
         self._tx = tx
+
+    async def bind_new(self, handed: Sequence[HandedOut]) -> Mapping[str, Collection[str]]:
+        """As the port promises."""
+        decisions = [_decision(each) for each in handed]
+        names: dict[str, Any] = {name: [each[name] for each in decisions] for name in decisions[0]}
+        vouchers = [(each.checkout_id, voucher) for each in handed for voucher in each.proposal.vouchers]
+        names |= {
+            "drafts": [checkout_id for checkout_id, _ in vouchers],
+            "slot": [voucher.slot for _, voucher in vouchers],
+            "voucher_id": [voucher.voucher_id for _, voucher in vouchers],
+            "item_ids": ["\x1f".join(voucher.item_ids) for _, voucher in vouchers],
+            "propensity_ratio": [voucher.propensity_ratio for _, voucher in vouchers],
+            "valid_from": [voucher.valid_from for _, voucher in vouchers],
+            "expires_at": [voucher.expires_at for _, voucher in vouchers],
+        }
+        rows = await self._tx.connection.execute(_BIND_NEW, names)
+        return {row.checkout_id: row.voucher_ids for row in rows}
 
     async def decide(self, handed: HandedOut) -> Decided | None:
         """As the port promises."""

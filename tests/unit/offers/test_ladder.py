@@ -1,6 +1,7 @@
 """Laws of the ladder: an answer in time from the highest tier that is there, and no wait that is known to be in vain."""
 
 import asyncio
+import time
 from typing import Any, cast
 
 import pytest
@@ -11,6 +12,7 @@ from libs.common.errors import RetryableError
 from services.offers.handlers.asking import Answered, Attempt, Checkout
 from services.offers.handlers.breaker import Breaker
 from services.offers.handlers.ladder import Ladder
+from services.offers.handlers.loop_lag import LoopLag
 from services.offers.handlers.standby import Standby
 from services.offers.metrics import OffersMetrics
 from services.offers.ports.checkout import Overloaded
@@ -117,6 +119,25 @@ async def test_above_the_bound_a_checkout_is_answered_at_once() -> None:
     assert (await ladder.answered(a_checkout(), 0.2, personal))[:2] == (3, "overloaded")
     await asyncio.gather(*waiting)
     assert await ladder.answered(a_checkout(), 0.3, personal) is PERSONAL
+
+
+async def test_a_process_that_is_behind_begins_nothing_for_a_till_that_cannot_wait() -> None:
+    ladder = a_ladder(FakeStandby())
+    ladder.lag.seconds = 0.05
+    assert (await ladder.answered(a_checkout(), 0.3, personal))[:2] == (3, "overloaded")
+    ladder.lag.seconds = 0.02
+    assert await ladder.answered(a_checkout(), 0.3, personal) is PERSONAL
+
+
+async def test_lag_is_how_late_what_is_due_runs() -> None:
+    lag = LoopLag(SystemClock())
+    measuring = asyncio.create_task(lag.run())
+    await asyncio.sleep(0.05)  # noqa: TID251 - it looks
+    time.sleep(0.3)  # noqa: ASYNC251 - the loop is held up
+    await asyncio.sleep(0.05)  # noqa: TID251 - it looks again
+    assert lag.seconds > 0.1
+    lag.stop()
+    await measuring
 
 
 async def test_an_overloaded_database_is_not_helped_out_with_leases() -> None:
