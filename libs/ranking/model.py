@@ -45,9 +45,9 @@ _GROUPS: tuple[Group, ...] = (
     *(_pair_group(first, second) for first, second in CROSSES),
     "rhythm", "rhythm", "moment",
 )  # fmt: skip
-_GROUP_NAMES = sorted(set(_GROUPS))
-_BY_GROUP = np.array(sorted(range(len(_GROUPS)), key=_GROUPS.__getitem__))  # a stable sort: within a group in order
-_GROUP_STARTS = np.array([sum(other < group for other in _GROUPS) for group in _GROUP_NAMES])
+_GROUP_ROWS = {
+    group: np.array([row for row, mine in enumerate(_GROUPS) if mine == group]) for group in sorted(set(_GROUPS))
+}
 
 _FIRST = np.array([ROW[first] for first, _ in CROSSES])
 _SECOND = np.array([ROW[second] for _, second in CROSSES])
@@ -178,8 +178,8 @@ def score(parts: Floats) -> Floats:
 def lifts(parts: Floats, chosen: list[int]) -> list[dict[Group, float]]:
     """How much each group of features lifts the chosen candidates above the mean of all."""
     above = parts[:, chosen] - parts.mean(axis=1, keepdims=True)
-    by_group = np.add.reduceat(above.take(_BY_GROUP, axis=0), _GROUP_STARTS, axis=0)
-    return [dict(zip(_GROUP_NAMES, values, strict=True)) for values in by_group.T.tolist()]
+    by_group = {group: above[rows].sum(axis=0).tolist() for group, rows in _GROUP_ROWS.items()}
+    return [{group: values[place] for group, values in by_group.items()} for place in range(len(chosen))]
 
 
 def knot_gradient(levels_gradient: Floats) -> Floats:
