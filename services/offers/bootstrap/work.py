@@ -16,6 +16,7 @@ from services.offers.consumer import GROUP, TOPICS, Feeds
 from services.offers.handlers.expiry import EXPIRED_TOGETHER, expire_vouchers
 from services.offers.handlers.holding import free_lapsed_holds
 from services.offers.handlers.idempotency import FORGOTTEN_TOGETHER
+from services.offers.handlers.leasing import expire_leases
 from services.offers.handlers.ledger import check_books
 from services.offers.handlers.privacy import answer_erasure
 from services.offers.handlers.revoking import end_revoked
@@ -24,6 +25,7 @@ from services.offers.store.campaigns import PostgresCampaigns
 from services.offers.store.expiry import PostgresExpiry
 from services.offers.store.guessing import PostgresMisses
 from services.offers.store.holds import PostgresHolds
+from services.offers.store.leases import PostgresLeases
 from services.offers.store.ledger import PostgresLedger
 from services.offers.store.privacy import PostgresPrivacy
 from services.offers.store.read_model import PostgresReadModel
@@ -102,6 +104,10 @@ def expiry_round(parts: Parts) -> Round:
             await free_lapsed_holds(PostgresHolds(tx), parts.clock.now(), parts.metrics)
         async with parts.transactions.begin() as tx:
             ended = await expire_vouchers(PostgresExpiry(tx), parts.clock.now(), parts.metrics)
+        async with parts.transactions.begin() as tx:
+            parts.metrics.ladder.leases_expired.inc(
+                await expire_leases(PostgresLeases(tx), parts.clock.now(), EXPIRED_TOGETHER)
+            )
         return ended if ended == EXPIRED_TOGETHER else 0
 
     return expire

@@ -10,7 +10,7 @@ from libs.common.errors import RetryableError
 from libs.common.ids import derived_id
 from libs.common.persistence import OutboxMessage
 from libs.ranking.state import Moment
-from services.offers.domain.answer import BUDGET_EXHAUSTED, TIER_NONE, PrintedReceipt, answered, nothing
+from services.offers.domain.answer import BUDGET_EXHAUSTED, PrintedReceipt, answered
 from services.offers.domain.catalogue import Store
 from services.offers.domain.code import CodeKey
 from services.offers.domain.decision import OFFERED, Decision, decide
@@ -18,10 +18,11 @@ from services.offers.domain.eligibility import Circumstances
 from services.offers.domain.needs import NeedModel
 from services.offers.domain.policy import MODEL_ID, Prior
 from services.offers.domain.proposal import Proposal
-from services.offers.domain.receipts.sheet import Columns
+from services.offers.handlers.asking import Answered, Attempt, Checkout, without
 from services.offers.handlers.drafting import PrintRoom, decided_message, drafts_of, proposed
 from services.offers.handlers.idempotency import check_same
 from services.offers.handlers.knowledge import KnowledgeKeeper
+from services.offers.handlers.ladder import Ladder
 from services.offers.handlers.limiting import question_of, standing_of
 from services.offers.handlers.money_clock import MoneyClock
 from services.offers.handlers.ranking import SharedRanking, Wanted
@@ -37,27 +38,6 @@ from services.offers.ports.checkout import (
 
 ANSWER_SECONDS = 0.02
 """Of the deadline, what is kept for making and sending the answer."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checkout:
-    """What a till asks. `occurred_at` is set only where event time is the clock."""
-
-    checkout_id: str
-    receipt_id: str
-    store_id: str
-    identifier: str | None
-    """`kind:pseudonym` of what the customer presented."""
-    currency: str
-    item_ids: Sequence[str]
-    slots: int
-    columns: Columns
-    deadline_seconds: float
-    occurred_at: datetime | None = None
-    language: str | None = None
-    """The customer's, where the till knows it: `de`, `pt-BR`."""
-    asked: bytes | None = None
-    """All that it says, as a digest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +72,7 @@ class CheckoutDesk:
     metrics: OffersMetrics
     fresh_within: timedelta
     print_room: PrintRoom
+    ladder: Ladder
     prior: Prior = field(default_factory=Prior)
     ranking: SharedRanking = field(default_factory=SharedRanking)
 
@@ -99,13 +80,7 @@ class CheckoutDesk:
         """The answer's JSON in time, whatever is down or slow, from a monotonic start; raises InvalidInput where the id was another's."""
         passed = self.clock.monotonic_seconds() - accepted_seconds
         left = checkout.deadline_seconds - passed - min(ANSWER_SECONDS, checkout.deadline_seconds / 4)
-        try:
-            async with asyncio.timeout(max(left, 0.001)):
-                tier, reason, body = await self._decided(checkout)
-        except TimeoutError:
-            tier, reason, body = TIER_NONE, "deadline", nothing(checkout.checkout_id, "deadline")
-        except RetryableError as error:
-            tier, reason, body = TIER_NONE, error.slug, nothing(checkout.checkout_id, error.slug)
+        tier, reason, body = await self.ladder.answered(checkout, left, self._decided)
         took = self.clock.monotonic_seconds() - accepted_seconds
         self.metrics.checkouts.labels(str(tier), reason).inc()
         self.metrics.decision_seconds.labels(str(tier)).observe(took)
@@ -113,8 +88,9 @@ class CheckoutDesk:
             self.metrics.late.inc()
         return body
 
-    async def _decided(self, checkout: Checkout) -> tuple[int, str, bytes]:
+    async def _decided(self, checkout: Checkout, attempt: Attempt) -> Answered:
         customer_id = derived_id("customer", checkout.identifier) if checkout.identifier else None
+        attempt.customer_id = customer_id
         looked_at = self.money_clock.now(stated=checkout.occurred_at, reached=None)
         question = question_of(self.keeper.knowledge, checkout.checkout_id, customer_id, checkout.store_id, looked_at)
         view = await self.reads.read(question)
@@ -125,10 +101,13 @@ class CheckoutDesk:
             view = await self.reads.read(question)
         store = self.keeper.knowledge.stores.get(checkout.store_id)
         if store is None:
-            return TIER_NONE, "unknown-store", nothing(checkout.checkout_id, "unknown-store")
+            return without(checkout, "unknown-store")
+        if view.customer is not None:
+            attempt.customer_id = view.customer.customer_id
         asked = self._tiered(checkout, store, view)
         proposal, request = self._request(asked, await self._wanted(asked))
         try:
+            attempt.committing_at = request.decided_at
             granted = await self.issuing.issue(request)
         except (asyncio.CancelledError, RetryableError):
             self.metrics.outcome_unknown.inc()
@@ -136,7 +115,7 @@ class CheckoutDesk:
         if granted is None:
             again = await self.reads.read(question)
             if again.stored is None:
-                return TIER_NONE, "undecided", nothing(checkout.checkout_id, "undecided")
+                return without(checkout, "undecided")
             return self._repeated(checkout, again.stored, again)
         return self._answered(proposal, granted)
 
@@ -232,19 +211,19 @@ class CheckoutDesk:
             now=asked.now,
         )
 
-    def _answered(self, proposal: Proposal, granted: Sequence[int]) -> tuple[int, str, bytes]:
+    def _answered(self, proposal: Proposal, granted: Sequence[int]) -> Answered:
         for voucher in proposal.vouchers:
             if voucher.slot in granted:
                 self.metrics.issued.labels(voucher.campaign_id, str(proposal.tier)).inc()
         reason = proposal.reason if granted or not proposal.vouchers else BUDGET_EXHAUSTED
         body, receipt = self._body(proposal, granted)
         self.metrics.paper(receipt.printing, receipt.paper_mm, receipt.saved_mm)
-        return proposal.tier, reason, body
+        return Answered(proposal.tier, reason, body)
 
     def _body(self, proposal: Proposal, granted: Sequence[int]) -> tuple[bytes, PrintedReceipt]:
         return answered(proposal, granted, self.codes, lambda: self.signing.keys)
 
-    def _repeated(self, checkout: Checkout, stored: Proposal, view: CheckoutView) -> tuple[int, str, bytes]:
+    def _repeated(self, checkout: Checkout, stored: Proposal, view: CheckoutView) -> Answered:
         check_same(view.asked, checkout.asked, "checkout_id")
         self.metrics.repeats.inc()
-        return stored.tier, "repeat", self._body(stored, view.granted)[0]
+        return Answered(stored.tier, "repeat", self._body(stored, view.granted)[0])

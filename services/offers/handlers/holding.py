@@ -9,7 +9,7 @@ import msgspec
 from libs.common.errors import Conflict, InFlight, NotFound
 from services.offers.domain.asked import digest_of
 from services.offers.domain.guessing import Presenter
-from services.offers.domain.voucher import Basket, Given, Hold, NotRedeemed, Voucher, VoucherState
+from services.offers.domain.voucher import Basket, Given, Hold, NotRedeemed, Voucher
 from services.offers.handlers.idempotency import check_same
 from services.offers.handlers.presenting import shown_codes
 from services.offers.handlers.redeeming_sets import DroppedCode, dropped_codes, put_together
@@ -196,7 +196,7 @@ async def _in_force(holds: HoldStore, hold_id: str, now: datetime) -> tuple[Stor
     if known.voucher_id is not None:
         voucher = await holds.lock_voucher(known.voucher_id)
         hold = voucher.hold
-        if voucher.state is VoucherState.ISSUED and hold and hold.hold_id == hold_id and now < hold.until:
+        if voucher.state.is_open and hold and hold.hold_id == hold_id and now < hold.until:
             return known, voucher.voucher_id, hold
     raise Conflict("this hold is not in force", slug="hold-ended")
 

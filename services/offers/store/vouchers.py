@@ -21,7 +21,7 @@ from services.offers.store.voucher_rows import REDEMPTION_COLUMNS, VOUCHER_COLUM
 _BY_CODE = text(f"SELECT {VOUCHER_COLUMNS} FROM vouchers WHERE code_lookup = :code_lookup FOR UPDATE")  # noqa: S608  # columns of our own
 _BY_NUMBER = text(f"""
     SELECT {VOUCHER_COLUMNS} FROM vouchers WHERE number_lookup = :number_lookup
-    ORDER BY state = 'issued' DESC, valid_from DESC, voucher_id LIMIT 2 FOR UPDATE
+    ORDER BY state IN ('issued', 'leased') DESC, valid_from DESC, voucher_id LIMIT 2 FOR UPDATE
 """)  # noqa: S608  # columns of our own
 _BY_ID = text(f"SELECT {VOUCHER_COLUMNS} FROM vouchers WHERE voucher_id = :voucher_id FOR UPDATE")  # noqa: S608  # columns of our own
 _REDEMPTION_BY_ID = text(f"SELECT {REDEMPTION_COLUMNS} FROM redemptions WHERE redemption_id = :redemption_id")  # noqa: S608  # columns of our own
@@ -46,7 +46,7 @@ _KEEP_LINE = text("""
 _REDEEM = text("""
     UPDATE vouchers SET state = 'redeemed', reserved_cents = 0, given_cents = :given_cents,
                         hold_id = NULL, held_for = NULL, held_until = NULL
-    WHERE voucher_id = :voucher_id AND state = 'issued' AND reserved_cents >= :given_cents
+    WHERE voucher_id = :voucher_id AND state IN ('issued', 'leased') AND reserved_cents >= :given_cents
 """)
 _REOPEN = text("""
     UPDATE vouchers SET state = :state, reserved_cents = :reserved_cents, given_cents = 0
@@ -98,7 +98,7 @@ class PostgresRedemptions(ReturnRows):
         """The open vouchers behind a number, two at most, locked until the end; of ended ones the last, where none is open."""
         rows = await self._tx.connection.execute(_BY_NUMBER, {"number_lookup": number_lookup})
         found = [voucher_of(row) for row in rows]
-        return [each for each in found if each.state is VoucherState.ISSUED] or found[:1]
+        return [each for each in found if each.state.is_open] or found[:1]
 
     async def lock_by_redemption(self, redemption_id: str) -> tuple[StoredRedemption, Voucher | None] | None:
         """A redemption with its voucher, locked until the end; its receipt is entered."""
