@@ -20,7 +20,7 @@ from tests.support.secrets import SECRET_FILE
 
 KEY_ID = "till"
 _ROOT = Path(__file__).parents[2]
-_PATIENCE_SECONDS = 60.0
+_PATIENCE_SECONDS = 150.0
 _CHUNK_BYTES = 1 << 20
 
 

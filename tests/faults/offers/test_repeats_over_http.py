@@ -20,7 +20,7 @@ from tests.support.postgres import Database
 pytestmark = pytest.mark.faults
 
 TOGETHER = 64
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 150.0
 COMMIT = b"COMMIT;"
 
 
