@@ -14,6 +14,7 @@ from services.offers.domain.policy import (
     distribution,
     incremental_margin_cents,
     stable_ratio,
+    weighed,
 )
 
 OFFERS = st.lists(
@@ -72,6 +73,12 @@ def test_offers_are_drawn_as_often_as_their_propensity_says() -> None:
     for category, chance in chances.items():
         tolerance = 4 * math.sqrt(chance * (1 - chance) / draws)
         assert drawn.count(category) / draws == pytest.approx(chance, abs=tolerance)
+
+
+@given(offers=OFFERS, most=st.integers(1, 20))
+def test_the_strongest_are_weighed_as_if_there_were_no_others(offers: list[Offer], most: int) -> None:
+    strongest = sorted(offers, key=lambda offer: (-incremental_margin_cents(offer, Prior()), offer.key))[:most]
+    assert weighed(offers, Prior(), most) == distribution(strongest, Prior())
 
 
 def test_every_offer_of_an_exploring_campaign_has_its_floor() -> None:
