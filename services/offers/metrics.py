@@ -129,6 +129,12 @@ class OffersMetrics:
         self.knowledge_age_seconds = Gauge(
             "offers_knowledge_age_seconds", "Since memory was last seen to be up to date.", registry=registry
         )
+        self.keyed_writes = Counter(
+            "offers_keyed_writes_total",
+            "Writes with an Idempotency-Key: done, failed (nothing kept), repeat, other (request under this key), in-flight.",
+            ["outcome"],
+            registry=registry,
+        )
 
     def paper(self, printing: str, paper_mm: int, saved_mm: int) -> None:
         """Count one answer's paper."""

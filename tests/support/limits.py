@@ -15,6 +15,7 @@ def a_view() -> CheckoutView:
     """Of an empty database."""
     return CheckoutView(
         stored=None,
+        asked=None,
         granted=(),
         customer=None,
         there=frozenset(),

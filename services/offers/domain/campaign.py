@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
@@ -66,6 +67,9 @@ class StoreOverride(_Part):
     validity_days: Days | None = None
     limits: Limits = ()
     """In place of the campaign's of the same kind, and beside the others: they may only be tighter."""
+
+
+_AS_IT_IS = StoreOverride()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,7 +192,12 @@ class Campaign(_Part):
         override = self.stores.get(store_id)
         if currency != self.currency or (override is not None and not override.active):
             return None
-        return self._terms(override)
+        return self._terms(override) if override is not None else self.terms
+
+    @cached_property
+    def terms(self) -> Terms:
+        """What it promises where no store changed it."""
+        return self._terms(None)
 
     def title_in(self, language: str) -> str:
         """Its title for customers of this language."""
@@ -203,7 +212,7 @@ class Campaign(_Part):
         return ANY_CATEGORY in self.categories or category in self.categories
 
     def _terms(self, override: StoreOverride | None) -> Terms:
-        changed = override or StoreOverride()
+        changed = override or _AS_IT_IS
         amount_cents = changed.amount_cents or self.amount_cents if self.kind == "amount" else None
         return Terms(
             kind=self.kind,

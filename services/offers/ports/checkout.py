@@ -56,6 +56,8 @@ class CheckoutView:
     """All that the database knows for one checkout, as of one moment."""
 
     stored: Proposal | None
+    asked: bytes | None
+    """What was asked then, as a digest; None: nobody noted it."""
     granted: Sequence[int]
     customer: KnownCustomer | None
     there: frozenset[str]
@@ -102,6 +104,8 @@ class IssueRequest:
     decided_at: datetime
     message: OutboxMessage
     drafts: Sequence[Draft] = ()
+    asked: bytes | None = None
+    """What was asked, as a digest; None where there is nothing to compare a repeat with."""
 
 
 class CheckoutReads(Protocol):

@@ -51,7 +51,7 @@ _ASKED_WITH_LIMITS = """
 def _read(asked: str, columns: str = "", joins: str = "") -> str:
     """The statement, with what else to look up."""
     return f"""
-SELECT {columns} decided.proposal,
+SELECT {columns} decided.proposal, decided.asked AS asked_then,
        CASE WHEN decided.proposal IS NOT NULL THEN
            (SELECT array_agg(slot) FROM vouchers WHERE vouchers.checkout_id = asked.checkout_id)
        END AS granted,
@@ -141,6 +141,7 @@ def _view(row: Any) -> CheckoutView:
     campaigns, catalogue, models = row["revisions"]
     return CheckoutView(
         stored=unpack(row["proposal"]) if row["proposal"] is not None else None,
+        asked=row["asked_then"],
         granted=row["granted"] or (),
         customer=KnownCustomer(
             customer_id=row["customer_id"],

@@ -34,10 +34,10 @@ def _issue(summed: str, allowed: str, counted: str = "") -> str:
     return f"""
 WITH fresh AS (
     INSERT INTO decisions (checkout_id, decision_id, receipt_id, store_id, customer_id, tier, reason, "group", model_id,
-                           proposal, decided_at)
+                           proposal, decided_at, asked)
     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::smallint[], $7::text[], $8::text[],
-                         $9::text[], $10::bytea[], $11::timestamptz[]) AS asked (checkout_id)
-    ORDER BY asked.checkout_id  -- one order for everybody: batches that share checkouts cannot wait for each other
+                         $9::text[], $10::bytea[], $11::timestamptz[], $35::bytea[]) AS wish (checkout_id)
+    ORDER BY wish.checkout_id  -- one order for everybody: batches that share checkouts cannot wait for each other
     ON CONFLICT (checkout_id) DO NOTHING
     RETURNING checkout_id, receipt_id, store_id, customer_id, tier
 ),
@@ -118,7 +118,8 @@ async def _execute(connection: Any, requests: Sequence[IssueRequest]) -> Sequenc
     first = {request.proposal.checkout_id: request for request in reversed(requests)}
     *drafts, numbers = _drafts(first)
     claims = claim_columns(first.values())
-    asked = (*_decisions(list(first.values())), *drafts, *_messages(first), numbers)
+    digests = [request.asked for request in first.values()]
+    asked = (*_decisions(list(first.values())), *drafts, *_messages(first), numbers, digests)
     # Limits in several dimensions cannot be decided by a running sum; who has none does not pay for it.
     rows = await connection.fetch(*((_ISSUE_WITHIN_LIMITS, *asked, *claims) if claims else (_ISSUE, *asked)))
     granted = {row["checkout_id"]: row["granted"] or () for row in rows}

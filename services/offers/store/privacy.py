@@ -31,7 +31,7 @@ _OURS = "customer_id = ANY(CAST(:customer_ids AS text[]))"
 _ERASE: Mapping[str, TextClause] = {
     "views": text(f"DELETE FROM customers WHERE {_OURS}"),  # noqa: S608  # our own words
     "identities": text(f"DELETE FROM identities WHERE {_OURS} OR now_{_OURS}"),  # noqa: S608  # our own words
-    "decisions": text(f"UPDATE decisions SET customer_id = NULL WHERE {_OURS}"),  # noqa: S608  # our own words
+    "decisions": text(f"UPDATE decisions SET customer_id = NULL, asked = NULL WHERE {_OURS}"),  # noqa: S608  # our own words
     "vouchers": text(f"UPDATE vouchers SET customer_id = NULL WHERE {_OURS}"),  # noqa: S608  # our own words
 }
 _FORGET_LIMITS = (
