@@ -183,7 +183,12 @@ class Shop:
             goods = [(f"milk-{random.randint(1, 3)}", Decimal(random.randint(1, 3)))]
             async with self.transactions.begin() as tx:
                 cents = await give_back_returned(
-                    PostgresRedemptions(tx), receipt_of(voucher_id, random.randint(1, 2)), goods, event_id, CLOCK.now()
+                    PostgresRedemptions(tx),
+                    receipt_of(voucher_id, random.randint(1, 2)),
+                    goods,
+                    event_id,
+                    CLOCK.now(),
+                    self.desk.clock,
                 )
             self.log.note("returned", event_id, cents)
         elif step == "hold":
@@ -191,7 +196,8 @@ class Shop:
         elif step == "void":
             receipt_id = receipt_of(voucher_id, random.randint(1, 2))
             async with self.transactions.begin() as tx:
-                await roll_back_receipt(PostgresRedemptions(tx), receipt_id, self.desk.clock, CLOCK.now())
+                event_id = f"void-{random.getrandbits(60):x}"
+                await roll_back_receipt(PostgresRedemptions(tx), receipt_id, event_id, self.desk.clock, CLOCK.now())
             self.log.note("voided", receipt_id, None)
         else:
             async with self.transactions.begin() as tx:
