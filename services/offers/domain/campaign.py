@@ -192,7 +192,7 @@ class Campaign(_Part):
     def limits_in(self, store_id: str) -> Sequence[Limit]:
         """Its limits there."""
         override = self.stores.get(store_id)
-        return tightened(self.limits, override.limits) if override else self.limits
+        return tightened(self.limits, override.limits) if override and override.limits else self.limits
 
     def in_store(self, store_id: str, currency: str) -> Terms | None:
         """What it promises there, or None where it does not run."""

@@ -56,9 +56,9 @@ def decide(
             terms=found.terms[choice.offer.key],
             need=found.needs[choice.offer.category],
             redemption_ratio=redemption_ratio(choice.offer, prior),
-            claims=found.claims[choice.offer.campaign_id],
+            claims=found.claims.get(choice.offer.campaign_id, ()),
         )
-        for choice in drawn(alternatives, prior, slots=slots, seed=seed)
+        for choice in drawn(alternatives, prior, slots=slots, seed=seed, room=found.room)
     ]
     return Decision(
         group="holdout" if is_held_out(at.holdout_key, [campaign for campaign, _ in here]) else "treated",

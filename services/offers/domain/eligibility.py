@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from services.offers.domain.campaign import Aim, Campaign, Terms
-from services.offers.domain.limits import NOBODY_KNOWN, Claim, Standing, claims_of, room_for_one
+from services.offers.domain.limits import NOBODY_KNOWN, Claim, Standing, claims_of, room
 from services.offers.domain.needs import CategoryNeed
 from services.offers.domain.policy import Offer, Prior, stable_ratio
 
@@ -65,7 +65,9 @@ class Eligible:
     needs: dict[str, CategoryNeed] = field(default_factory=dict)
     refusals: Counter[Refusal] = field(default_factory=Counter)
     claims: dict[str, Sequence[Claim]] = field(default_factory=dict)
-    """By campaign: the counters of its limits that a voucher would stand on."""
+    """By campaign that has limits: the counters that a voucher would stand on."""
+    room: dict[str, int] = field(default_factory=dict)
+    """By campaign that has limits: how many vouchers they leave."""
 
     @property
     def main_refusal(self) -> Refusal:
@@ -108,14 +110,12 @@ def eligible(
     for voucher in at.past:
         past[voucher.campaign_id].append(voucher)
     for campaign, terms in campaigns:
-        claims = claims_of(campaign.limits_in(at.store_id), at.standing)
         whole = _campaign_refusal(campaign, at, holdout_ratio, past.get(campaign.campaign_id, ())) or _limit_refusal(
-            campaign, terms, claims, at
+            campaign, terms, at, result
         )
         if whole is not None:
             result.refusals[whole] += max(1, len(needs))
             continue
-        result.claims[campaign.campaign_id] = claims or ()
         targeted = _targeted(campaign, result.needs)
         if len(targeted) < len(needs):
             result.refusals[Refusal.NOT_TARGETED] += len(needs) - len(targeted)
@@ -157,14 +157,21 @@ def _targeted(campaign: Campaign, needs: Mapping[str, CategoryNeed]) -> Collecti
     return [needs[category] for category in campaign.targeted if category in needs]
 
 
-def _limit_refusal(
-    campaign: Campaign, terms: Terms, claims: Sequence[Claim] | None, at: Circumstances
-) -> Refusal | None:
-    """What is known before the commit, which has the last word."""
+def _limit_refusal(campaign: Campaign, terms: Terms, at: Circumstances, result: Eligible) -> Refusal | None:
+    """What is known before the commit, which has the last word; notes claims and room where there are limits."""
+    limits = campaign.limits_in(at.store_id)
+    if not limits:
+        return None
+    claims = claims_of(limits, at.standing)
     if claims is None:
         return Refusal.LIMIT_UNKNOWN
-    fits = room_for_one(campaign.campaign_id, claims, at.standing.uses, terms.greatest_value_cents)
-    return None if fits else Refusal.LIMIT_REACHED
+    left = room(campaign.campaign_id, claims, at.standing.uses, terms.greatest_value_cents)
+    if left == 0:
+        return Refusal.LIMIT_REACHED
+    result.claims[campaign.campaign_id] = claims
+    if left is not None:
+        result.room[campaign.campaign_id] = left
+    return None
 
 
 def _category_refusal(campaign: Campaign, need: CategoryNeed) -> Refusal | None:

@@ -165,6 +165,18 @@ def claims_of(limits: Sequence[Limit], at: Standing) -> Sequence[Claim] | None:
     return tuple(Claim(counter, each.get("count"), each.get("cents")) for counter, each in most.items())
 
 
+def room(campaign_id: str, claims: Sequence[Claim], uses: Uses, value_cents: int) -> int | None:
+    """How many vouchers more, of this value each, fit all of them; None where nothing is limited."""
+    rooms = []
+    for claim in claims:
+        use = uses.get((campaign_id, claim.counter), Use())
+        if claim.most_count is not None:
+            rooms.append(claim.most_count - use.count)
+        if claim.most_cents is not None:
+            rooms.append((claim.most_cents - use.cents) // value_cents)
+    return max(0, min(rooms)) if rooms else None
+
+
 def room_for_one(campaign_id: str, claims: Sequence[Claim], uses: Uses, value_cents: int) -> bool:
     """Whether one voucher more fits all of them."""
     return all(claim.allows(uses.get((campaign_id, claim.counter), Use()).and_one_of(value_cents)) for claim in claims)

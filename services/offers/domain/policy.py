@@ -6,7 +6,7 @@ compared with the holdout, so the effect of a voucher is a stated prior (`Prior`
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -116,14 +116,22 @@ def choose(offers: Sequence[Offer], prior: Prior, *, slots: int, seed: str) -> l
     return drawn(distribution(offers, prior), prior, slots=slots, seed=seed)
 
 
-def drawn(choices: Sequence[Choice], prior: Prior, *, slots: int, seed: str) -> list[Choice]:
-    """The same from a distribution that is known already."""
-    left, chosen = choices, list[Choice]()
+def drawn(
+    choices: Sequence[Choice], prior: Prior, *, slots: int, seed: str, room: Mapping[str, int] | None = None
+) -> list[Choice]:
+    """The same from a distribution that is known already; of campaigns in `room` so many at most."""
+    left, chosen, rest = choices, list[Choice](), dict(room or {})
     while left and len(chosen) < slots:
         draw = _draw(left, _uniform(seed, len(chosen)))
         chosen.append(draw)
         if len(chosen) < slots:
-            others = [(one.offer, one.score_cents) for one in left if one.offer.category != draw.offer.category]
+            if draw.offer.campaign_id in rest:
+                rest[draw.offer.campaign_id] -= 1
+            others = [
+                (one.offer, one.score_cents)
+                for one in left
+                if one.offer.category != draw.offer.category and rest.get(one.offer.campaign_id, 1) > 0
+            ]
             left = _chances(others, prior)
     return chosen
 

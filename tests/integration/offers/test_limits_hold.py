@@ -56,7 +56,7 @@ def claims_of(prefix: str, customer: str, store: str) -> list[Claim]:
 
 async def uses_of(tx: Transaction, prefix: str) -> dict[tuple[str, Counter], Use]:
     rows = await tx.connection.exec_driver_sql(
-        f"SELECT * FROM limit_uses WHERE campaign_id LIKE '{prefix}-%%'"  # noqa: S608  # a name of our own
+        f"SELECT * FROM limit_uses WHERE campaign_id LIKE '{prefix}%%'"  # noqa: S608  # a name of our own
     )
     return {
         (row["campaign_id"], Counter(Per(row["per"]), row["entity"], Period(row["period"]), row["starts_on"])): Use(
@@ -233,7 +233,7 @@ async def test_counters_say_what_a_pure_model_says_after_every_step(database: Da
     async with issuers(database, processes=1) as (issuer,), looking(database) as transactions:
 
         async def live(steps: Sequence[tuple[str, int, Any]]) -> None:
-            prefix = next_id("lab")
+            prefix = f"{next_id('lab')}."
             names = [f"{prefix}-a", f"{prefix}-b"]
             async with transactions.begin() as tx:
                 for name in names:
@@ -318,6 +318,25 @@ async def test_who_became_one_person_counts_together_from_the_merges_commit_on(d
                 await PostgresReadModel(tx).apply_identities([an_event(change, "old:1")], ())
         assert [list(await each or ()) for each in waiting] == [[], []]
         assert await one.issue(asks("k4", "third")) == [1]
+
+
+async def test_who_moves_a_counter_holds_the_budget_so_that_nobody_waits_for_each_other(database: Database) -> None:
+    await tell_world(database, campaigns=[a_campaign("hot")])
+    claims = [Claim(Counter(Per.CAMPAIGN, "", Period.LIFE, LIFE), most_count=9)]
+
+    def asks(checkout_id: str) -> Any:
+        return an_issue_request(checkout_id, [Wanted(f"v-{checkout_id}", "hot", 10, NOW, claims)], NOW)
+
+    async with issuers(database, processes=1) as (issuer,), looking(database) as transactions:
+        assert await issuer.issue(asks("k1")) == [1]
+        async with transactions.begin() as tx:
+            await tx.connection.exec_driver_sql("UPDATE vouchers SET reserved_cents = 9")
+            waiting = asyncio.create_task(issuer.issue(asks("k2")))
+            await wait_for_waiters(transactions, 1)
+            await PostgresRedemptions(tx).budget("hot")
+        assert await waiting == [1]
+        async with transactions.begin() as tx:
+            assert list((await uses_of(tx, "hot")).values()) == [Use(2, 19)]
 
 
 async def wait_for_waiters(transactions: Transactions, sessions: int) -> None:

@@ -13,7 +13,7 @@ from services.offers.domain.budget import Budget, Wish, grant, grant_within
 from services.offers.domain.campaign import Campaign
 from services.offers.domain.catalogue import Store
 from services.offers.domain.eligibility import Circumstances, Refusal, eligible, running
-from services.offers.domain.limits import Claim, Counter, Limit, Per, Period, Standing, Use, Uses, claims_of
+from services.offers.domain.limits import Claim, Counter, Limit, Per, Period, Standing, Use, Uses, claims_of, room
 from services.offers.domain.needs import CategoryNeed
 from services.offers.domain.policy import Prior
 from services.offers.handlers.knowledge import Knowledge
@@ -209,3 +209,19 @@ def test_over_issuing_needs_a_rail_and_backing_for_the_worst_case() -> None:
     with pytest.raises(ValidationError, match="needs backing_cents of at least 100"):
         a_campaign(**terms, backing_cents=99)
     assert a_campaign(**terms, backing_cents=100).over_issue_cents == 100
+
+
+@given(
+    count=st.integers(0, 5),
+    cents=st.integers(0, 60),
+    most=st.tuples(st.none() | st.integers(1, 5), st.none() | st.integers(1, 60)),
+    value=st.integers(1, 60),
+)
+def test_room_is_how_many_are_granted_one_after_the_other(
+    count: int, cents: int, most: tuple[int | None, int | None], value: int
+) -> None:
+    counter = Counter(Per.STORE, "s1", Period.DAY, DAY)
+    claims, uses = [Claim(counter, *most)], {("a", counter): Use(count, cents)}
+    wishes = [Wish(str(place), "a", value, claims) for place in range(70)]
+    _, _, granted = grant_within({"a": Budget(cap_cents=10**9)}, uses, wishes)
+    assert room("a", claims, uses, value) == (None if most == (None, None) else len(granted))
