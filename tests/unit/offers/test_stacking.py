@@ -224,7 +224,7 @@ def test_what_came_off_before_counts_though_its_line_has_another_number_now() ->
     lines = [GivenLine(line_no=7, item_id="milk-1", quantity=Decimal(1), discount_cents=80)]
     earlier = [Earlier(voucher_id="before", stacking=Stacking(), lines=lines)]
     rules = StackingRules()
-    receipt = Receipt(a_basket([("milk-1", 100)]), ITEMS, rules, earlier, NOW)
+    receipt = Receipt(a_basket([("milk-1", 100), ("bread-1", 900)]), ITEMS, rules, earlier, NOW)
     assert stack([shown_of("a", an_amount(50))], receipt, rules, earlier).given_cents == 20
 
 
