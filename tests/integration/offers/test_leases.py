@@ -1,6 +1,8 @@
 """Laws of vouchers that are leased ahead: handed out without a database, in the books when there is one, and never twice."""
 
 import asyncio
+import errno
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -11,10 +13,11 @@ import pytest
 
 from services.offers.bootstrap.leasing import Leases
 from services.offers.domain.campaign import Campaign
+from services.offers.domain.eligibility import holdout_ratio_of
 from services.offers.store.campaigns import PostgresCampaigns
 from services.offers.store.leases import PostgresLeases
 from tests.support.limits import limit
-from tests.support.offers_facts import NOW, a_campaign, a_snapshot
+from tests.support.offers_facts import NOW, a_campaign, a_snapshot, card, customer_of
 from tests.support.offers_running import CODES, Till, checkout_body, open_till, tell_world
 from tests.support.postgres import Database
 
@@ -212,6 +215,37 @@ async def test_whoever_may_not_get_a_campaign_does_not_get_it_from_leases(
     await tell_world(database, campaigns=[a_campaign(**changes)], customers=[a_snapshot()])
     async with leasing_till(database, tmp_path) as (till, _), locked(till):
         assert (await asked(till, "c1"))["tier"] == 3
+
+
+async def test_who_is_held_out_is_so_without_a_database_too(database: Database, tmp_path: Path) -> None:
+    await tell_world(database, campaigns=[a_campaign(holdout_ratio=0.5)])
+    async with leasing_till(database, tmp_path, lease_vouchers=20) as (till, _), locked(till):
+        answers = await asyncio.gather(
+            *(asked(till, f"c{number}", customer=card(number).model_dump(mode="json")) for number in range(16))
+        )
+    held_out = [holdout_ratio_of(customer_of(number)) < 0.5 for number in range(16)]
+    assert {True, False} == set(held_out)
+    assert [answer["tier"] == 3 for answer in answers] == held_out
+
+
+async def test_what_the_disk_may_have_is_handed_to_nobody_else(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await tell_world(database, customers=[a_snapshot()])
+    async with leasing_till(database, tmp_path) as (till, leases):
+        before = {lease.voucher_id for lease in leases.standby.pool}
+        async with locked(till):
+            with monkeypatch.context() as patch:
+                patch.setattr(os, "fsync", _fails)
+                assert (await asked(till, "c1"))["tier"] == 3
+        (doubtful,) = before - {lease.voucher_id for lease in leases.standby.pool}
+        await settled(leases)
+        assert doubtful not in {lease.voucher_id for lease in leases.standby.pool}
+        assert (await states(till))["leased"] >= 6, "its money stays reserved"
+
+
+def _fails(*_arguments: object) -> None:
+    raise OSError(errno.EIO, os.strerror(errno.EIO))
 
 
 async def test_leases_stay_within_their_share_of_the_cap_and_go_back_when_nobody_needs_them(
