@@ -27,7 +27,9 @@ def main() -> None:
         "--rounds", type=int, help="of load, for ingest and offers (else 5), or of the year, for profile (else 3)"
     )
     parser.add_argument("--seconds", type=int, default=3, help="whole seconds of each load, for ingest and offers")
-    parser.add_argument("--weeks", type=int, help="only the first weeks of the year, for profile")
+    parser.add_argument(
+        "--weeks", type=int, help="for profile only the first weeks of the year, for offers the last ones"
+    )
     parser.add_argument("--fold-processes", type=int, default=2, help="that fold beside the worker, for profile")
     parser.add_argument(
         "--customers", type=int, nargs="+", default=[100_000, 300_000, 1_000_000], help="for profile-size, ascending"
@@ -47,7 +49,7 @@ def main() -> None:
             )
             year.compare(plan)
         elif name == OFFERS:
-            vouchers.compare(rounds=arguments.rounds or 5, seconds=arguments.seconds)
+            vouchers.compare(rounds=arguments.rounds or 5, seconds=arguments.seconds, weeks=arguments.weeks)
         elif name == SIZE:
             size.compare(arguments.customers, arguments.folder)
         else:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from statistics import median
 from typing import Any, Self
 
 from benchmarks.ingest.load import CARDS
@@ -45,18 +46,18 @@ class Chain:
     model: Mapping[str, Any]
 
     @classmethod
-    def load(cls, now: datetime) -> Self:
-        """Takes some fifteen seconds, most of it to learn."""
+    def load(cls, now: datetime, weeks: int | None = None) -> Self:
+        """With the trips of the last weeks, or of the whole year. Takes some fifteen seconds, most of it to learn."""
         dataset = load(Cut(households=CARDS))
         baskets = list(dataset.baskets())
         forward = timedelta(weeks=(now - baskets[-1].occurred_at) // timedelta(weeks=1))
         baskets = [_moved(basket, forward, dataset.products) for basket in baskets]
+        since = now - timedelta(weeks=weeks) if weeks else baskets[0].occurred_at
         stores = [basket.store_id for basket in baskets]
         store_id = max(sorted(set(stores)), key=stores.count)
         last = [basket for basket in baskets if basket.store_id == store_id and len(basket.lines) == LINES][-1]
-        learned = _Learned(
-            baskets, {product.product_id: (product.category, product.type) for product in dataset.products.values()}
-        )
+        labels = {product.product_id: (product.category, product.type) for product in dataset.products.values()}
+        learned = _Learned([basket for basket in baskets if basket.occurred_at >= since], labels)
         return cls(
             store_id=store_id,
             products={item: dataset.products[item] for basket in baskets for item in _items(basket)},
@@ -67,6 +68,10 @@ class Chain:
             basket=last,
             model=learned.model,
         )
+
+    def __str__(self) -> str:
+        visits, items = median(state.visits for state in self.states), median(len(state.items) for state in self.states)
+        return f"{len(self.states):,} households, of each {visits:.0f} trips with {items:.0f} items; {len(self.products):,} items"
 
     def catalogue(self, at: datetime) -> Iterator[Event]:
         """The store and all items."""

@@ -44,17 +44,17 @@ PROMISES = (
 )
 
 
-def compare(*, rounds: int, seconds: int) -> None:
+def compare(*, rounds: int, seconds: int, weeks: int | None = None) -> None:
     """Measure in a temporary folder, telling how far it is, and print what came out."""
     with TemporaryDirectory() as folder:
-        results = asyncio.run(_rounds(Path(folder), rounds, seconds))
+        results = asyncio.run(_rounds(Path(folder), rounds, seconds, weeks))
     show(results)
 
 
-async def _rounds(folder: Path, rounds: int, seconds: int) -> Results:
+async def _rounds(folder: Path, rounds: int, seconds: int, weeks: int | None) -> Results:
     print(f"Voucher decisions: starting the servers; {CONNECTIONS} connections, load by {generator()}", flush=True)
     results: Results = defaultdict(list)
-    async with running(folder) as run:
+    async with running(folder, weeks) as run:
         for one in run.contenders:
             await run.measure(one, 1)  # whoever is new to PostgreSQL plans first; this is nobody's figure
         for number in range(1, rounds + 1):

@@ -110,9 +110,11 @@ class Run:
 
 
 @asynccontextmanager
-async def running(folder: Path) -> AsyncIterator[Run]:
+async def running(folder: Path, weeks: int | None = None) -> AsyncIterator[Run]:
     """PostgreSQL and all contenders, in `folder`, each having answered once. When it ends well the books were right."""
-    postgres, keys, chain = EmbeddedPostgres(folder / "postgres"), Keys(folder), Chain.load(SystemClock().now())
+    postgres, keys = EmbeddedPostgres(folder / "postgres"), Keys(folder)
+    chain = Chain.load(SystemClock().now(), weeks)
+    print(f"  {chain}", flush=True)
     keys.make()
     async with AsyncExitStack() as stack:
         await postgres.start()

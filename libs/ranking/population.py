@@ -39,7 +39,9 @@ def greatest(counts: npt.NDArray[np.float64], most: int) -> Integers:
 def numbers_in(number_of: Mapping[str, int], names: Iterable[str]) -> Integers:
     """The number of each name; UNKNOWN for those without one."""
     found = list(map(number_of.get, names))
-    return np.array([UNKNOWN if number is None else number for number in found] if None in found else found, np.int64)
+    if None in found:
+        found = [number or UNKNOWN for number in found]
+    return np.array(found, np.int64)
 
 
 def fading(

@@ -1,8 +1,7 @@
 """Asking a model what a customer will want next: profile answers its API with it, offers its checkouts with the basket in hand."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache, partial
 from typing import Protocol, TypeAlias, overload
 
 import numpy as np
@@ -24,13 +23,30 @@ Reason: TypeAlias = Group
 Allowed: TypeAlias = npt.NDArray[np.bool_]
 
 
+class _Explained:
+    """The reasons of some of the candidates, once somebody asked for those of one of them."""
+
+    __slots__ = ("_chosen", "_known", "_parts")
+
+    def __init__(self, parts: Floats, chosen: list[int]) -> None:
+        self._parts = parts
+        self._chosen = chosen
+        self._known: Sequence[tuple[Reason, ...]] | None = None
+
+    def of(self, place: int) -> tuple[Reason, ...]:
+        """Those of the candidate at this place."""
+        if self._known is None:
+            self._known = [_top(lift) for lift in lifts(self._parts, self._chosen)]
+        return self._known[place]
+
+
 class Drivers(Sequence[Reason]):
     """The reasons of one of several needs, worked out when somebody looks: few needs of a long list are ever explained."""
 
-    __slots__ = ("_place", "_portion")
+    __slots__ = ("_of_all", "_place")
 
-    def __init__(self, portion: Callable[[], Sequence[tuple[Reason, ...]]], place: int) -> None:
-        self._portion = portion
+    def __init__(self, of_all: _Explained, place: int) -> None:
+        self._of_all = of_all
         self._place = place
 
     @overload
@@ -38,10 +54,10 @@ class Drivers(Sequence[Reason]):
     @overload
     def __getitem__(self, index: slice) -> Sequence[Reason]: ...
     def __getitem__(self, index: int | slice) -> Reason | Sequence[Reason]:
-        return self._portion()[self._place][index]
+        return self._of_all.of(self._place)[index]
 
     def __len__(self) -> int:
-        return len(self._portion()[self._place])
+        return len(self._of_all.of(self._place))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and tuple(self) == tuple(other)
@@ -157,13 +173,9 @@ def needs_of(table: Floats, candidates: Candidates, allowed: Allowed, k: int) ->
     needs: list[Need] = []
     for start in range(0, len(best), EXPLAINED_TOGETHER):
         portion = best[start : start + EXPLAINED_TOGETHER]
-        drivers = cache(partial(_drivers, parts, portion))
-        needs += [Need(names[i], found[start + place], Drivers(drivers, place)) for place, i in enumerate(portion)]
+        of_all = _Explained(parts, portion)
+        needs += [Need(names[i], found[start + place], Drivers(of_all, place)) for place, i in enumerate(portion)]
     return needs
-
-
-def _drivers(parts: Floats, chosen: list[int]) -> Sequence[tuple[Reason, ...]]:
-    return [_top(lift) for lift in lifts(parts, chosen)]
 
 
 def all_allowed(candidates: Candidates) -> Allowed:

@@ -74,6 +74,7 @@ NEVER_GRANTED = frozenset(
         "post /v1/redemptions/{redemption_id}/rollback",
         "post /v1/holds/{hold_id}/extension",
         "post /v1/holds/{hold_id}/release",
+        "post /v1/return-quotes",
         "put /v1/campaigns/{campaign_id}",
         "post /v1/acknowledgements",
     }
@@ -124,7 +125,7 @@ async def _offers(database: Database, _broker: Broker, folder: Path, known: Know
     }
     known["/v1/checkouts/{checkout_id}/printed"] = {"path_parameters": {"checkout_id": "answered"}}
     for path in (
-        "campaigns/{campaign_id}",
+        *(f"campaigns/{{campaign_id}}{part}" for part in ("", "/budget")),
         *(f"ledger/{{campaign_id}}{part}" for part in ("", "/transfers", "/transfers.csv")),
     ):
         known[f"/v1/{path}"] = {"path_parameters": {"campaign_id": offers_facts.a_campaign().campaign_id}}

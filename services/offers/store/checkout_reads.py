@@ -139,13 +139,14 @@ async def _found(connection: Any, asked: Sequence[_Looked]) -> Sequence[frozense
     """Many customers of a store want the same: each item of a store is looked for once."""
     if not asked:
         return []
-    pairs = list({(one.store_id, item_id): None for one in asked for item_id in one.item_ids})
-    stores, items = zip(*pairs, strict=True)
-    places = await connection.fetchval(_THERE, list(stores), list(items)) or ()
-    there: dict[str, set[str]] = {one.store_id: set() for one in asked}
-    for place in places:
-        store_id, item_id = pairs[place - 1]
-        there[store_id].add(item_id)
+    wanted: dict[str, set[str]] = {one.store_id: set() for one in asked}
+    for one in asked:
+        wanted[one.store_id].update(one.item_ids)
+    stores = [store_id for store_id, items in wanted.items() for _ in items]
+    items = [item_id for items in wanted.values() for item_id in items]
+    there: dict[str, set[str]] = {store_id: set() for store_id in wanted}
+    for place in await connection.fetchval(_THERE, stores, items) or ():
+        there[stores[place - 1]].add(items[place - 1])
     return [frozenset(there[one.store_id].intersection(one.item_ids)) for one in asked]
 
 

@@ -99,6 +99,20 @@ async def test_of_one_request_many_times_one_has_the_effect_however_they_come(
         await books_agree(rows)
 
 
+async def test_a_fault_of_ours_has_no_effect_and_its_key_is_free_again(database: Database, tmp_path: Path) -> None:
+    await tell_world(database)
+    async with a_door(database.url("offers"), tmp_path) as door, rows_of(database) as rows:
+        (code,) = await codes(door, 1)
+        request = door.request("POST", "/v1/redemptions", redemption_body(code, "r1"), "k1")
+        await rows.execute("ALTER TABLE redemption_lines RENAME TO away")
+        told = await door.ask(request)
+        assert (told.status, told.json["title"]) == (500, "unforeseen")
+        assert await rows.fetchval("SELECT count(*) FROM redemptions") == 0
+        await rows.execute("ALTER TABLE away RENAME TO redemption_lines")
+        assert (await door.ask(request)).json["status"] == "redeemed"
+        await books_agree(rows)
+
+
 def campaign(title: str) -> dict[str, Any]:
     return a_campaign(title=title).model_dump(mode="json")
 

@@ -92,6 +92,29 @@ async def test_nothing_is_offered_that_the_store_does_not_have(database: Databas
         assert (await till.checkout("empty"))["reason"] == "unavailable"
 
 
+async def test_stores_that_are_asked_together_are_told_apart(database: Database, tmp_path: Path) -> None:
+    await tell_world(database, customers=[a_snapshot()])
+    async with open_till(database, tmp_path) as till:
+        gone = [item_id for item_id, category in ITEMS.items() if category != "milk"]
+        of_second = [
+            one for one in availability(gone, version=2, status="none") if one.partition_key.startswith("store-2")
+        ]
+        async with till.transaction() as (_, stores):
+            await stores.read_model.apply_availability(of_second, ())
+        asked = [(f"c{number}", f"store-{1 + number % 2}", card(number % 3)) for number in range(24)]
+        answers = await asyncio.gather(
+            *(
+                till.checkout(checkout_id, store_id=store_id, customer=known.model_dump(mode="json"))
+                for checkout_id, store_id, known in asked
+            )
+        )
+    offered: dict[str, set[str]] = {"store-1": set(), "store-2": set()}
+    for (_, store_id, _), answer in zip(asked, answers, strict=True):
+        offered[store_id] |= {voucher["category"] for voucher in answer["vouchers"]}
+    assert offered["store-2"] == {"milk"}
+    assert len(offered["store-1"]) > 1
+
+
 async def test_limits_per_customer_hold_and_survive_a_merge_of_identities(database: Database, tmp_path: Path) -> None:
     rails = {"greatest_value_cents": 500, "open_per_customer": 1}
     await tell_world(database, campaigns=[a_campaign(guard_rails=rails)], customers=[a_snapshot(1), a_snapshot(2)])

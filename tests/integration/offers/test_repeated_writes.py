@@ -77,9 +77,15 @@ async def every_write(till: Till, codes: list[str]) -> dict[str, Write]:
     revocation = {"revocation_id": "leak", "batch_id": "none", "reason": "a test"}
     signs_from = (NOW + timedelta(days=1)).isoformat()
     later = (NOW + timedelta(days=2)).isoformat()
+    together = {**qualification, "codes": [codes[2]], "set_id": "together"}
+    goods = {"receipt_id": redemption["receipt_id"], "store_id": redemption["store_id"]}
+    goods["goods"] = [{"item_id": "milk-1", "quantity": "1"}]
     return {
         "post /v1/redemptions": Write("POST", "/v1/redemptions", redemption, redemption | {"redemption_id": "x"}),
         "post /v1/redemptions/{redemption_id}/rollback": Write("POST", "/v1/redemptions/taken-back/rollback"),
+        "post /v1/redemption-sets": Write("POST", "/v1/redemption-sets", together, together | {"set_id": "x"}),
+        "post /v1/return-quotes": Write("POST", "/v1/return-quotes", goods, goods | {"receipt_id": "x"}),
+        "put /v1/stacking-rules": Write("PUT", "/v1/stacking-rules", {"at_most": 4}, {"at_most": 5}),
         "post /v1/qualifications": Write("POST", "/v1/qualifications", qualification, qualification | {"codes": ["x"]}),
         "post /v1/holds": Write("POST", "/v1/holds", held | {"hold_id": "new"}, held | {"hold_id": "newer"}),
         "post /v1/holds/{hold_id}/extension": Write("POST", "/v1/holds/new/extension", {"seconds": 90}, {"seconds": 9}),

@@ -98,6 +98,8 @@ async def test_two_tasks_that_share_each_with_itself_do_not_meet(transactions: T
         async with transactions.shared():
             await say(transactions, word)
             await both.wait()
-            return await said(transactions)
+            seen = await said(transactions)
+            await both.wait()  # nobody commits before the other has looked
+            return seen
 
     assert [*await asyncio.gather(alone("one"), alone("two"))] == [["one"], ["two"]]

@@ -150,7 +150,7 @@ def test_the_keys_are_mounted_as_a_folder_so_that_a_replaced_file_is_seen(
         container = containers[name]
         file = container["environment"]["USUAL_CREDENTIALS_FILE"]
         mounts = [mount.split(":") for mount in container.get("volumes", [])]
-        seen = [source for source, target, mode in mounts if file == f"{target}/credentials.json" and mode == "ro"]
+        seen = [source for source, target, *mode in mounts if file == f"{target}/credentials.json" and mode == ["ro"]]
         assert seen == ["./var/compose/keys"] or name.endswith("-migrate"), name
 
 

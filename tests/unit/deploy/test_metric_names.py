@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from inspect import signature
 from pathlib import Path
@@ -30,22 +30,26 @@ LABELS_ASKED = re.compile(r"\bby \(([^)]*)\)|\{([a-z][^{}]*)\}")
 
 def shown() -> Mapping[str, frozenset[str]]:
     """Every series name that some process shows, and its labels: the metrics classes are asked themselves."""
-    registry = CollectorRegistry()
-    RequestMetrics(_nothing, registry)
+    found: dict[str, frozenset[str]] = {}
+    for kind, options in metrics_classes():
+        registry = CollectorRegistry()  # of its own: a class may make another one's series its part
+        kind(registry=registry, **options)
+        for collector in registry._collector_to_names:
+            assert isinstance(collector, MetricWrapperBase)
+            for series in registry._collector_to_names[collector]:
+                found[series] = frozenset(collector._labelnames)
+    return found
+
+
+def metrics_classes() -> Iterator[tuple[Callable[..., object], Mapping[str, object]]]:
+    """Each class that registers metrics, with what it wants to be made."""
+    yield RequestMetrics, {"app": _nothing}
     for name in MODULES:
         module = import_module(name)
         for kind in vars(module).values():
             if isinstance(kind, type) and kind.__module__ == name:
-                others = {
-                    parameter: (lambda: 0.0) for parameter in signature(kind).parameters if parameter != "registry"
-                }
-                kind(registry=registry, **others)
-    found: dict[str, frozenset[str]] = {}
-    for collector in registry._collector_to_names:
-        assert isinstance(collector, MetricWrapperBase)
-        for series in registry._collector_to_names[collector]:
-            found[series] = frozenset(collector._labelnames)
-    return found
+                others = [parameter for parameter in signature(kind).parameters if parameter != "registry"]
+                yield kind, dict.fromkeys(others, lambda: 0.0)
 
 
 async def _nothing(*_: object) -> None:
