@@ -16,7 +16,6 @@ from services.offers.consumer import GROUP, TOPICS, Feeds
 from services.offers.handlers.expiry import EXPIRED_TOGETHER, expire_vouchers
 from services.offers.handlers.holding import free_lapsed_holds
 from services.offers.handlers.idempotency import FORGOTTEN_TOGETHER
-from services.offers.handlers.leasing import expire_leases
 from services.offers.handlers.ledger import check_books
 from services.offers.handlers.privacy import answer_erasure
 from services.offers.handlers.revoking import end_revoked
@@ -106,7 +105,7 @@ def expiry_round(parts: Parts) -> Round:
             ended = await expire_vouchers(PostgresExpiry(tx), parts.clock.now(), parts.metrics)
         async with parts.transactions.begin() as tx:
             parts.metrics.ladder.leases_expired.inc(
-                await expire_leases(PostgresLeases(tx), parts.clock.now(), EXPIRED_TOGETHER)
+                await PostgresLeases(tx).expire(parts.clock.now(), EXPIRED_TOGETHER)
             )
         return ended if ended == EXPIRED_TOGETHER else 0
 

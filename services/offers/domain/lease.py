@@ -55,6 +55,14 @@ def is_leasable(campaign: Campaign) -> bool:
     return LEASED_AS in campaign.tiers and not campaign.limits and not any(s.limits for s in campaign.stores.values())
 
 
+def narrowed(campaign: Campaign, categories: Collection[str]) -> Campaign:
+    """The same for these categories alone, as far as it is for them."""
+    kept = tuple(category for category in sorted(categories) if campaign.targets(category))
+    narrow = campaign.model_copy(update={"categories": kept})
+    narrow.__dict__.pop("targeted", None)  # a copy remembers what was worked out for the original
+    return narrow
+
+
 def latest_end(leased_until: datetime, campaign: Campaign, validity_days: int) -> datetime:
     """The end that no voucher of a lease goes beyond, whenever within the lease and wherever it is handed out."""
     days = validity_days if campaign.validity_counts == "days" else 2 * validity_days + 7

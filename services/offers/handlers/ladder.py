@@ -29,6 +29,7 @@ class Ladder:
         self.standby = standby
         self.lag = LoopLag(clock)
         self.behind_ratio = BEHIND_RATIO
+        self.standby_seconds = STANDBY_SECONDS
         self.breaker = Breaker()
         self._clock = clock
         self._metrics = metrics
@@ -38,7 +39,7 @@ class Ladder:
     async def answered(self, checkout: Checkout, left_seconds: float, decide: DecidedBy) -> Answered:
         """The answer, within `left_seconds` whatever is down or slow. When too many are under way, or we are behind: tier 3, at once."""
         try:
-            told = self.standby.told(checkout.checkout_id) if self.standby else None
+            told = self.standby.told(checkout) if self.standby else None
         except RetryableError as error:
             return without(checkout, error.slug)
         if told is not None:
@@ -56,12 +57,12 @@ class Ladder:
     async def _answered(self, checkout: Checkout, left_seconds: float, decide: DecidedBy) -> Answered:
         until_seconds = self._clock.monotonic_seconds() + left_seconds
         standby = self.standby if self.standby is not None and self.standby.ready else None
-        kept_seconds = min(STANDBY_SECONDS, left_seconds / 4) if standby else 0.0
+        kept_seconds = min(self.standby_seconds, left_seconds / 4) if standby else 0.0
         attempt = Attempt()
         found = await self._decided(checkout, left_seconds - kept_seconds, decide, attempt)
         if isinstance(found, Answered):
             # Asked twice at a time, it may have been told something else meanwhile.
-            told = self.standby.told(checkout.checkout_id) if self.standby else None
+            told = self.standby.told(checkout) if self.standby else None
             return told or found
         if standby is None or found == Overloaded.slug:
             return without(checkout, found)

@@ -224,11 +224,6 @@ class LeaseKeeper:
         )
 
 
-async def expire_leases(store: LeaseStore, now: datetime, limit: int) -> int:
-    """End leases of processes that never came back, once no paper of theirs can be good any more; returns how many."""
-    return await store.expire(now, limit)
-
-
 def _told(handed: HandedOut, settled: Settlement, voided: Collection[ExpiredVoucher]) -> list[OutboxMessage]:
     """The decision, the vouchers that are out, and those that nobody has: they were told to be out."""
     if settled.binding is Binding.DONE:

@@ -3,7 +3,7 @@
 It is nobody's in particular: chosen by what everybody buys, with the basket in hand left out. Holdouts are respected.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -14,12 +14,13 @@ from services.offers.domain.catalogue import Store
 from services.offers.domain.code import CodeKey
 from services.offers.domain.decision import Chosen, Decision, decide
 from services.offers.domain.eligibility import Circumstances
-from services.offers.domain.lease import LEASE_TIER, LEASED_AS, is_leasable
+from services.offers.domain.lease import LEASE_TIER, LEASED_AS, is_leasable, narrowed
 from services.offers.domain.needs import by_category
 from services.offers.domain.policy import MODEL_ID, Prior
 from services.offers.domain.proposal import Proposal, ProposedVoucher
 from services.offers.handlers.asking import Answered, Attempt, Checkout
 from services.offers.handlers.drafting import PrintRoom, decided_message, drafts_of, proposed_of_lease
+from services.offers.handlers.idempotency import check_same
 from services.offers.handlers.knowledge import Knowledge
 from services.offers.handlers.lease_pool import LeasePool
 from services.offers.handlers.money_clock import MoneyClock
@@ -56,11 +57,15 @@ class Standby:
         """Whether there is anything to hand out, and a journal to keep it in."""
         return bool(self.pool) and self.journal.usable
 
-    def told(self, checkout_id: str) -> Answered | None:
-        """What this checkout was told from leases, as long as the database does not know it."""
-        handed = self.journal.waiting.get(checkout_id)
+    def told(self, checkout: Checkout) -> Answered | None:
+        """What this checkout was told from leases, as long as the database does not know it.
+
+        Raises InvalidInput for another question under its id.
+        """
+        handed = self.journal.waiting.get(checkout.checkout_id)
         if handed is None:
             return None
+        check_same(handed.asked, checkout.asked, "checkout_id")
         self.metrics.repeats.inc()
         return Answered(LEASE_TIER, "repeat", self._body(handed.proposal))
 
@@ -119,7 +124,7 @@ class Standby:
         for campaign_id, categories in self.pool.categories(now).items():
             campaign = self.knowledge.campaigns.get(campaign_id)
             if campaign is not None and is_leasable(campaign) and self.may_be_given(campaign, store_id):
-                found[campaign_id] = campaign.model_copy(update={"categories": _meant(campaign, categories)})
+                found[campaign_id] = narrowed(campaign, categories)
         return found
 
     def _taken(
@@ -169,6 +174,7 @@ class Standby:
             proposal=proposal,
             receipt_id=receipt_id,
             store_id=store_id,
+            asked=checkout.asked,
             handed_at=now,
             gave_up_at=gave_up_at,
             decided=decided_message(
@@ -180,7 +186,3 @@ class Standby:
     def _body(self, proposal: Proposal) -> bytes:
         slots = [voucher.slot for voucher in proposal.vouchers]
         return answered(proposal, slots, self.codes, lambda: self.signing.keys)[0]
-
-
-def _meant(campaign: Campaign, pooled: Collection[str]) -> tuple[str, ...]:
-    return tuple(category for category in sorted(pooled) if campaign.targets(category))

@@ -33,6 +33,8 @@ class HandedOut(msgspec.Struct, frozen=True, kw_only=True):
     decided: OutboxMessage
     issued: tuple[OutboxMessage, ...]
     """One per voucher, in the proposal's order."""
+    asked: bytes | None = None
+    """What was asked, as a digest: under this id nothing else is answered."""
 
     @property
     def checkout_id(self) -> str:

@@ -17,19 +17,20 @@ from services.offers.store.ledger import freed
 
 _DECIDE = text("""
     INSERT INTO decisions (checkout_id, decision_id, receipt_id, store_id, customer_id, tier, reason, "group", model_id,
-                           proposal, decided_at)
-    VALUES (:checkout_id, :decision_id, :receipt_id, :store_id, NULL, :tier, :reason, :group, :model_id, :proposal, :decided_at)
+                           proposal, decided_at, asked)
+    VALUES (:checkout_id, :decision_id, :receipt_id, :store_id, NULL, :tier, :reason, :group, :model_id, :proposal, :decided_at,
+            :asked)
     ON CONFLICT (checkout_id) DO NOTHING
 """)
 _BIND_NEW = text("""
     WITH fresh AS (
         INSERT INTO decisions (checkout_id, decision_id, receipt_id, store_id, customer_id, tier, reason, "group", model_id,
-                               proposal, decided_at)
-        SELECT checkout_id, decision_id, receipt_id, store_id, NULL, tier, reason, "group", model_id, proposal, decided_at
+                               proposal, decided_at, asked)
+        SELECT checkout_id, decision_id, receipt_id, store_id, NULL, tier, reason, "group", model_id, proposal, decided_at, asked
         FROM unnest(CAST(:checkout_id AS text[]), CAST(:decision_id AS text[]), CAST(:receipt_id AS text[]),
                     CAST(:store_id AS text[]), CAST(:tier AS smallint[]), CAST(:reason AS text[]), CAST(:group AS text[]),
-                    CAST(:model_id AS text[]), CAST(:proposal AS bytea[]), CAST(:decided_at AS timestamptz[]))
-             AS asked (checkout_id, decision_id, receipt_id, store_id, tier, reason, "group", model_id, proposal, decided_at)
+                    CAST(:model_id AS text[]), CAST(:proposal AS bytea[]), CAST(:decided_at AS timestamptz[]), CAST(:asked AS bytea[]))
+             AS wish (checkout_id, decision_id, receipt_id, store_id, tier, reason, "group", model_id, proposal, decided_at, asked)
         ORDER BY checkout_id
         ON CONFLICT (checkout_id) DO NOTHING
         RETURNING checkout_id, receipt_id, store_id
@@ -76,7 +77,7 @@ _VOID = text(f"""
 _REPLACE = text("""
     UPDATE decisions SET decision_id = :decision_id, receipt_id = :receipt_id, store_id = :store_id, customer_id = NULL,
                          tier = :tier, reason = :reason, "group" = :group, model_id = :model_id, proposal = :proposal,
-                         decided_at = :decided_at
+                         decided_at = :decided_at, asked = :asked
     WHERE checkout_id = :checkout_id
 """)
 _BIND = text("""
@@ -169,4 +170,5 @@ def _decision(handed: HandedOut) -> dict[str, Any]:
         "model_id": proposal.model_id,
         "proposal": pack(proposal),
         "decided_at": handed.handed_at,
+        "asked": handed.asked,
     }

@@ -1,6 +1,8 @@
 """Laws of vouchers that are leased ahead: handed out without a database, in the books when there is one, and never twice."""
 
 import asyncio
+import errno
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -11,15 +13,15 @@ import pytest
 
 from services.offers.bootstrap.leasing import Leases
 from services.offers.domain.campaign import Campaign
-from services.offers.handlers.leasing import expire_leases
+from services.offers.domain.eligibility import holdout_ratio_of
 from services.offers.store.campaigns import PostgresCampaigns
 from services.offers.store.leases import PostgresLeases
 from tests.support.limits import limit
-from tests.support.offers_facts import NOW, a_campaign, a_snapshot
-from tests.support.offers_running import CODES, Till, open_till, tell_world
+from tests.support.offers_facts import NOW, a_campaign, a_snapshot, card, customer_of
+from tests.support.offers_running import CODES, Till, checkout_body, open_till, tell_world
 from tests.support.postgres import Database
 
-DEADLINE_MS = 800
+DEADLINE_MS = 1_000
 LIMITED = {"limits": [limit("store", "day", 100)]}
 LEASED: dict[str, Any] = {"lease_vouchers": 6, "statement_seconds": 30.0}
 
@@ -32,6 +34,7 @@ async def leasing_till(database: Database, folder: Path, **changes: Any) -> Asyn
         assert leases is not None
         leases.loop.stop()
         leases.keeper.fit_seconds = 0.0
+        till.door.doors.desk.ladder.standby_seconds = DEADLINE_MS / 1000  # a quarter of what is left at most
         await asyncio.sleep(0.05)  # noqa: TID251 - the round under way ends
         await settled(leases)
         yield till, leases
@@ -55,6 +58,13 @@ async def asked(till: Till, checkout_id: str, **changes: Any) -> dict[str, Any]:
     return await till.checkout(checkout_id, deadline_ms=DEADLINE_MS, **changes)
 
 
+async def refused(till: Till, checkout_id: str) -> None:
+    """Another question under an id that was answered."""
+    body = checkout_body(checkout_id, deadline_ms=DEADLINE_MS, receipt_id="another")
+    answer = await till.client.post("/v1/checkouts", json=body)
+    assert (answer.status_code, answer.json()["title"]) == (422, "other-request")
+
+
 async def reserved(till: Till) -> int:
     return int((await till.rows("SELECT sum(reserved_cents)::int AS cents FROM budgets"))[0]["cents"])
 
@@ -76,10 +86,12 @@ async def test_without_a_database_a_leased_voucher_is_handed_out_and_is_the_same
             assert (answer["tier"], answer["reason"]) == (2, "deadline")
             assert answer["vouchers"][0]["code"] in answer["receipt"]["text"]
             assert await asked(till, "c1") == answer, "asked again it is the same, while there is no database"
+            await refused(till, "c1")
         assert await asked(till, "c1") == answer, "and before the database knows it"
         await leases.keeper.look()
         assert leases.journal.waiting == {}
         assert await asked(till, "c1") == answer, "and afterwards, from the database"
+        await refused(till, "c1")
         assert await reserved(till) == before, "what was leased was reserved already"
         rows = await till.rows("SELECT * FROM vouchers WHERE state = 'issued'")
         assert [(row["checkout_id"], row["slot"], row["tier"], row["leased_by"]) for row in rows] == [
@@ -205,6 +217,37 @@ async def test_whoever_may_not_get_a_campaign_does_not_get_it_from_leases(
         assert (await asked(till, "c1"))["tier"] == 3
 
 
+async def test_who_is_held_out_is_so_without_a_database_too(database: Database, tmp_path: Path) -> None:
+    await tell_world(database, campaigns=[a_campaign(holdout_ratio=0.5)])
+    async with leasing_till(database, tmp_path, lease_vouchers=20) as (till, _), locked(till):
+        answers = await asyncio.gather(
+            *(asked(till, f"c{number}", customer=card(number).model_dump(mode="json")) for number in range(16))
+        )
+    held_out = [holdout_ratio_of(customer_of(number)) < 0.5 for number in range(16)]
+    assert {True, False} == set(held_out)
+    assert [answer["tier"] == 3 for answer in answers] == held_out
+
+
+async def test_what_the_disk_may_have_is_handed_to_nobody_else(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await tell_world(database, customers=[a_snapshot()])
+    async with leasing_till(database, tmp_path) as (till, leases):
+        before = {lease.voucher_id for lease in leases.standby.pool}
+        async with locked(till):
+            with monkeypatch.context() as patch:
+                patch.setattr(os, "fsync", _fails)
+                assert (await asked(till, "c1"))["tier"] == 3
+        (doubtful,) = before - {lease.voucher_id for lease in leases.standby.pool}
+        await settled(leases)
+        assert doubtful not in {lease.voucher_id for lease in leases.standby.pool}
+        assert (await states(till))["leased"] >= 6, "its money stays reserved"
+
+
+def _fails(*_arguments: object) -> None:
+    raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
 async def test_leases_stay_within_their_share_of_the_cap_and_go_back_when_nobody_needs_them(
     database: Database, tmp_path: Path
 ) -> None:
@@ -247,7 +290,7 @@ async def test_leases_of_a_process_that_never_came_back_end_with_their_validity(
         ends_at = max(row["expires_at"] for row in await till.rows("SELECT expires_at FROM vouchers"))
         for at, left in ((ends_at - timedelta(seconds=1), 600), (ends_at, 0)):
             async with till.transaction() as (tx, _):
-                await expire_leases(PostgresLeases(tx), at, 1_000)
+                await PostgresLeases(tx).expire(at, 1_000)
             assert await reserved(till) == left
 
 

@@ -29,8 +29,8 @@ class FakeStandby:
         self.asked: list[tuple[str, Attempt]] = []
         self.journal: dict[str, Answered] = {}
 
-    def told(self, checkout_id: str) -> Answered | None:
-        return self.journal.get(checkout_id)
+    def told(self, checkout: Checkout) -> Answered | None:
+        return self.journal.get(checkout.checkout_id)
 
     async def hand_out(self, checkout: Checkout, why: str, attempt: Attempt) -> Answered | None:
         if self.failure:

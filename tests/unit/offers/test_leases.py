@@ -5,7 +5,7 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.offers.domain.lease import Binding, Decided, Lease, LeaseLimits, Standing, latest_end, settle
+from services.offers.domain.lease import Binding, Decided, Lease, LeaseLimits, Standing, latest_end, narrowed, settle
 from services.offers.domain.validity import Closed, end_of, last_day, last_opening_day
 from services.offers.domain.voucher import VoucherState
 from services.offers.handlers.lease_pool import LeasePool
@@ -93,6 +93,14 @@ def test_what_was_bound_is_not_bound_again() -> None:
     decided = Decided(decision_id="mine", tier=2, decided_at=NOW)
     settled = settle("mine", {"v": 1}, None, decided, rows)
     assert (settled.binding, settled.slots, settled.void) == (Binding.DONE, {}, ())
+
+
+def test_a_campaign_is_narrowed_to_what_there_are_leases_for() -> None:
+    campaign = a_campaign(categories=["bread", "milk"])
+    assert campaign.targets("bread")
+    narrow = narrowed(campaign, ("milk", "tea"))
+    assert [narrow.targets(category) for category in ("milk", "bread", "tea")] == [True, False, False]
+    assert campaign.targets("bread")
 
 
 def test_a_lease_is_taken_once_and_only_for_what_it_promises() -> None:
