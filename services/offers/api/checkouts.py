@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
-from libs.common.contracts.values import Cents, Currency, Identifier, Key, Quantity
+from libs.common.contracts.values import Cents, Currency, Identifier, Key, Quantity, Unit
 from libs.common.http.credentials import Credential, require
 from services.offers.api.doors import Doors, check_store, documented
 from services.offers.domain.answer import CheckoutAnswer
@@ -35,6 +35,8 @@ class CheckoutLine(BaseModel):
     item_id: Key
     quantity: Quantity
     amount_cents: Cents
+    unit: Annotated[str, Field(max_length=32)] = Unit.EACH
+    """Of the quantity. `kg`, `l` and `m` are weight or measure; all else counts pieces."""
 
 
 class CheckoutRequest(BaseModel):

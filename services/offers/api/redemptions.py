@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from libs.common.contracts.values import Currency, Key
+from libs.common.contracts.values import Currency, Key, Unit
 from libs.common.errors import RetryableError
 from libs.common.http.credentials import Credential, require
 from libs.common.http.openapi import problems
@@ -29,6 +29,7 @@ from services.offers.ports.vouchers import RedemptionStore
 Code = Annotated[str, Field(min_length=1, max_length=256)]
 """As typed, or as scanned: the signed text of a QR code too."""
 Caller = Annotated[Credential, Depends(require("voucher:redeem"))]
+_BY_MEASURE = (Unit.KILOGRAM, Unit.LITRE, Unit.METRE)
 
 
 class BasketAtTill(BaseModel):
@@ -138,7 +139,11 @@ def basket_of(request: BasketAtTill) -> Basket:
         currency=request.currency,
         lines=[
             BasketLine(
-                line_no=line.line_no, item_id=line.item_id, quantity=line.quantity, amount_cents=line.amount_cents
+                line_no=line.line_no,
+                item_id=line.item_id,
+                quantity=line.quantity,
+                amount_cents=line.amount_cents,
+                weighed=line.unit in _BY_MEASURE,
             )
             for line in request.lines
         ],

@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from services.offers.domain.campaign import Campaign, Terms
+from services.offers.domain.campaign import Campaign
 from services.offers.domain.eligibility import Circumstances, Eligible, Refusal, eligible, is_held_out, running
 from services.offers.domain.needs import CategoryNeed
 from services.offers.domain.policy import Choice, Prior, choose, distribution, redemption_ratio
+from services.offers.domain.terms import Terms
 
 OFFERS_WEIGHED = 24
 OFFERED = "offered"
