@@ -107,6 +107,8 @@ class Campaign(_Part):
     guard_rails: GuardRails
     signed: Literal["store", "chain"] | None = None
     """Whether tills without a network can check its vouchers, for the store that printed them or for every store."""
+    legacy_codes: bool | None = None
+    """Whether codes of another system may be imported for it. Then tills can't tell a typing error from a guess."""
     numbered: Numbered | None = None
     """Numbers for scanners that read digits only, beside the code."""
     stores: Mapping[Key, StoreOverride] = Field(default_factory=dict)

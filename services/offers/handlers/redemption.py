@@ -139,7 +139,8 @@ class RedemptionDesk:
 
     def _read(self, code: str, presenter: Presenter) -> Presented:
         coupons = {each.numbered.head for each in self.knowledge.campaigns.values() if each.numbered}
-        return read(code, self.codes, self.signing.keys, coupons, at_till=presenter.sees_reasons)
+        legacy = any(each.legacy_codes for each in self.knowledge.campaigns.values())
+        return read(code, self.codes, self.signing.keys, coupons, at_till=presenter.sees_reasons, legacy=legacy)
 
     async def _while_locked(self, store: RedemptionStore, asked: Redemption, until: datetime) -> Redeemed:
         """What was answered before is answered again, since a till that lost the answer must learn it; nothing else is."""

@@ -33,7 +33,7 @@ def voucher_of(row: Any) -> Voucher:
         receipt_id=row.receipt_id,
         store_id=row.store_id,
         category=row.category,
-        terms=Terms(promise=_promise(row), greatest_value_cents=row.greatest_value_cents),
+        terms=Terms(promise=promise_of(row), greatest_value_cents=row.greatest_value_cents),
         currency=row.currency,
         expires_at=row.expires_at,
         state=VoucherState(row.state),
@@ -44,7 +44,8 @@ def voucher_of(row: Any) -> Voucher:
     )
 
 
-def _promise(row: Any) -> Promise:
+def promise_of(row: Any) -> Promise:
+    """What a row with the columns of terms promises."""
     if row.terms is not None:
         return from_stored(row.terms)
     return PercentOff(percent=row.percent) if row.kind == "percent" else AmountOff(amount_cents=row.amount_cents)
