@@ -100,7 +100,7 @@ class OffersMetrics:
         )
         self.budget_cents = Gauge(
             "offers_budget_cents",
-            "A campaign's money in minor units: cap, reserved, spent.",
+            "A campaign's money in minor units: cap, reserved, spent, backing, drawn of the backing.",
             ["campaign", "part", "currency"],
             registry=registry,
         )
@@ -134,6 +134,12 @@ class OffersMetrics:
         )
         self.knowledge_age_seconds = Gauge(
             "offers_knowledge_age_seconds", "Since memory was last seen to be up to date.", registry=registry
+        )
+        self.keyed_writes = Counter(
+            "offers_keyed_writes_total",
+            "Writes with an Idempotency-Key: done, failed (nothing kept), repeat, other (request under this key), in-flight.",
+            ["outcome"],
+            registry=registry,
         )
 
     def paper(self, printing: str, paper_mm: int, saved_mm: int) -> None:

@@ -110,6 +110,8 @@ def batch_of(
         and ANY_CATEGORY not in campaign.categories
     ):
         raise NoBatch("the campaign of a batch is for one category, or for any")
+    if campaign.limits or any(override.limits for override in campaign.stores.values()):
+        raise NoBatch("the campaign has limits, which are counted where a customer is known: at a till")
     try:
         today = now.astimezone(ZoneInfo(validity.time_zone)).date()
     except (KeyError, ValueError) as error:

@@ -9,12 +9,14 @@ from enum import StrEnum
 
 
 class Account(StrEnum):
-    """Where money stands. The funder's balance is minus the budget's cap; the others share the cap among them."""
+    """Where money stands. The funder's balance is minus the budget's cap and backing; the others share them."""
 
     FUNDER = "funder"
     AVAILABLE = "available"
     RESERVED = "reserved"
     SPENT = "spent"
+    BACKING = "backing"
+    """Money beside the cap that covers what is promised above it. `available` is never further below zero than this is above."""
 
 
 class Move(StrEnum):
@@ -24,6 +26,10 @@ class Move(StrEnum):
     """Head office set or raised a budget."""
     WITHDRAW = "withdraw"
     """It lowered one."""
+    BACK = "back"
+    """Head office set money aside for what is promised above the cap."""
+    UNBACK = "unback"
+    """It took some of that back."""
     ISSUE = "issue"
     REDEEM = "redeem"
     RELEASE = "release"
@@ -78,6 +84,13 @@ def funded(before_cents: int, after_cents: int) -> list[Transfer]:
     if after_cents >= before_cents:
         return _moved((Move.FUND, Account.FUNDER, Account.AVAILABLE, after_cents - before_cents))
     return _moved((Move.WITHDRAW, Account.AVAILABLE, Account.FUNDER, before_cents - after_cents))
+
+
+def backed(before_cents: int, after_cents: int) -> list[Transfer]:
+    """What covers promises above the cap is changed."""
+    if after_cents >= before_cents:
+        return _moved((Move.BACK, Account.FUNDER, Account.BACKING, after_cents - before_cents))
+    return _moved((Move.UNBACK, Account.BACKING, Account.FUNDER, before_cents - after_cents))
 
 
 def issued(value_cents: int) -> list[Transfer]:

@@ -95,6 +95,46 @@ Promise: TypeAlias = AmountOff | PercentOff | FixedPrice | FreeItem | BuyGet | B
 _stored: TypeAdapter[Promise] = TypeAdapter(Annotated[Promise, Field(discriminator="kind")])
 
 
+class Promising(_Promise):
+    """What a campaign states of its promise."""
+
+    kind: Kind
+    """What it promises; the field of that name (of an amount, `amount_cents`) says how much, and no other is there."""
+    percent: Percent | None = None
+    amount_cents: Cents | None = None
+    fixed_price: FixedPrice | None = None
+    free_item: FreeItem | None = None
+    buy_get: BuyGet | None = None
+    bundle: Bundle | None = None
+
+    @model_validator(mode="after")
+    def _promises_one_thing(self) -> Self:
+        stated: dict[Kind, object] = {
+            "amount": self.amount_cents,
+            "percent": self.percent,
+            "fixed_price": self.fixed_price,
+            "free_item": self.free_item,
+            "buy_get": self.buy_get,
+            "bundle": self.bundle,
+        }
+        if [kind for kind, value in stated.items() if value is not None] != [self.kind]:
+            raise ValueError(
+                f"a campaign of kind {self.kind} states what it promises in the field for it, and in no other"
+            )
+        return self
+
+    def promised(self, *, percent: int | None = None, amount_cents: int | None = None) -> Promise:
+        """The promise, with what a store changes of it."""
+        if self.amount_cents is not None:
+            return AmountOff(amount_cents=amount_cents or self.amount_cents)
+        if self.percent is not None:
+            return PercentOff(percent=percent or self.percent)
+        promise = self.fixed_price or self.free_item or self.buy_get or self.bundle
+        if promise is None:
+            raise ValueError("a campaign promises something")
+        return promise
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
     """What a campaign promises in one store. A voucher never gives more than `greatest_value_cents`: so much is reserved."""

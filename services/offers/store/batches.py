@@ -48,7 +48,9 @@ _PROGRESS = text("""
                        quarantined = :quarantined, finished_at = :finished_at
     WHERE batch_id = :batch_id
 """)
-_REMAINING = text("SELECT cap_cents - reserved_cents - spent_cents FROM budgets WHERE campaign_id = :campaign_id")
+_REMAINING = text("""
+    SELECT cap_cents + over_issue_cents - reserved_cents - spent_cents FROM budgets WHERE campaign_id = :campaign_id
+""")
 _MAKE = text("""
     WITH asked AS (
         SELECT * FROM unnest(CAST(:voucher_ids AS text[]), CAST(:code_lookups AS bytea[]), CAST(:number_lookups AS bytea[]))
