@@ -15,7 +15,7 @@ from services.offers.api.doors import Doors, check_store, documented
 from services.offers.domain.answer import CheckoutAnswer
 from services.offers.domain.asked import digest_of_checkout
 from services.offers.domain.receipts.sheet import Columns
-from services.offers.handlers.checkout import Checkout
+from services.offers.handlers.asking import Checkout
 
 CHECKOUTS = "/v1/checkouts"
 _EXAMPLE: JsonDict = {

@@ -11,6 +11,7 @@ from libs.common.persistence import Transaction, Transactions
 from libs.common.persistence.relay import RelayLoop
 from services.offers.api.doors import Doors
 from services.offers.bootstrap.batches import batch_stores_of
+from services.offers.bootstrap.leasing import Leases, leases_of
 from services.offers.bootstrap.parts import SERVICE, Parts, money_clock_of
 from services.offers.bootstrap.printing import picture_font, print_policies, wording_of_ours
 from services.offers.bootstrap.redeeming import miss_limits_of, till_stores_of
@@ -19,6 +20,7 @@ from services.offers.handlers.checkout import CheckoutDesk
 from services.offers.handlers.drafting import PrintRoom
 from services.offers.handlers.idempotency import Once
 from services.offers.handlers.knowledge import Knowledge, KnowledgeKeeper
+from services.offers.handlers.ladder import Ladder
 from services.offers.handlers.redemption import RedemptionDesk
 from services.offers.handlers.reprinting import Reprinter
 from services.offers.handlers.signing import SigningRing
@@ -29,12 +31,14 @@ from services.offers.store.checkout_reads import SharedCheckoutReads
 from services.offers.store.connections import connector
 from services.offers.store.issuing import SharedIssuing
 from services.offers.store.knowledge import PostgresKnowledge
+from services.offers.store.leases import PostgresLeases
 from services.offers.store.ledger import PostgresLedger
 from services.offers.store.privacy import PostgresPrivacy
 from services.offers.store.receipts import PostgresReceipts
 from services.offers.store.revoking import PostgresRevocations
 from services.offers.store.shared_statement import Limits
 from services.offers.store.signing import PostgresSigningKeys
+from services.offers.store.stacking import PostgresRules
 
 S = TypeVar("S")
 _SIGNING_KEYS_SECONDS = 10.0
@@ -52,6 +56,7 @@ class Door:
     reads: SharedCheckoutReads
     issuing: SharedIssuing
     once: Once
+    leases: Leases | None
 
 
 def door_of(parts: Parts, codes: CodeKey) -> Door:
@@ -78,10 +83,12 @@ def door_of(parts: Parts, codes: CodeKey) -> Door:
     def failed(statement: str, reason: str) -> None:
         parts.metrics.statement_failures.labels(statement, reason).inc()
 
-    reads = SharedCheckoutReads(connect, lambda: knowledge.prior_item_ids, limits, failed)
+    reads = SharedCheckoutReads(connect, limits, failed)
     issuing = SharedIssuing(connect, limits, failed)
     signing_keys = _unit(parts.transactions, PostgresSigningKeys)
     signing = SigningRing(codes, signing_keys)
+    print_room = PrintRoom(wording_of_ours(), print_policies(settings.print_policies_file))
+    leases = leases_of(parts, _unit(parts.transactions, PostgresLeases), knowledge, signing, codes, print_room)
     desk = CheckoutDesk(
         reads=reads,
         issuing=issuing,
@@ -92,7 +99,13 @@ def door_of(parts: Parts, codes: CodeKey) -> Door:
         money_clock=money_clock_of(parts),
         metrics=parts.metrics,
         fresh_within=timedelta(seconds=settings.fresh_within_seconds),
-        print_room=PrintRoom(wording_of_ours(), print_policies(settings.print_policies_file)),
+        print_room=print_room,
+        ladder=Ladder(
+            parts.clock,
+            parts.metrics,
+            most_under_way=settings.checkouts_under_way,
+            standby=leases.standby if leases else None,
+        ),
     )
     doors = Doors(
         desk=desk,
@@ -113,6 +126,7 @@ def door_of(parts: Parts, codes: CodeKey) -> Door:
         privacy=_unit(parts.transactions, PostgresPrivacy),
         receipts=_unit(parts.transactions, PostgresReceipts),
         ledger=_unit(parts.transactions, PostgresLedger),
+        stacking_rules=_unit(parts.transactions, PostgresRules),
         pseudonyms=settings.pseudonyms(),
         clock=parts.clock,
         money_clock=money_clock_of(parts),
@@ -145,13 +159,15 @@ def door_of(parts: Parts, codes: CodeKey) -> Door:
         reads=reads,
         issuing=issuing,
         once=once,
+        leases=leases,
     )
 
 
 @asynccontextmanager
 async def running(door: Door) -> AsyncIterator[None]:
     """Serve statements and keep memory fresh while the block runs; a part that ends by itself fails liveness."""
-    served = (door.keeper, door.signing_keeper, door.reads.statement, door.issuing.statement)
+    leasing = (door.leases.loop, door.leases.journal) if door.leases else ()
+    served = (door.keeper, door.signing_keeper, door.reads.statement, door.issuing.statement, *leasing)
     tasks = [asyncio.create_task(part.run(), name=type(part).__name__) for part in served]
 
     async def all_run() -> bool:

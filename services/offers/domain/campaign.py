@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 from libs.common.contracts.values import Currency, Funder, Key, Moment
 from services.offers.domain.limits import Limit, contradiction, tightened
 from services.offers.domain.numbers import Numbered
+from services.offers.domain.stacking_rules import BelowMinimum, Stacking
 from services.offers.domain.terms import AmountOff, Cents, Percent, Promising, Terms
 
 ANY_CATEGORY = "*"
@@ -109,6 +110,12 @@ class Campaign(Promising):
     """Vouchers may be worth so many times the budget, since many are never used."""
     backing_cents: Annotated[int, Field(ge=0, le=10**12)] = 0
     """Money of its own that covers what the budget does not if all are used after all."""
+    stacking: Stacking = Stacking()
+    """How its vouchers go together with others (docs/stacking.md)."""
+    minimum_basket_cents: Cents | None = None
+    """What a receipt comes to at least, before any voucher, for its vouchers to give."""
+    below_minimum: BelowMinimum = BelowMinimum.KEEP
+    """What becomes of the discount when goods return and the receipt no longer comes to that (docs/stacking.md)."""
 
     @model_validator(mode="after")
     def _keeps_its_own_rules(self) -> Self:
@@ -183,9 +190,14 @@ class Campaign(Promising):
         """Whether `now` lies within its time."""
         return (self.starts_at is None or self.starts_at <= now) and (self.ends_at is None or now < self.ends_at)
 
+    @cached_property
+    def targeted(self) -> frozenset[str] | None:
+        """The categories that it may be given for; None for all."""
+        return None if ANY_CATEGORY in self.categories else frozenset(self.categories)
+
     def targets(self, category: str) -> bool:
         """Whether it may be given for this category."""
-        return ANY_CATEGORY in self.categories or category in self.categories
+        return self.targeted is None or category in self.targeted
 
     def _terms(self, override: StoreOverride | None) -> Terms:
         changed = override or _AS_IT_IS

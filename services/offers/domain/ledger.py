@@ -45,6 +45,8 @@ class Move(StrEnum):
     """Goods came back, and with them their share of what a voucher gave."""
     OPENING = "opening"
     """What stood in a budget when its books were opened."""
+    VOID = "void"
+    """A voucher that was never told to anybody is not needed."""
     UNSTATED = "unstated"
     """The database saw a budget move without a word: a process of a release before the books."""
 
@@ -116,6 +118,11 @@ def expired(reserved_cents: int) -> list[Transfer]:
 def revoked(reserved_cents: int) -> list[Transfer]:
     """A voucher was revoked: its reserve is free again."""
     return _moved((Move.REVOKE, Account.RESERVED, Account.AVAILABLE, reserved_cents))
+
+
+def voided(reserved_cents: int) -> list[Transfer]:
+    """A voucher never reached anybody: its reserve is free again."""
+    return _moved((Move.VOID, Account.RESERVED, Account.AVAILABLE, reserved_cents))
 
 
 def rolled_back(*, given_cents: int, again_cents: int) -> list[Transfer]:

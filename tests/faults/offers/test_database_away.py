@@ -83,7 +83,7 @@ async def test_a_stopped_database_costs_the_voucher_and_never_the_deadline(
                 assert {answer["tier"] for _, answer in burst} == {3}
                 assert all(answer["retryable"] and not answer["vouchers"] for _, answer in burst)
             took, answer = await timed(till, next_id("refused-at-once"))
-            assert answer["reason"] == "database-away", "once the connection is given up nobody waits for it any more"
+            assert answer["reason"].startswith("database-"), "once it is known nobody waits for it any more"
             assert took < DEADLINE_MS / 1000 / 2
         await works_again(till)
         booked = await till.rows("SELECT reserved_cents FROM budgets")

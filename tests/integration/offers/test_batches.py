@@ -361,6 +361,7 @@ async def test_an_import_that_the_budget_cannot_bear_stops_at_the_line_and_goes_
         ({}, {"codes": 0}, 422),
         ({}, {"codes": 1, "batch_id": "a.b"}, 422),
         ({"categories": ["milk", "bread"]}, {"codes": 1}, 422),
+        ({"limits": [{"per": "store", "period": "day", "measure": "count", "most": 5}]}, {"codes": 1}, 422),
         ({"stores": {"store-2": {"active": False}}}, {"codes": 1, "store_id": "store-2"}, 422),
     ],
 )
