@@ -19,7 +19,7 @@ def test_a_code_is_found_however_it_is_typed(code: str) -> None:
     assert lookup_of(code.lower(), KEY) == lookup_of(f" {code} ", KEY) == lookup_of(code.replace("-", " "), KEY)
 
 
-@given(text=st.text(max_size=80), at_till=st.booleans())
+@given(text=SIGNS | st.text(max_size=80), at_till=st.booleans())
 def test_what_is_imported_is_what_is_looked_for_when_it_is_presented(text: str, at_till: bool) -> None:  # noqa: FBT001 - the case
     imported = lookup_of(text, KEY)
     presented = read(text, KEY, [], (), at_till=at_till, legacy=True)
@@ -28,7 +28,7 @@ def test_what_is_imported_is_what_is_looked_for_when_it_is_presented(text: str, 
         assert presented.form is not Form.MISTYPED
 
 
-@given(text=st.text(max_size=80), at_till=st.booleans())
+@given(text=SIGNS | st.text(max_size=80), at_till=st.booleans())
 def test_without_imports_nothing_else_than_our_forms_is_looked_for(text: str, at_till: bool) -> None:  # noqa: FBT001 - the case
     presented = read(text, KEY, [], (), at_till=at_till)
     ours = read(text, KEY, [], (), at_till=at_till, legacy=True)
