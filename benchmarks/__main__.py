@@ -4,7 +4,7 @@ import argparse
 import os
 from pathlib import Path
 
-from benchmarks import contracts, delivery
+from benchmarks import batches, contracts, delivery
 from benchmarks.ingest import comparing
 from benchmarks.ingest.contenders import Karapace
 from benchmarks.offers import comparing as vouchers
@@ -15,6 +15,7 @@ from benchmarks.report import show
 BENCHMARKS = {
     "contracts": ("Reading an event (20 lines; CPU time)", contracts.measure),
     "delivery": ("Exactly once in effect (one process, embedded broker, PostgreSQL)", delivery.run),
+    "offers-batch": ("A batch of vouchers (100 000 codes)", batches.run),
 }
 INGEST, PROFILE, SIZE, OFFERS = "ingest", "profile", "profile-size", "offers"
 

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 
 from libs.common.errors import RetryableError
 from libs.common.http.service_app import create_service_app
+from services.offers.api.batches import batch_router
 from services.offers.api.budgets import budget_router
 from services.offers.api.campaigns import campaign_router
 from services.offers.api.checkouts import CHECKOUTS, checkout_router, plain_checkouts
@@ -53,6 +54,7 @@ def create_app(door: Door) -> FastAPI:
     for router_of in (
         *(receipt_router, redemption_router, hold_router),
         *(revocation_router, voucher_key_router, campaign_router, ledger_router, history_router, budget_router),
+        batch_router,
         *(stacking_router, return_router),
     ):
         app.include_router(router_of(door.doors))

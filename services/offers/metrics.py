@@ -77,6 +77,12 @@ class OffersMetrics:
         self.revoked = Counter(
             "offers_vouchers_revoked_total", "Vouchers ended by a revocation.", ["campaign"], registry=registry
         )
+        self.batch_codes = Counter(
+            "offers_batch_codes_total",
+            "Vouchers of batches, by source (made, imported): made; refused, because their code was there already.",
+            ["source", "outcome"],
+            registry=registry,
+        )
         self.paper_millimetres = Counter(
             "offers_paper_millimetres_total",
             "Paper for coupons: printed, asked (if the customer says yes), declined of it, saved (e-receipt alone).",

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from libs.common.persistence import OutboxMessage
-from services.offers.domain.campaign import Terms
 from services.offers.domain.limits import Claim
 from services.offers.domain.proposal import Proposal
+from services.offers.domain.terms import AmountOff, Terms
 from services.offers.ports.checkout import Draft, IssueRequest
 from tests.support.offers_running import CODES
 
@@ -45,7 +45,7 @@ def _draft(slot: int, wanted: Wanted, now: datetime) -> Draft:
         campaign_id=wanted.campaign_id,
         category="milk",
         item_ids=("milk-1", "milk-2"),
-        terms=Terms(kind="amount", percent=None, amount_cents=cents, greatest_value_cents=cents, validity_days=1),
+        terms=Terms(promise=AmountOff(amount_cents=cents), greatest_value_cents=cents, validity_days=1),
         currency="USD",
         propensity_ratio=0.5,
         valid_from=now,

@@ -2,7 +2,7 @@
 
 from base64 import b64encode
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -16,6 +16,7 @@ from libs.common.contracts.values import Identifier, IdentifierKind
 from libs.common.ids import derived_id
 from libs.ranking.population import COLUMNS, PopulationState
 from libs.ranking.state import PastVisit, state_of
+from services.offers.domain.batch import Batch, Source, Validity, batch_of
 from services.offers.domain.campaign import Campaign
 from services.offers.domain.needs import MODEL_NAME
 from services.offers.domain.revocation import Revocation, Revoked
@@ -47,6 +48,12 @@ def a_revocation(revocation_id: str) -> Revocation:
     """Of a batch that nobody has."""
     revoked = Revoked(campaign_id=None, store_id=None, batch_id="none", issued_from=NOW, issued_until=NOW)
     return Revocation(revocation_id=revocation_id, revoked=revoked, reason="a test", asked_by="nobody", asked_at=NOW)
+
+
+def a_batch(batch_id: str = "spring", **changes: Any) -> Batch:
+    """Of `a_campaign`, until the end of March."""
+    validity = Validity(last_day=date(2026, 3, 31), time_zone="Europe/Berlin")
+    return batch_of(a_campaign(**changes), batch_id, Source.MADE, None, validity, NOW)
 
 
 def card(number: int) -> Identifier:

@@ -37,6 +37,7 @@ PATIENCE_MS = 30_000
 SCOPES = frozenset(
     {
         *("voucher:request", "voucher:redeem", "voucher:explain", "vouchers:revoke", "voucher-keys:write"),
+        *("batches:write", "batches:codes"),
         *("campaigns:write", "ledger:read", "play"),
     }
 )

@@ -5,10 +5,10 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from services.offers.domain.campaign import Terms
 from services.offers.domain.catalogue import Item
 from services.offers.domain.discounting import Shown
 from services.offers.domain.stacking_rules import Stacking
+from services.offers.domain.terms import AmountOff, PercentOff, Terms
 from services.offers.domain.voucher import Basket, BasketLine, Voucher, VoucherState
 from tests.support.offers_facts import NOW
 
@@ -28,11 +28,11 @@ ITEMS = {
 
 
 def percent(share: int, greatest_cents: int) -> Terms:
-    return Terms(kind="percent", percent=share, amount_cents=None, greatest_value_cents=greatest_cents, validity_days=7)
+    return Terms(promise=PercentOff(percent=share), greatest_value_cents=greatest_cents, validity_days=7)
 
 
 def an_amount(cents: int) -> Terms:
-    return Terms(kind="amount", percent=None, amount_cents=cents, greatest_value_cents=cents, validity_days=7)
+    return Terms(promise=AmountOff(amount_cents=cents), greatest_value_cents=cents, validity_days=7)
 
 
 def a_voucher(voucher_id: str, terms: Terms, category: str = "milk") -> Voucher:

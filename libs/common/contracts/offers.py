@@ -30,6 +30,8 @@ class VoucherIssued(VoucherFact):
     checkout_id: Key
     category: Key | None = None
     item_ids: tuple[Key, ...] = ()
+    kind: Key | None = None
+    """What it promises; None: told by a release that knew amounts and percentages only."""
     greatest_value_cents: PositiveCents
     valid_from: Moment
     expires_at: Moment

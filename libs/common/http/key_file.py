@@ -28,6 +28,8 @@ SCOPES: Mapping[str, str] = {
     "vouchers:revoke": "revoke vouchers that were printed, and see who revoked which",
     "voucher-keys:write": "make and withdraw the keys of signed vouchers",
     "campaigns:write": "make and change campaigns",
+    "batches:write": "make vouchers in batches, import codes, see how far a batch is, cancel it",
+    "batches:codes": "export the codes of a batch: whoever has them has what they are worth",
     "ledger:read": "read and export the books of campaigns",
     "customers:read": "see everything that is known of customers, as the chain's own systems do",
     "customers:cashier": "see customers as a cashier does",

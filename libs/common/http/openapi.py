@@ -20,6 +20,8 @@ _MEANINGS: Mapping[int, str] = {
     406: "No form of it that you accept.",
     409: "The present state does not allow it.",
     412: "Not the newest version was read.",
+    413: "More than a limit.",
+    415: "A media type that is not read, or a compressed body.",
     422: "The request does not fit its schema, or not what is there.",
     429: "Too much in a short time; come again after `Retry-After`.",
     503: "Not now; the same request may come again after `Retry-After`.",

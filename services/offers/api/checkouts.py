@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
 from libs.common.contracts.compiled import plain_body, prepare
-from libs.common.contracts.values import Cents, Currency, Identifier, Key, Quantity
+from libs.common.contracts.values import Cents, Currency, Identifier, Key, Quantity, Unit
 from libs.common.http.credentials import Credential, require
 from libs.common.http.direct_routes import ShortCut
 from services.offers.api.doors import Doors, check_store, documented
@@ -40,6 +40,8 @@ class CheckoutLine(BaseModel):
     item_id: Key
     quantity: Quantity
     amount_cents: Cents
+    unit: Annotated[str, Field(max_length=32)] = Unit.EACH
+    """Of the quantity. `kg`, `l` and `m` are weight or measure; all else counts pieces."""
 
 
 class LiveCheckout(BaseModel):

@@ -18,6 +18,7 @@ from services.offers.handlers.redemption import RedemptionDesk
 from services.offers.handlers.reprinting import Reprinter
 from services.offers.handlers.signing import SigningRing
 from services.offers.metrics import OffersMetrics
+from services.offers.ports.batches import BatchStores
 from services.offers.ports.campaigns import CampaignStore
 from services.offers.ports.guessing import TillStores
 from services.offers.ports.ledger import LedgerStore
@@ -51,6 +52,7 @@ class Doors:
     greatest_deadline_ms: int
     write_deadline_seconds: float
     refusal_floor_seconds: float
+    batches: Callable[[], AbstractAsyncContextManager[BatchStores]]
 
     def event_time(self, caller: Credential, occurred_at: datetime | None) -> datetime | None:
         """The time that a caller states, where it may; raises Forbidden: no till moves the clock of a live deployment."""

@@ -8,7 +8,7 @@ from typing import Annotated, Self
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
-from libs.common.contracts.values import Currency, Key
+from libs.common.contracts.values import Currency, Key, Unit
 from libs.common.errors import RetryableError
 from libs.common.http.credentials import Credential, require
 from libs.common.http.openapi import problems
@@ -30,6 +30,7 @@ from services.offers.ports.vouchers import RedemptionStore
 Code = Annotated[str, Field(min_length=1, max_length=256)]
 """As typed, or as scanned: the signed text of a QR code too."""
 Caller = Annotated[Credential, Depends(require("voucher:redeem"))]
+_BY_MEASURE = (Unit.KILOGRAM, Unit.LITRE, Unit.METRE)
 MOST_CODES = 12
 """In one question: which of them go together is found out exactly."""
 
@@ -149,7 +150,11 @@ def basket_of(request: BasketAtTill) -> Basket:
         currency=request.currency,
         lines=[
             BasketLine(
-                line_no=line.line_no, item_id=line.item_id, quantity=line.quantity, amount_cents=line.amount_cents
+                line_no=line.line_no,
+                item_id=line.item_id,
+                quantity=line.quantity,
+                amount_cents=line.amount_cents,
+                weighed=line.unit in _BY_MEASURE,
             )
             for line in request.lines
         ],

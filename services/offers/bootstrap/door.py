@@ -10,6 +10,7 @@ from typing import TypeVar
 from libs.common.persistence import Transaction, Transactions
 from libs.common.persistence.relay import RelayLoop
 from services.offers.api.doors import Doors
+from services.offers.bootstrap.batches import batch_stores_of
 from services.offers.bootstrap.leasing import Leases, leases_of
 from services.offers.bootstrap.parts import SERVICE, Parts, money_clock_of
 from services.offers.bootstrap.printing import picture_font, print_policies, wording_of_ours
@@ -133,6 +134,7 @@ def door_of(parts: Parts, codes: CodeKey) -> Door:
         greatest_deadline_ms=settings.greatest_deadline_ms,
         write_deadline_seconds=settings.write_deadline_seconds,
         refusal_floor_seconds=settings.refusal_floor_ms / 1000,
+        batches=_unit(parts.transactions, batch_stores_of),
     )
 
     async def loaded() -> bool:

@@ -4,7 +4,6 @@ The same form is read from YAML, from the API and from the database.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -17,11 +16,10 @@ from libs.common.contracts.values import Currency, Funder, Key, Moment
 from services.offers.domain.limits import Limit, contradiction, tightened
 from services.offers.domain.numbers import Numbered
 from services.offers.domain.stacking_rules import BelowMinimum, Stacking
+from services.offers.domain.terms import AmountOff, Cents, Percent, Promising, Terms
 
 ANY_CATEGORY = "*"
 
-Cents = Annotated[int, Field(ge=1, le=10**9)]
-Percent = Annotated[int, Field(ge=1, le=100)]
 Days = Annotated[int, Field(ge=0, le=366)]
 Title = Annotated[str, StringConstraints(min_length=1, max_length=60)]
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]
@@ -73,28 +71,7 @@ class StoreOverride(_Part):
 _AS_IT_IS = StoreOverride()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
-    """What a campaign promises in one store."""
-
-    kind: Literal["amount", "percent"]
-    percent: int | None
-    amount_cents: int | None
-    greatest_value_cents: int
-    validity_days: int
-
-    def discount_cents(self, amount_cents: int) -> int:
-        """What comes off `amount_cents`: never more than it, and never more than the greatest value.
-
-        >>> ten = Terms(kind="percent", percent=10, amount_cents=None, greatest_value_cents=200, validity_days=7)
-        >>> ten.discount_cents(999), ten.discount_cents(5000)
-        (99, 200)
-        """
-        whole = amount_cents * (self.percent or 0) // 100 if self.kind == "percent" else self.amount_cents or 0
-        return max(0, min(whole, amount_cents, self.greatest_value_cents))
-
-
-class Campaign(_Part):
+class Campaign(Promising):
     """One campaign of head office. `greatest_value_cents` is what a voucher may cost at most: so much is reserved at issue."""
 
     campaign_id: Key
@@ -102,9 +79,6 @@ class Campaign(_Part):
     titles: Mapping[Language, Title] = Field(default_factory=dict)
     """In other languages than the one that `title` is in."""
     aim: Aim = Aim.ANY
-    kind: Literal["amount", "percent"]
-    percent: Percent | None = None
-    amount_cents: Cents | None = None
     greatest_value_cents: Cents
     currency: Currency
     categories: tuple[Key, ...] = (ANY_CATEGORY,)
@@ -125,6 +99,8 @@ class Campaign(_Part):
     guard_rails: GuardRails
     signed: Literal["store", "chain"] | None = None
     """Whether tills without a network can check its vouchers, for the store that printed them or for every store."""
+    legacy_codes: bool | None = None
+    """Whether codes of another system may be imported for it. Then tills can't tell a typing error from a guess."""
     numbered: Numbered | None = None
     """Numbers for scanners that read digits only, beside the code."""
     stores: Mapping[Key, StoreOverride] = Field(default_factory=dict)
@@ -143,12 +119,12 @@ class Campaign(_Part):
 
     @model_validator(mode="after")
     def _keeps_its_own_rules(self) -> Self:
-        if (self.kind == "percent") != (self.percent is not None) or (self.kind == "amount") != (
-            self.amount_cents is not None
-        ):
-            raise ValueError("a percent campaign states percent, an amount campaign amount_cents, and not the other")
         if self.kind == "amount" and self.greatest_value_cents != self.amount_cents:
             raise ValueError("the greatest value of an amount is the amount")
+        if self.signed and self.kind not in ("amount", "percent"):
+            raise ValueError(f"a signature has no room for {self.kind}: only an amount or a percentage can be signed")
+        if self.bundle and not self.bundle.categories.issuperset(self.categories):
+            raise ValueError("the categories of a bundle's campaign are among those of its parts")
         if self.starts_at and self.ends_at and self.ends_at <= self.starts_at:
             raise ValueError("it ends before it starts")
         for store_id in ("", *self.stores):
@@ -225,11 +201,10 @@ class Campaign(_Part):
 
     def _terms(self, override: StoreOverride | None) -> Terms:
         changed = override or _AS_IT_IS
-        amount_cents = changed.amount_cents or self.amount_cents if self.kind == "amount" else None
+        promise = self.promised(percent=changed.percent, amount_cents=changed.amount_cents)
+        amount_cents = promise.amount_cents if isinstance(promise, AmountOff) else None
         return Terms(
-            kind=self.kind,
-            percent=changed.percent or self.percent if self.kind == "percent" else None,
-            amount_cents=amount_cents,
+            promise=promise,
             greatest_value_cents=amount_cents or changed.greatest_value_cents or self.greatest_value_cents,
             validity_days=self.validity_days if changed.validity_days is None else changed.validity_days,
         )

@@ -37,6 +37,10 @@ class CodeKey:
         """What the database finds a number by, in the same way as a code."""
         return hmac.digest(self.secret, f"number-lookup:{kind}:{number}".encode(), hashlib.sha256)[:16]
 
+    def legacy_lookup_of(self, code: str) -> bytes:
+        """What the database finds a code of another system by, in the same way."""
+        return hmac.digest(self.secret, b"legacy-lookup:" + code.encode(), hashlib.sha256)[:16]
+
     def lookup_of(self, code: str) -> bytes:
         """What the database finds a code by: 16 bytes that give nothing away without the key."""
         return hmac.digest(self.secret, b"lookup:" + code.encode(), hashlib.sha256)[:16]

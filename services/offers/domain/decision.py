@@ -5,11 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from services.offers.domain.campaign import Campaign, Terms
+from services.offers.domain.campaign import Campaign
 from services.offers.domain.eligibility import Circumstances, Refusal, eligible, is_held_out, running
 from services.offers.domain.limits import Claim
 from services.offers.domain.needs import CategoryNeed
 from services.offers.domain.policy import Choice, Prior, drawn, redemption_ratio, weighed
+from services.offers.domain.terms import Terms
 
 OFFERS_WEIGHED = 24
 OFFERED = "offered"

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from services.offers.domain.campaign import Aim, Campaign, Terms
+from services.offers.domain.campaign import Aim, Campaign
 from services.offers.domain.limits import NOBODY_KNOWN, Claim, Standing, claims_of, room
 from services.offers.domain.needs import CategoryNeed
 from services.offers.domain.policy import Offer, Prior, stable_ratio
+from services.offers.domain.terms import Terms
 
 
 class Refusal(StrEnum):

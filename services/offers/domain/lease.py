@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from services.offers.domain.campaign import Campaign, Terms
+from services.offers.domain.campaign import Campaign
+from services.offers.domain.terms import Terms
 from services.offers.domain.voucher import VoucherState
 
 LEASE_TIER = 2
@@ -31,9 +32,7 @@ class Lease:
 
     def promises(self, terms: Terms, currency: str) -> bool:
         """Whether it is worth just what these terms say."""
-        ours, theirs = (
-            (each.kind, each.percent, each.amount_cents, each.greatest_value_cents) for each in (self.terms, terms)
-        )
+        ours, theirs = ((each.promise, each.greatest_value_cents) for each in (self.terms, terms))
         return ours == theirs and self.currency == currency
 
 

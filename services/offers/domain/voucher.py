@@ -7,8 +7,10 @@ from decimal import Decimal
 from enum import StrEnum
 
 from libs.common.money import allocate_cents
-from services.offers.domain.campaign import Terms
+from services.offers.domain.campaign import ANY_CATEGORY
 from services.offers.domain.catalogue import Item
+from services.offers.domain.discount import Goods, worth
+from services.offers.domain.terms import Bundle, Terms
 
 
 class VoucherState(StrEnum):
@@ -91,6 +93,8 @@ class BasketLine:
     item_id: str
     quantity: Decimal
     amount_cents: int
+    weighed: bool = False
+    """Sold by weight or measure: `quantity` is no count of pieces."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,19 +132,43 @@ def redeem(voucher: Voucher | None, basket: Basket, items: Mapping[str, Item], n
     refusal = _refusal(voucher, basket, now)
     if refusal is not None:
         return refusal
-    lines = [line for line in basket.lines if line.amount_cents > 0 and _fits(voucher, items.get(line.item_id))]
-    total_cents = sum(line.amount_cents for line in lines)
-    given_cents = min(voucher.terms.discount_cents(total_cents), voucher.reserved_cents)
+    places = sorted(_eligible(voucher, basket, items), key=lambda place: _rank(basket.lines[place]))
+    goods = [_goods(basket.lines[place], items) for place in places]
+    most = worth(voucher.terms.promise, goods)
+    given_cents = min(most.discount_cents, voucher.terms.greatest_value_cents, voucher.reserved_cents)
     if given_cents <= 0:
         return NotRedeemed.NO_ELIGIBLE_LINE
-    shares = allocate_cents(given_cents, [line.amount_cents for line in lines])
+    shares = zip(places, allocate_cents(given_cents, most.weights), strict=True)
+    given = ((basket.lines[place], share) for place, share in sorted(shares) if share)
     return Given(
         given_cents,
         tuple(
             GivenLine(line_no=line.line_no, item_id=line.item_id, quantity=line.quantity, discount_cents=share)
-            for line, share in zip(lines, shares, strict=True)
-            if share
+            for line, share in given
         ),
+    )
+
+
+def _eligible(voucher: Voucher, basket: Basket, items: Mapping[str, Item]) -> list[int]:
+    """Where in the basket they stand."""
+    return [
+        place
+        for place, line in enumerate(basket.lines)
+        if line.amount_cents > 0 and _fits(voucher, items.get(line.item_id))
+    ]
+
+
+def _rank(line: BasketLine) -> tuple[int, Decimal, str, int]:
+    """One order of lines, however a till numbers and sorts them."""
+    return -line.amount_cents, line.quantity, line.item_id, line.line_no
+
+
+def _goods(line: BasketLine, items: Mapping[str, Item]) -> Goods:
+    return Goods(
+        category=items[line.item_id].category,
+        quantity=line.quantity,
+        amount_cents=line.amount_cents,
+        weighed=line.weighed,
     )
 
 
@@ -160,7 +188,12 @@ def _refusal(voucher: Voucher, basket: Basket, now: datetime) -> NotRedeemed | N
 
 
 def _fits(voucher: Voucher, item: Item | None) -> bool:
-    return item is not None and item.may_be_offered and item.category == voucher.category
+    if item is None or not item.may_be_offered:
+        return False
+    promise = voucher.terms.promise
+    if isinstance(promise, Bundle):
+        return item.category in promise.categories
+    return voucher.category in (item.category, ANY_CATEGORY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

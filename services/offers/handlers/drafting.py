@@ -13,7 +13,7 @@ from libs.common.contracts.topics import OFFERS_DECISIONS
 from libs.common.ids import derived_id
 from libs.common.persistence import OutboxMessage
 from services.offers.domain.answer import number_of
-from services.offers.domain.campaign import Campaign, Terms
+from services.offers.domain.campaign import Campaign
 from services.offers.domain.catalogue import Store
 from services.offers.domain.code import CodeKey
 from services.offers.domain.decision import Chosen, Decision
@@ -21,7 +21,9 @@ from services.offers.domain.lease import Lease
 from services.offers.domain.policy import Choice
 from services.offers.domain.proposal import NumberedBy, Proposal, ProposedVoucher, SignedFor
 from services.offers.domain.receipts.printing import Printing, PrintPolicies, PrintPolicy
+from services.offers.domain.receipts.promises import said
 from services.offers.domain.receipts.wording import Voice, Wording
+from services.offers.domain.terms import Terms
 from services.offers.domain.validity import end_of, last_day, last_day_before, last_opening_day
 from services.offers.handlers.facts import SOURCE, voucher_message
 from services.offers.handlers.knowledge import Knowledge
@@ -91,12 +93,7 @@ def _proposed(
     expires_at = end_of(_last_day(campaign, terms, at), store.time_zone)
     printed_day = last_day_before(expires_at, store.time_zone)
     such_as = tuple(knowledge.items[item_id].name for item_id in need.item_ids[:_EXAMPLES])
-    headline, note = voice.promise(
-        percent=terms.percent,
-        greatest_value_cents=terms.greatest_value_cents,
-        currency=currency,
-        category=offer.category,
-    )
+    headline, note = said(terms, voice, currency, offer.category)
     return ProposedVoucher(
         slot=slot,
         voucher_id=voucher_id,
@@ -156,6 +153,7 @@ def drafts_of(
             checkout_id=proposal.checkout_id,
             category=voucher.category,
             item_ids=voucher.item_ids,
+            kind=chosen.terms.kind,
             greatest_value_cents=voucher.greatest_value_cents,
             valid_from=voucher.valid_from,
             expires_at=voucher.expires_at,

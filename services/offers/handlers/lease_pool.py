@@ -4,8 +4,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
-from services.offers.domain.campaign import Terms
 from services.offers.domain.lease import Lease
+from services.offers.domain.terms import Terms
 
 
 class LeasePool:

@@ -11,7 +11,7 @@ import structlog
 from libs.common.contracts.offers import VoucherRevoked
 from libs.common.ids import random_id
 from libs.common.persistence import OutboxMessage
-from services.offers.domain.campaign import Campaign, Terms
+from services.offers.domain.campaign import Campaign
 from services.offers.domain.code import CodeKey
 from services.offers.domain.eligibility import Circumstances, eligible
 from services.offers.domain.lease import (
@@ -26,6 +26,7 @@ from services.offers.domain.lease import (
 )
 from services.offers.domain.needs import CategoryNeed, by_category
 from services.offers.domain.policy import Prior, distribution
+from services.offers.domain.terms import Terms
 from services.offers.handlers.facts import voucher_message
 from services.offers.handlers.knowledge import Knowledge
 from services.offers.handlers.lease_pool import LeasePool

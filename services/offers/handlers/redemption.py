@@ -141,7 +141,8 @@ class RedemptionDesk(Lockout):
         """What was presented, and what to look it up by."""
         coupons = {each.numbered.head for each in self.knowledge.campaigns.values() if each.numbered}
         keys = self.signing.keys if is_signed(code) else ()
-        return read(code, self.codes, keys, coupons, at_till=presenter.sees_reasons)
+        legacy = any(each.legacy_codes for each in self.knowledge.campaigns.values())
+        return read(code, self.codes, keys, coupons, at_till=presenter.sees_reasons, legacy=legacy)
 
     async def _while_locked(self, store: RedemptionStore, asked: Redemption, until: datetime) -> Redeemed:
         """What was answered before is answered again, since a till that lost the answer must learn it; nothing else is."""

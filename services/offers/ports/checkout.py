@@ -7,10 +7,10 @@ from typing import Protocol
 
 from libs.common.errors import RetryableError
 from libs.common.persistence import OutboxMessage
-from services.offers.domain.campaign import Terms
 from services.offers.domain.eligibility import PastVoucher
 from services.offers.domain.limits import Claim, Per, Period, Uses
 from services.offers.domain.proposal import Proposal
+from services.offers.domain.terms import Terms
 from services.offers.ports.knowledge import Revisions
 
 

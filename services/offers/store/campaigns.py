@@ -54,7 +54,8 @@ class PostgresCampaigns:
         Raises Conflict when somebody else put this version, or reserved and spent are above the cap by now.
         """
         names = {"campaign_id": campaign.campaign_id}
-        body = campaign.model_dump_json()
+        # Without what is left empty: a process of a release before refuses fields that it does not know.
+        body = campaign.model_dump_json(exclude_none=True)
         kept = await self._tx.connection.execute(_PUT, names | {"version": version, "body": body, "author": author})
         if kept.rowcount != 1:
             raise Conflict("somebody else put a version at the same time", slug="campaign-changed")

@@ -13,6 +13,7 @@ from libs.common.persistence.messages import encode_headers
 from libs.common.persistence.outbox import bucket_of
 from services.offers.domain import ledger
 from services.offers.domain.proposal import pack
+from services.offers.domain.terms import to_stored
 from services.offers.ports.checkout import Draft, IssueRequest
 from services.offers.store.limits import BY_LIMITS, COUNTED, claim_columns
 from services.offers.store.shared_statement import Connect, Limits, OnFailure, SharedStatement
@@ -45,9 +46,10 @@ wanted AS (
     SELECT draft.*, fresh.receipt_id, fresh.store_id, fresh.customer_id, fresh.tier
     FROM unnest($12::text[], $13::smallint[], $14::text[], $15::bytea[], $16::text[], $17::text[], $18::text[], $19::text[],
                 $20::smallint[], $21::bigint[], $22::bigint[], $23::text[], $24::float8[], $25::timestamptz[],
-                $26::timestamptz[], $34::bytea[])
+                $26::timestamptz[], $34::bytea[], $36::text[])
          AS draft (checkout_id, slot, voucher_id, code_lookup, campaign_id, category, item_ids, kind,
-                   percent, amount_cents, greatest_value_cents, currency, propensity_ratio, valid_from, expires_at, number_lookup)
+                   percent, amount_cents, greatest_value_cents, currency, propensity_ratio, valid_from, expires_at, number_lookup,
+                   terms)
     JOIN fresh USING (checkout_id)
 ),
 budget AS (
@@ -60,10 +62,10 @@ summed AS ({summed}),
 issued AS (
     INSERT INTO vouchers (voucher_id, checkout_id, slot, code_lookup, campaign_id, customer_id, receipt_id, store_id,
                           category, item_ids, kind, percent, amount_cents, greatest_value_cents, reserved_cents, currency,
-                          propensity_ratio, tier, valid_from, expires_at, number_lookup)
+                          propensity_ratio, tier, valid_from, expires_at, number_lookup, terms)
     SELECT voucher_id, checkout_id, slot, code_lookup, campaign_id, customer_id, receipt_id, store_id, category,
            string_to_array(item_ids, E'\\x1f'), kind, percent, amount_cents, greatest_value_cents, greatest_value_cents,
-           currency, propensity_ratio, tier, valid_from, expires_at, number_lookup
+           currency, propensity_ratio, tier, valid_from, expires_at, number_lookup, CAST(terms AS jsonb)
     FROM summed WHERE {allowed}
     ON CONFLICT DO NOTHING
     RETURNING checkout_id, slot, voucher_id, campaign_id, greatest_value_cents, valid_from
@@ -116,10 +118,10 @@ class SharedIssuing:
 async def _execute(connection: Any, requests: Sequence[IssueRequest]) -> Sequence[Sequence[int] | None]:
     # Of equal checkouts the first decides; the others learn that it was decided elsewhere and read it.
     first = {request.proposal.checkout_id: request for request in reversed(requests)}
-    *drafts, numbers = _drafts(first)
+    *drafts, numbers, terms = _drafts(first)
     claims = claim_columns(first.values())
     digests = [request.asked for request in first.values()]
-    asked = (*_decisions(list(first.values())), *drafts, *_messages(first), numbers, digests)
+    asked = (*_decisions(list(first.values())), *drafts, *_messages(first), numbers, digests, terms)
     # Limits in several dimensions cannot be decided by a running sum; who has none does not pay for it.
     rows = await connection.fetch(*((_ISSUE_WITHIN_LIMITS, *asked, *claims) if claims else (_ISSUE, *asked)))
     granted = {row["checkout_id"]: row["granted"] or () for row in rows}
@@ -151,7 +153,7 @@ def _decisions(requests: Sequence[IssueRequest]) -> list[list[Any]]:
 
 def _drafts(requests: dict[str, IssueRequest]) -> list[list[Any]]:
     return _transposed(
-        [_draft(checkout_id, draft) for checkout_id, request in requests.items() for draft in request.drafts], 16
+        [_draft(checkout_id, draft) for checkout_id, request in requests.items() for draft in request.drafts], 17
     )
 
 
@@ -173,6 +175,7 @@ def _draft(checkout_id: str, draft: Draft) -> tuple[Any, ...]:
         draft.valid_from,
         draft.expires_at,
         draft.number_lookup,
+        to_stored(draft.terms.promise),
     )
 
 

@@ -1,5 +1,8 @@
 """Fills a process's memory from PostgreSQL: only what is newer than it knows."""
 
+import logging
+
+from pydantic import ValidationError
 from sqlalchemy import text
 
 from libs.common.persistence import Transaction, Transactions
@@ -23,6 +26,9 @@ _STORES = text("""
     FROM stores WHERE revision > :known
 """)
 _MODEL = text("SELECT model_id, body FROM models WHERE revision > :known ORDER BY revision DESC LIMIT 1")
+
+
+_log = logging.getLogger(__name__)
 
 
 class PostgresKnowledge:
@@ -49,7 +55,7 @@ class PostgresKnowledge:
 
     async def _campaigns(self, tx: Transaction) -> dict[str, Campaign]:
         rows = (await tx.connection.execute(_CAMPAIGNS)).scalars()
-        campaigns = [Campaign.model_validate_json(body) for body in rows]
+        campaigns = [campaign for body in rows if (campaign := _campaign(body))]
         return {campaign.campaign_id: campaign for campaign in campaigns}
 
     async def _items(self, tx: Transaction, known: Revisions) -> tuple[list[Item], list[str]]:
@@ -91,3 +97,12 @@ class PostgresKnowledge:
     async def _model(self, tx: Transaction, known: Revisions) -> StoredModel | None:
         row = (await tx.connection.execute(_MODEL, {"known": known.models})).one_or_none()
         return StoredModel(model_id=row.model_id, body=bytes(row.body)) if row else None
+
+
+def _campaign(body: str) -> Campaign | None:
+    """None for one that this release can't read: during an update it is a later one's, and the others must run on."""
+    try:
+        return Campaign.model_validate_json(body)
+    except ValidationError as error:
+        _log.error("a campaign is left out: %s", error.errors(include_input=False, include_url=False))
+        return None

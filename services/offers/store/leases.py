@@ -7,11 +7,13 @@ from typing import Any
 from sqlalchemy import text
 
 from services.offers.domain import ledger
-from services.offers.domain.campaign import Campaign, Terms
+from services.offers.domain.campaign import Campaign
 from services.offers.domain.lease import LEASE_TIER, NOWHERE, Lease
+from services.offers.domain.terms import Terms, to_stored
 from services.offers.ports.leases import NewLease
 from services.offers.store.lease_bindings import PostgresBindings
 from services.offers.store.ledger import freed
+from services.offers.store.voucher_rows import promise_of
 
 (_RESERVING,) = ledger.issued(1)
 _LEASE = text(f"""
@@ -22,11 +24,11 @@ _LEASE = text(f"""
     made AS (
         INSERT INTO vouchers (voucher_id, checkout_id, slot, code_lookup, number_lookup, campaign_id, receipt_id, store_id,
                               category, item_ids, kind, percent, amount_cents, greatest_value_cents, reserved_cents, currency,
-                              propensity_ratio, tier, state, valid_from, expires_at, leased_by, leased_until)
+                              propensity_ratio, tier, state, valid_from, expires_at, leased_by, leased_until, terms)
         SELECT voucher_id, '{NOWHERE}:' || voucher_id, 1, code_lookup, number_lookup, budget.campaign_id,
                '{NOWHERE}:' || voucher_id, '{NOWHERE}', category, string_to_array(item_ids, E'\\x1f'), :kind, :percent,
                :amount_cents, :value_cents, :value_cents, :currency, 0, {LEASE_TIER}, 'leased', :now, expires_at, :pod_id,
-               leased_until
+               leased_until, CAST(:terms AS jsonb)
         FROM budget, unnest(CAST(:voucher_ids AS text[]), CAST(:code_lookups AS bytea[]), CAST(:number_lookups AS bytea[]),
                             CAST(:categories AS text[]), CAST(:item_ids AS text[]), CAST(:expires_at AS timestamptz[]),
                             CAST(:leased_until AS timestamptz[]))
@@ -49,7 +51,7 @@ _LEASE = text(f"""
 """)  # noqa: S608  # names of our own
 _LEASED = text("""
     SELECT voucher_id, campaign_id, category, kind, percent, amount_cents, greatest_value_cents, currency, leased_until,
-           expires_at
+           expires_at, CAST(terms AS text) AS terms
     FROM vouchers WHERE leased_by = :pod_id AND state = 'leased' ORDER BY voucher_id
 """)
 _EXTEND = text("""
@@ -107,6 +109,7 @@ class PostgresLeases(PostgresBindings):
             "kind": terms.kind,
             "percent": terms.percent,
             "amount_cents": terms.amount_cents,
+            "terms": to_stored(terms.promise),
             "value_cents": terms.greatest_value_cents,
             "now": now,
             "voucher_ids": [lease.voucher_id for lease in leases],
@@ -148,13 +151,7 @@ def _lease(row: Any) -> Lease:
         voucher_id=row.voucher_id,
         campaign_id=row.campaign_id,
         category=row.category,
-        terms=Terms(
-            kind=row.kind,
-            percent=row.percent,
-            amount_cents=row.amount_cents,
-            greatest_value_cents=row.greatest_value_cents,
-            validity_days=0,
-        ),
+        terms=Terms(promise=promise_of(row), greatest_value_cents=row.greatest_value_cents),
         currency=row.currency,
         leased_until=row.leased_until,
         expires_at=row.expires_at,

@@ -13,7 +13,7 @@ BY_LIMITS = """
     SELECT wanted.* FROM wanted JOIN (
         SELECT granted_within_limits(
                    array_agg(voucher_id), array_agg(campaign_id), array_agg(greatest_value_cents), array_agg(remaining_cents),
-                   $36::text[], $37::text[], $38::text[], $39::text[], $40::date[], $41::bigint[], $42::bigint[]) AS voucher_id
+                   $37::text[], $38::text[], $39::text[], $40::text[], $41::date[], $42::bigint[], $43::bigint[]) AS voucher_id
         FROM wanted JOIN budget USING (campaign_id, currency)
     ) AS allowed USING (voucher_id)
 """
@@ -21,7 +21,7 @@ BY_LIMITS = """
 COUNTED = """,
 claimed AS (
     SELECT issued.campaign_id, issued.greatest_value_cents, claim.*
-    FROM unnest($36::text[], $37::text[], $38::text[], $39::text[], $40::date[], $41::bigint[], $42::bigint[])
+    FROM unnest($37::text[], $38::text[], $39::text[], $40::text[], $41::date[], $42::bigint[], $43::bigint[])
          AS claim (voucher_id, per, entity, period, starts_on, most_count, most_cents)
     JOIN issued USING (voucher_id)
 ),

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from services.offers.domain.campaign import Terms
+from services.offers.domain.terms import AmountOff, PercentOff, Promise, Terms, from_stored
 from services.offers.domain.voucher import Hold, Voucher, VoucherState
 from services.offers.ports.vouchers import StoredRedemption
 
@@ -19,7 +19,7 @@ VOUCHER_COLUMNS = f"""
     vouchers.category, vouchers.kind, vouchers.percent, vouchers.amount_cents, vouchers.greatest_value_cents,
     vouchers.reserved_cents, vouchers.given_cents, vouchers.currency, vouchers.state, vouchers.valid_from,
     vouchers.expires_at, EXISTS (SELECT FROM revocations AS rule WHERE {COVERS}) AS revoked,
-    vouchers.hold_id, vouchers.held_for, vouchers.held_until
+    vouchers.hold_id, vouchers.held_for, vouchers.held_until, CAST(vouchers.terms AS text) AS terms
 """  # columns of our own
 REDEMPTION_COLUMNS = "redemption_id, voucher_id, store_id, status, given_cents, answer, rollback_answer, asked"
 
@@ -33,13 +33,7 @@ def voucher_of(row: Any) -> Voucher:
         receipt_id=row.receipt_id,
         store_id=row.store_id,
         category=row.category,
-        terms=Terms(
-            kind=row.kind,
-            percent=row.percent,
-            amount_cents=row.amount_cents,
-            greatest_value_cents=row.greatest_value_cents,
-            validity_days=0,
-        ),
+        terms=Terms(promise=promise_of(row), greatest_value_cents=row.greatest_value_cents),
         currency=row.currency,
         expires_at=row.expires_at,
         state=VoucherState(row.state),
@@ -48,6 +42,13 @@ def voucher_of(row: Any) -> Voucher:
         revoked=row.revoked,
         hold=Hold(row.hold_id, row.held_for, row.held_until) if row.hold_id is not None else None,
     )
+
+
+def promise_of(row: Any) -> Promise:
+    """What a row with the columns of terms promises."""
+    if row.terms is not None:
+        return from_stored(row.terms)
+    return PercentOff(percent=row.percent) if row.kind == "percent" else AmountOff(amount_cents=row.amount_cents)
 
 
 def redemption_of(row: Any) -> StoredRedemption:

@@ -14,6 +14,7 @@ from services.offers.domain.receipts.code_pages import encoded, page_number, spe
 from services.offers.domain.receipts.escpos import as_escpos
 from services.offers.domain.receipts.lines import broken, clean, width
 from services.offers.domain.receipts.picture import as_png, drawable
+from services.offers.domain.receipts.promises import said as promised
 from services.offers.domain.receipts.sheet import (
     DOTS_PER_COLUMN,
     GREATEST_COUPON_DOTS,
@@ -26,6 +27,16 @@ from services.offers.domain.receipts.sheet import (
 from services.offers.domain.receipts.symbols import Symbols, barcode_modules, bare, drawn
 from services.offers.domain.receipts.template import GREATEST_CODE, GREATEST_LINES, Style
 from services.offers.domain.receipts.text import as_text
+from services.offers.domain.terms import (
+    AmountOff,
+    Bundle,
+    BundlePart,
+    BuyGet,
+    FixedPrice,
+    FreeItem,
+    PercentOff,
+    Terms,
+)
 from tests.support.escpos_paper import Printer
 from tests.support.offers_printing import FONT, WORDING, a_coupon
 
@@ -90,15 +101,23 @@ def test_no_coupon_is_longer_than_stated_and_the_printer_takes_all_of_it(
 @pytest.mark.parametrize("language", sorted(WORDING.languages))
 def test_what_counts_is_never_cut_off_in_any_language(columns: Columns, language: str) -> None:
     voice = WORDING.voice(language, "XX")
-    for percent in (100, None):
-        headline, note = voice.promise(
-            percent=percent, greatest_value_cents=10**9, currency="CHF", category="ungeheuer lange Warengruppe " * 4
-        )
+    endless = "ungeheuer lange Warengruppe " * 4
+    parts = tuple(BundlePart(category=f"{endless}{number}", pieces=20) for number in range(3))
+    for promise in (
+        PercentOff(percent=100),
+        AmountOff(amount_cents=10**9),
+        FixedPrice(price_cents=10**9, pieces=20),
+        FreeItem(pieces=20),
+        BuyGet(buy=20, get=20),
+        BuyGet(buy=20, get=20, percent=99),
+        Bundle(parts=parts, price_cents=10**9),
+    ):
+        headline, note = promised(Terms(promise=promise, greatest_value_cents=10**9), voice, "CHF", endless)
         coupon = a_coupon(headline=headline, note=note, valid_through=voice.valid_through(ISSUE_DAY))
         block = laid(coupon, columns, "both", lambda text: text)
-        said = " ".join(line.text for line in block.lines)
+        laid_out = " ".join(line.text for line in block.lines)
         for part in (headline, note, coupon.valid_through):
-            assert clean(part) in said, part
+            assert clean(part) in laid_out, part
 
 
 @given(length=st.integers(1, GREATEST_CODE), columns=st.sampled_from(WIDTHS), symbols=st.sampled_from(["both", "one"]))

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.offers.domain.campaign import Terms
 from services.offers.domain.catalogue import Item
+from services.offers.domain.terms import PercentOff, Terms
 from services.offers.domain.voucher import (
     Basket,
     BasketLine,
@@ -34,7 +34,7 @@ ITEM = Item(
     barred=None,
 )
 ITEMS = {"milk-1": ITEM, "milk-2": replace(ITEM, item_id="milk-2"), "bread-1": replace(ITEM, category="bread")}
-TEN_PERCENT = Terms(kind="percent", percent=10, amount_cents=None, greatest_value_cents=100, validity_days=7)
+TEN_PERCENT = Terms(promise=PercentOff(percent=10), greatest_value_cents=100, validity_days=7)
 VOUCHER = Voucher(
     voucher_id="voucher",
     campaign_id="usual",
@@ -61,7 +61,9 @@ def a_basket(amounts: Sequence[int] = (250,), item_id: str = "milk-1") -> Basket
 
 @given(amounts=AMOUNTS, reserved_cents=st.integers(1, 100), percent=st.integers(1, 100))
 def test_the_discount_is_allocated_to_lines_exactly(amounts: list[int], reserved_cents: int, percent: int) -> None:
-    voucher = replace(VOUCHER, reserved_cents=reserved_cents, terms=replace(TEN_PERCENT, percent=percent))
+    voucher = replace(
+        VOUCHER, reserved_cents=reserved_cents, terms=replace(TEN_PERCENT, promise=PercentOff(percent=percent))
+    )
     outcome = redeem(voucher, a_basket(amounts), ITEMS, NOW)
     if not isinstance(outcome, Given):
         assert sum(amounts) * percent < 100, "less than a cent"

@@ -42,6 +42,13 @@ class Phrases(BaseModel):
     percent_off: str
     amount_off: str
     up_to: str
+    fixed_price: str
+    fixed_price_each: str
+    free_item: str
+    buy_get_free: str
+    buy_get_percent: str
+    bundle: str
+    saves_up_to: str
     such_as: str
     valid_through: str
     ask: Mapping[str, str]
@@ -53,6 +60,13 @@ class Phrases(BaseModel):
             "percent_off": {"percent", "category"},
             "amount_off": {"amount", "category"},
             "up_to": {"amount"},
+            "fixed_price": {"goods", "amount"},
+            "fixed_price_each": {"goods", "amount"},
+            "free_item": {"goods"},
+            "buy_get_free": {"buy", "get", "goods"},
+            "buy_get_percent": {"buy", "get", "goods", "percent"},
+            "bundle": {"goods", "amount"},
+            "saves_up_to": {"amount"},
             "such_as": {"names"},
             "valid_through": {"day"},
         }.items():
@@ -87,7 +101,7 @@ class Voice:
         if percent is None:
             return self.phrases.amount_off.format(amount=value, category=name), ""
         return (
-            self.phrases.percent_off.format(percent=_percent(percent, self.locale), category=name),
+            self.phrases.percent_off.format(percent=self.percent(percent), category=name),
             self.phrases.up_to.format(amount=value),
         )
 
@@ -102,6 +116,10 @@ class Voice:
     def money(self, currency: str, amount_cents: int) -> str:
         """An amount as a receipt shows it, never broken over two lines."""
         return _money(currency, amount_cents, self.locale)
+
+    def percent(self, percent: int) -> str:
+        """A percentage as a receipt shows it."""
+        return _percent(percent, self.locale)
 
     def such_as(self, names: Iterable[str]) -> str:
         """Examples; nothing without names."""
