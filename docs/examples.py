@@ -199,6 +199,22 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     },
     "usual.offers.voucher_rolled_back.v1": {**VOUCHER, "redemption_id": "q-1", "returned_cents": 20},
     "usual.offers.voucher_expired.v1": {**VOUCHER, "released_cents": 50},
+    "usual.offers.brake_pulled.v1": {
+        "brake_id": "stop-1",
+        "scope": "campaign",
+        "entity_id": "milk-10",
+        "reason": "the price on the poster is wrong",
+        "redemptions": False,
+        "pulled_for": "person",
+        "pulled_by": "office-1 (office)",
+    },
+    "usual.offers.brake_released.v1": {
+        "brake_id": "stop-1",
+        "scope": "campaign",
+        "entity_id": "milk-10",
+        "reason": "posters are taken down",
+        "released_by": "office-1 (office)",
+    },
     "usual.offers.voucher_revoked.v1": {**VOUCHER, "revocation_id": "leak-1", "released_cents": 50},
     "usual.offers.decision.v1": {
         "decision_id": "d-1",

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 
 from libs.common.errors import RetryableError
 from libs.common.http.service_app import create_service_app
+from services.offers.api.brakes import brake_router
 from services.offers.api.campaigns import campaign_router
 from services.offers.api.checkouts import checkout_router
 from services.offers.api.history import history_router
@@ -46,6 +47,7 @@ def create_app(door: Door) -> FastAPI:
     for router_of in (
         *(checkout_router, receipt_router, redemption_router, hold_router),
         *(revocation_router, voucher_key_router, campaign_router, ledger_router, history_router),
+        brake_router,
     ):
         app.include_router(router_of(door.doors))
     return app

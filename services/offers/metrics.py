@@ -115,6 +115,7 @@ class OffersMetrics:
             "When journals and budgets were last compared.",
             registry=registry,
         )
+        self.brakes = BrakeMetrics(registry)
         self.freshness_seconds = Histogram(
             "offers_profile_freshness_seconds",
             "From an event's acceptance at the door to its effect in what checkouts read.",
@@ -130,9 +131,51 @@ class OffersMetrics:
             "offers_knowledge_age_seconds", "Since memory was last seen to be up to date.", registry=registry
         )
 
+    def answers(self) -> tuple[int, int]:
+        """Checkouts answered so far, and those of them that were too late or whose outcome is unknown."""
+        late_or_unknown = _total(self.late) + _total(self.outcome_unknown)
+        return _total(self.checkouts), late_or_unknown
+
     def paper(self, printing: str, paper_mm: int, saved_mm: int) -> None:
         """Count one answer's paper."""
         if paper_mm:
             self.paper_millimetres.labels("asked" if printing == "ask" else "printed").inc(paper_mm)
         if saved_mm:
             self.paper_millimetres.labels("saved").inc(saved_mm)
+
+
+class BrakeMetrics:
+    """Brakes: the api counts, the worker measures."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.decided_again = Counter(
+            "offers_checkouts_decided_again_total",
+            "Checkouts decided once more, because a brake was pulled between reading and issuing.",
+            registry=registry,
+        )
+        self.pulled = Counter(
+            "offers_brakes_pulled_total",
+            "Brakes pulled, by what they stop and by whom or which rule.",
+            ["scope", "pulled_for"],
+            registry=registry,
+        )
+        self.unsettled = Counter(
+            "offers_brakes_unsettled_total",
+            "Brakes of which the answer was given while a statement that began before was still under way.",
+            registry=registry,
+        )
+        self.in_force = Gauge(
+            "offers_brakes_in_force", "Brakes in force, by what they stop.", ["scope"], registry=registry
+        )
+        self.oldest_age_seconds = Gauge(
+            "offers_brakes_oldest_age_seconds",
+            "Since the oldest brake in force was pulled; 0 without one.",
+            registry=registry,
+        )
+
+
+def _total(counter: Counter) -> int:
+    """Of all its labels."""
+    return int(
+        sum(sample.value for metric in counter.collect() for sample in metric.samples if sample.name.endswith("_total"))
+    )

@@ -23,6 +23,8 @@ class Settings(ServiceSettings):
     """What a checkout's statement may take before its connection is abandoned."""
     write_deadline_seconds: Positive = 3.0
     """What a redemption may take before it is answered with 503."""
+    brake_rules_file: Path | None = None
+    """YAML with the bounds that stop campaigns or the chain by themselves (docs/brakes.md). Without it only a campaign's own count."""
     misses_per_lane: Annotated[int, Field(ge=1)] = 5
     """Codes that were not valid within `miss_window_seconds`: so many lock the lane for `miss_lock_seconds`."""
     misses_per_store: Annotated[int, Field(ge=1)] = 25

@@ -73,6 +73,8 @@ CONTRACTS: Mapping[str, type[Contract]] = {
     "usual.offers.voucher_expired.v1": offers.VoucherExpired,
     "usual.offers.voucher_revoked.v1": offers.VoucherRevoked,
     "usual.offers.decision.v1": offers.Decided,
+    "usual.offers.brake_pulled.v1": offers.BrakePulled,
+    "usual.offers.brake_released.v1": offers.BrakeReleased,
     "usual.inventory.demand.v1": inventory.DemandMoved,
     "usual.inventory.reorder.v1": inventory.Reorder,
     "usual.inventory.reroute.v1": inventory.Reroute,

@@ -26,6 +26,7 @@ SCOPES: Mapping[str, str] = {
     "voucher:redeem": "redeem vouchers",
     "voucher:explain": "be told why a voucher is refused, as a cashier's till is; not for web shops, apps or partners",
     "vouchers:revoke": "revoke vouchers that were printed, and see who revoked which",
+    "brakes:write": "stop a campaign, a store or the chain, and let it run again; with a store's key that store alone",
     "voucher-keys:write": "make and withdraw the keys of signed vouchers",
     "campaigns:write": "make and change campaigns",
     "ledger:read": "read and export the books of campaigns",

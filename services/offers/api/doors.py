@@ -18,6 +18,7 @@ from services.offers.handlers.redemption import RedemptionDesk
 from services.offers.handlers.reprinting import Reprinter
 from services.offers.handlers.signing import SigningRing
 from services.offers.metrics import OffersMetrics
+from services.offers.ports.brakes import BrakeStore
 from services.offers.ports.campaigns import CampaignStore
 from services.offers.ports.guessing import TillStores
 from services.offers.ports.ledger import LedgerStore
@@ -42,6 +43,7 @@ class Doors:
     privacy: Callable[[], AbstractAsyncContextManager[PrivacyStore]]
     receipts: Callable[[], AbstractAsyncContextManager[ReceiptStore]]
     ledger: Callable[[], AbstractAsyncContextManager[LedgerStore]]
+    brakes: Callable[[], AbstractAsyncContextManager[BrakeStore]]
     pseudonyms: Pseudonyms
     clock: Clock
     metrics: OffersMetrics

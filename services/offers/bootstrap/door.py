@@ -1,15 +1,16 @@
 """The role `api`: desk, memory and the two shared statements, and their life beside the server."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from libs.common.persistence import Transaction, Transactions
 from libs.common.persistence.relay import RelayLoop
 from services.offers.api.doors import Doors
+from services.offers.bootstrap.braking import brake_loops
 from services.offers.bootstrap.parts import SERVICE, Parts, money_clock_of
 from services.offers.bootstrap.printing import picture_font, print_policies, wording_of_ours
 from services.offers.bootstrap.redeeming import miss_limits_of, till_stores_of
@@ -20,6 +21,7 @@ from services.offers.handlers.knowledge import Knowledge, KnowledgeKeeper
 from services.offers.handlers.redemption import RedemptionDesk
 from services.offers.handlers.reprinting import Reprinter
 from services.offers.handlers.signing import SigningRing
+from services.offers.store.brakes import ISSUES_AS, PostgresBrakes
 from services.offers.store.campaigns import PostgresCampaigns
 from services.offers.store.checkout_reads import SharedCheckoutReads
 from services.offers.store.connections import connector
@@ -29,7 +31,7 @@ from services.offers.store.ledger import PostgresLedger
 from services.offers.store.privacy import PostgresPrivacy
 from services.offers.store.receipts import PostgresReceipts
 from services.offers.store.revoking import PostgresRevocations
-from services.offers.store.shared_statement import Limits
+from services.offers.store.shared_statement import Limits, SharedStatement
 from services.offers.store.signing import PostgresSigningKeys
 
 S = TypeVar("S")
@@ -45,6 +47,7 @@ class Door:
     doors: Doors
     keeper: KnowledgeKeeper
     signing_keeper: RelayLoop
+    brake_loops: Sequence[RelayLoop]
     reads: SharedCheckoutReads
     issuing: SharedIssuing
 
@@ -66,7 +69,7 @@ def door_of(parts: Parts, codes: CodeKey) -> Door:
     connect = connector(
         settings.database_url.get_secret_value(),
         schema=SERVICE,
-        name="offers-checkouts",
+        name=ISSUES_AS,
         statement_seconds=statement_seconds,
     )
 
@@ -108,6 +111,7 @@ def door_of(parts: Parts, codes: CodeKey) -> Door:
         privacy=_unit(parts.transactions, PostgresPrivacy),
         receipts=_unit(parts.transactions, PostgresReceipts),
         ledger=_unit(parts.transactions, PostgresLedger),
+        brakes=_unit(parts.transactions, PostgresBrakes),
         pseudonyms=settings.pseudonyms(),
         clock=parts.clock,
         money_clock=money_clock_of(parts),
@@ -125,13 +129,22 @@ def door_of(parts: Parts, codes: CodeKey) -> Door:
     signing_keeper = RelayLoop(
         signing.refresh, name="signing-keys", backoff=parts.backoff, idle_seconds=_SIGNING_KEYS_SECONDS
     )
-    return Door(parts=parts, doors=doors, keeper=keeper, signing_keeper=signing_keeper, reads=reads, issuing=issuing)
+    return Door(
+        parts=parts,
+        doors=doors,
+        keeper=keeper,
+        signing_keeper=signing_keeper,
+        brake_loops=brake_loops(parts, knowledge),
+        reads=reads,
+        issuing=issuing,
+    )
 
 
 @asynccontextmanager
 async def running(door: Door) -> AsyncIterator[None]:
     """Serve statements and keep memory fresh while the block runs; a part that ends by itself fails liveness."""
-    served = (door.keeper, door.signing_keeper, door.reads.statement, door.issuing.statement)
+    served: list[KnowledgeKeeper | RelayLoop | SharedStatement[Any, Any]]
+    served = [door.keeper, door.signing_keeper, *door.brake_loops, door.reads.statement, door.issuing.statement]
     tasks = [asyncio.create_task(part.run(), name=type(part).__name__) for part in served]
 
     async def all_run() -> bool:

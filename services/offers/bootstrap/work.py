@@ -9,6 +9,7 @@ import structlog
 from libs.common.persistence import Housekeeping, OutboxRelay, Transaction
 from libs.common.persistence.relay import RelayLoop
 from libs.common.streaming import Cluster, Consumer, Producer, Subscription, Worker
+from services.offers.bootstrap.braking import brake_round
 from services.offers.bootstrap.feed_watch import FeedWatch
 from services.offers.bootstrap.parts import Parts, money_clock_of
 from services.offers.bootstrap.redeeming import miss_limits_of
@@ -33,6 +34,7 @@ _BOOKS_SECONDS = 10.0
 _ERASURE_SECONDS = 0.5
 _REVOKE_SECONDS = 0.5
 _FORGET_SECONDS = 60.0
+_BRAKE_SECONDS = 1.0
 _SETTLED_SECONDS = 1.0
 """Longer than a checkout under way can take after its deadline."""
 _log = structlog.get_logger(__name__)
@@ -71,6 +73,7 @@ def worker_of(parts: Parts) -> Worker:
         _every(_MEASURE_SECONDS, "measure", measure_round(parts), parts),
         _every(_BOOKS_SECONDS, "books", books_round(parts), parts),
         _every(_FORGET_SECONDS, "misses", misses_round(parts), parts),
+        _every(_BRAKE_SECONDS, "brakes", brake_round(parts), parts),
         FeedWatch(parts, Cluster(runtime.settings)),
         Housekeeping(
             parts.transactions,

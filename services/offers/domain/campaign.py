@@ -12,6 +12,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from libs.common.contracts.values import Currency, Funder, Key, Moment
+from services.offers.domain.brake_bounds import CampaignBounds
 from services.offers.domain.numbers import Numbered
 
 ANY_CATEGORY = "*"
@@ -116,6 +117,8 @@ class Campaign(_Part):
     numbered: Numbered | None = None
     """Numbers for scanners that read digits only, beside the code."""
     stores: Mapping[Key, StoreOverride] = Field(default_factory=dict)
+    brake: CampaignBounds | None = None
+    """What stops it by itself, over what head office sets for all."""
 
     @model_validator(mode="after")
     def _keeps_its_own_rules(self) -> Self:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from services.offers.domain.brake import NO_BRAKES, Brakes
 from services.offers.domain.campaign import Aim, Campaign, Terms
 from services.offers.domain.needs import CategoryNeed
 from services.offers.domain.policy import Offer, Prior, stable_ratio
@@ -23,6 +24,7 @@ class Refusal(StrEnum):
     UNAVAILABLE = "unavailable"
     FREQUENCY = "frequency"
     NO_NEED = "no-need"
+    STOPPED = "stopped"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +51,7 @@ class Circumstances:
     now: datetime
     open_complaint: bool = False
     past: Sequence[PastVoucher] = ()
+    brakes: Brakes = NO_BRAKES
 
 
 @dataclass(slots=True)
@@ -113,6 +116,8 @@ def eligible(
 
 
 def _campaign_refusal(campaign: Campaign, at: Circumstances) -> Refusal | None:
+    if at.brakes.stops(campaign.campaign_id, at.store_id):
+        return Refusal.STOPPED
     if at.open_complaint:
         return Refusal.OPEN_COMPLAINT
     if at.tier not in campaign.tiers:

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from libs.common.clock import Clock
 from libs.common.errors import RetryableError
 from libs.common.ids import derived_id
-from libs.common.persistence import OutboxMessage
 from libs.ranking.state import CustomerRankingState, Moment
 from services.offers.domain.answer import BUDGET_EXHAUSTED, TIER_NONE, PrintedReceipt, answered, nothing
 from services.offers.domain.catalogue import Store
@@ -35,6 +34,8 @@ from services.offers.ports.checkout import (
 
 ANSWER_SECONDS = 0.02
 """Of the deadline, what is kept for making and sending the answer."""
+DECISIONS = 3
+"""At most, where brakes are pulled between reading and issuing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,19 +121,23 @@ class CheckoutDesk:
         store = self.keeper.knowledge.stores.get(checkout.store_id)
         if store is None:
             return TIER_NONE, "unknown-store", nothing(checkout.checkout_id, "unknown-store")
-        asked = self._tiered(checkout, store, view)
-        proposal, request = self._request(asked)
+        for _ in range(DECISIONS):
+            proposal, request = self._request(self._tiered(checkout, store, view))
+            granted = await self._issued(request)
+            if granted is not None:
+                return self._answered(proposal, granted)
+            view = await self.reads.read(question)
+            if view.stored is not None:
+                return self._repeated(view.stored, view.granted)
+            self.metrics.brakes.decided_again.inc()
+        return TIER_NONE, "undecided", nothing(checkout.checkout_id, "undecided")
+
+    async def _issued(self, request: IssueRequest) -> Sequence[int] | None:
         try:
-            granted = await self.issuing.issue(request)
+            return await self.issuing.issue(request)
         except (asyncio.CancelledError, RetryableError):
             self.metrics.outcome_unknown.inc()
             raise
-        if granted is None:
-            again = await self.reads.read(question)
-            if again.stored is None:
-                return TIER_NONE, "undecided", nothing(checkout.checkout_id, "undecided")
-            return self._repeated(again.stored, again.granted)
-        return self._answered(proposal, granted)
 
     def _tiered(self, checkout: Checkout, store: Store, view: CheckoutView) -> _Asked:
         now = self.money_clock.now(stated=checkout.occurred_at, reached=view.reached_at)
@@ -165,6 +170,7 @@ class CheckoutDesk:
                 now=asked.now,
                 open_complaint=asked.personal.open_complaint if asked.personal else False,
                 past=asked.view.past if asked.personal else (),
+                brakes=asked.view.brakes,
             ),
             slots=checkout.slots,
             seed=checkout.checkout_id,
@@ -179,7 +185,14 @@ class CheckoutDesk:
             store_id=checkout.store_id,
             customer_id=asked.customer_id,
             decided_at=asked.now,
-            message=self._decision_message(asked, decision, proposal),
+            message=decided_message(
+                proposal,
+                decision,
+                receipt_id=checkout.receipt_id,
+                store_id=checkout.store_id,
+                customer_id=asked.customer_id,
+                now=asked.now,
+            ),
             drafts=drafts_of(proposal, decision, checkout.receipt_id, checkout.store_id, asked.customer_id, self.codes),
         )
         return proposal, request
@@ -216,16 +229,6 @@ class CheckoutDesk:
             columns=checkout.columns,
             vouchers=proposed(decision.chosen, checkout.checkout_id, checkout.currency, at, knowledge),
             printing=at.printing(len(decision.chosen)),
-        )
-
-    def _decision_message(self, asked: _Asked, decision: Decision, proposal: Proposal) -> OutboxMessage:
-        return decided_message(
-            proposal,
-            decision,
-            receipt_id=asked.checkout.receipt_id,
-            store_id=asked.checkout.store_id,
-            customer_id=asked.customer_id,
-            now=asked.now,
         )
 
     def _answered(self, proposal: Proposal, granted: Sequence[int]) -> tuple[int, str, bytes]:

@@ -8,6 +8,7 @@ import structlog
 
 from libs.common.clock import Clock
 from libs.common.errors import RetryableError
+from services.offers.domain.brake import NO_BRAKES, Brakes
 from services.offers.domain.campaign import Campaign
 from services.offers.domain.catalogue import Item, Store
 from services.offers.domain.needs import NeedModel
@@ -27,6 +28,11 @@ class Knowledge:
     model: NeedModel = field(default_factory=NeedModel.unlearned)
     prior_item_ids: list[str] = field(default_factory=list)
     loaded: bool = False
+    brakes: Brakes = NO_BRAKES
+
+    def stops(self, campaign_id: str, store_id: str) -> bool:
+        """Whether a brake stops this campaign in this store, as far as this process knows: for what is given without the database."""
+        return self.brakes.stops(campaign_id, store_id)
 
     def take_in(self, changes: Changes, model: NeedModel | None) -> None:
         """Apply what is newer."""

@@ -14,6 +14,7 @@ from services.offers.domain.code import CodeKey
 from services.offers.domain.guessing import NOT_VALID, MissLimits, Presenter, is_miss
 from services.offers.domain.presented import Form, Presented, read
 from services.offers.domain.voucher import Basket, Given, GivenLine, NotRedeemed, Voucher, redeem
+from services.offers.handlers.braking import barred
 from services.offers.handlers.facts import about, voucher_message
 from services.offers.handlers.idempotency import check_same
 from services.offers.handlers.knowledge import Knowledge
@@ -94,6 +95,7 @@ class RedemptionDesk:
             return await self._while_locked(store, asked, opening.locked_until)
         presented = self._read(asked.code, asked.presenter)
         voucher, why_none = await _behind(store, presented)
+        voucher = barred(voucher, opening.brakes, asked.presenter.store_id)
         voucher_id = voucher.voucher_id if voucher else None
         known = await store.answered(asked.redemption_id, voucher_id, asked.basket.receipt_id)
         if known is not None:
@@ -126,6 +128,7 @@ class RedemptionDesk:
             raise self._locked_out(opening.locked_until)
         shown = self._read(code, presenter)
         voucher, why_none = await _behind(stores.redemptions, shown)
+        voucher = barred(voucher, opening.brakes, presenter.store_id)
         mistyped = shown.form is Form.MISTYPED
         if voucher is None and is_miss(why_none, mistyped=mistyped, sees_reasons=presenter.sees_reasons):
             await self._missed(stores.misses, presenter)

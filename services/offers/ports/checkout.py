@@ -7,6 +7,7 @@ from typing import Protocol
 
 from libs.common.errors import RetryableError
 from libs.common.persistence import OutboxMessage
+from services.offers.domain.brake import NO_BRAKES, Brakes
 from services.offers.domain.campaign import Terms
 from services.offers.domain.eligibility import PastVoucher
 from services.offers.domain.proposal import Proposal
@@ -53,6 +54,8 @@ class CheckoutView:
     reached_at: datetime | None
     """Event time, in a deployment that plays a data set."""
     revisions: Revisions
+    brakes: Brakes = NO_BRAKES
+    """Those in force that concern this store."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +102,7 @@ class Issuing(Protocol):
     """One round trip that makes decisions durable."""
 
     async def issue(self, request: IssueRequest) -> Sequence[int] | None:
-        """The slots whose vouchers were granted; None when this checkout was decided before, elsewhere.
+        """The slots whose vouchers were granted; None when it was decided before, elsewhere, or a brake stops one of its drafts.
 
         Raises RetryableError; then it may have happened all the same.
         """

@@ -52,7 +52,9 @@ class PostgresCampaigns:
         Raises Conflict when somebody else put this version, or reserved and spent are above the cap by now.
         """
         names = {"campaign_id": campaign.campaign_id}
-        body = campaign.model_dump_json()
+        body = campaign.model_dump_json(
+            exclude_none=True
+        )  # so that a release before reads it if it knows all that is stated
         kept = await self._tx.connection.execute(_PUT, names | {"version": version, "body": body, "author": author})
         if kept.rowcount != 1:
             raise Conflict("somebody else put a version at the same time", slug="campaign-changed")

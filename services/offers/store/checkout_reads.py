@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from libs.common.contracts.topics import PROFILE_SNAPSHOTS
+from services.offers.domain.brake import Brakes
 from services.offers.domain.eligibility import PastVoucher
 from services.offers.domain.proposal import unpack
 from services.offers.ports.checkout import CheckoutQuestion, CheckoutView, KnownCustomer
@@ -23,7 +24,9 @@ SELECT decided.proposal,
        past.campaign_ids, past.categories, past.issued_at, past.open,
        (SELECT min(fresh_at) FROM feeds WHERE topic = '{PROFILE_SNAPSHOTS.name}') AS snapshots_fresh_at,
        (SELECT reached_at FROM play_clock) AS reached_at,
-       (SELECT array_agg(revision ORDER BY kind) FROM revisions) AS revisions
+       (SELECT array_agg(revision ORDER BY kind) FROM revisions) AS revisions,
+       (SELECT array_agg(scope || ':' || entity_id) FROM brakes
+        WHERE released_at IS NULL AND (scope <> 'store' OR entity_id = asked.store_id)) AS brakes
 FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS asked (checkout_id, customer_id, store_id, place)
 LEFT JOIN decisions AS decided ON decided.checkout_id = asked.checkout_id
 LEFT JOIN LATERAL (
@@ -105,4 +108,5 @@ def _view(row: Any) -> CheckoutView:
         snapshots_fresh_at=row["snapshots_fresh_at"],
         reached_at=row["reached_at"],
         revisions=Revisions(campaigns=campaigns, catalogue=catalogue, models=models),
+        brakes=Brakes.of(row["brakes"]),
     )
