@@ -25,8 +25,10 @@ SELECT decided.proposal,
        (SELECT min(fresh_at) FROM feeds WHERE topic = '{PROFILE_SNAPSHOTS.name}') AS snapshots_fresh_at,
        (SELECT reached_at FROM play_clock) AS reached_at,
        (SELECT array_agg(revision ORDER BY kind) FROM revisions) AS revisions,
-       (SELECT array_agg(scope || ':' || entity_id) FROM brakes
-        WHERE released_at IS NULL AND (scope <> 'store' OR entity_id = asked.store_id)) AS brakes
+       CASE WHEN EXISTS (SELECT FROM brakes WHERE released_at IS NULL) THEN
+           (SELECT array_agg(scope || ':' || entity_id) FROM brakes
+            WHERE released_at IS NULL AND (scope <> 'store' OR entity_id = asked.store_id))
+       END AS brakes
 FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS asked (checkout_id, customer_id, store_id, place)
 LEFT JOIN decisions AS decided ON decided.checkout_id = asked.checkout_id
 LEFT JOIN LATERAL (
