@@ -13,6 +13,7 @@ from libs.common.http.service_app import create_service_app
 from services.offers.api.brakes import brake_router
 from services.offers.api.campaigns import campaign_router
 from services.offers.api.checkouts import checkout_router
+from services.offers.api.fraud import fraud_router
 from services.offers.api.history import history_router
 from services.offers.api.holds import hold_router
 from services.offers.api.ledger import ledger_router
@@ -47,7 +48,7 @@ def create_app(door: Door) -> FastAPI:
     for router_of in (
         *(checkout_router, receipt_router, redemption_router, hold_router),
         *(revocation_router, voucher_key_router, campaign_router, ledger_router, history_router),
-        brake_router,
+        *(brake_router, fraud_router),
     ):
         app.include_router(router_of(door.doors))
     return app

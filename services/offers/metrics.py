@@ -116,6 +116,7 @@ class OffersMetrics:
             registry=registry,
         )
         self.brakes = BrakeMetrics(registry)
+        self.fraud = FraudMetrics(registry)
         self.freshness_seconds = Histogram(
             "offers_profile_freshness_seconds",
             "From an event's acceptance at the door to its effect in what checkouts read.",
@@ -170,6 +171,27 @@ class BrakeMetrics:
         self.oldest_age_seconds = Gauge(
             "offers_brakes_oldest_age_seconds",
             "Since the oldest brake in force was pulled; 0 without one.",
+            registry=registry,
+        )
+
+
+class FraudMetrics:
+    """Signs of fraud at redemptions; the api counts."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.actions = Counter(
+            "offers_fraud_actions_total",
+            "Codes presented, by what was done: allow, step-up, confirmed, block, noted (refused anyway), unwatched.",
+            ["action"],
+            registry=registry,
+        )
+        self.signals = Counter(
+            "offers_fraud_signals_total", "Signs of fraud in codes presented, by sign.", ["signal"], registry=registry
+        )
+        self.unwatched = Counter(
+            "offers_fraud_unwatched_total",
+            "Codes let through without a look, because the look was slow or its database away.",
+            ["reason"],
             registry=registry,
         )
 

@@ -104,6 +104,25 @@ class BrakeReleased(BrakeFact):
     released_by: Key
 
 
+class FraudSuspected(Contract):
+    """`usual.offers.fraud_suspected.v1`: signs of fraud were so heavy that a supervisor had to be asked, or the voucher was refused."""
+
+    redemption_id: Key
+    voucher_id: Key | None = None
+    store_id: Key
+    receipt_id: Key
+    action: Literal["step-up", "confirmed", "block"]
+    points: Annotated[int, Field(ge=0)]
+    signals: tuple[Key, ...]
+    """The heaviest first."""
+    supervisor_id: Key | None = None
+
+    @property
+    def partition_key(self) -> str:
+        """The store."""
+        return self.store_id
+
+
 class Alternative(Part):
     """An offer that could have been made, with the chance that the policy gave it."""
 

@@ -75,6 +75,7 @@ CONTRACTS: Mapping[str, type[Contract]] = {
     "usual.offers.decision.v1": offers.Decided,
     "usual.offers.brake_pulled.v1": offers.BrakePulled,
     "usual.offers.brake_released.v1": offers.BrakeReleased,
+    "usual.offers.fraud_suspected.v1": offers.FraudSuspected,
     "usual.inventory.demand.v1": inventory.DemandMoved,
     "usual.inventory.reorder.v1": inventory.Reorder,
     "usual.inventory.reroute.v1": inventory.Reroute,

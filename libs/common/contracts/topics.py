@@ -201,6 +201,14 @@ OFFERS_BRAKES = _topic(
     retention=COMMAND_RETENTION,
     partitions=1,
 )
+OFFERS_FRAUD = _topic(
+    "offers.fraud.v1",
+    "store",
+    ("usual.offers.fraud_suspected.v1",),
+    "Redemptions in which so much spoke for fraud that something was done.",
+    retention=COMMAND_RETENTION,
+    partitions=1,
+)
 INVENTORY_DEMAND = _topic(
     "inventory.demand.v1",
     "item",
@@ -235,7 +243,7 @@ TOPICS: tuple[Topic, ...] = (
     *(INGEST_POS, INGEST_WEB, INGEST_FEEDBACK, INGEST_CONSENT, INGEST_STOCK, INGEST_CATALOG, INGEST_PLAY),
     *(PROFILE_SNAPSHOTS, PROFILE_PROGRESS, PROFILE_IDENTITY, PROFILE_SEGMENTS, PROFILE_MODELS),
     *(PROFILE_ERASURES, PROFILE_ERASED),
-    *(OFFERS_VOUCHERS, OFFERS_DECISIONS, OFFERS_BRAKES),
+    *(OFFERS_VOUCHERS, OFFERS_DECISIONS, OFFERS_BRAKES, OFFERS_FRAUD),
     *(INVENTORY_DEMAND, INVENTORY_COMMANDS, INVENTORY_ACKNOWLEDGEMENTS, INVENTORY_AVAILABILITY),
 )
 

@@ -25,6 +25,8 @@ SCOPES: Mapping[str, str] = {
     "voucher:request": "ask for vouchers at a checkout",
     "voucher:redeem": "redeem vouchers",
     "voucher:explain": "be told why a voucher is refused, as a cashier's till is; not for web shops, apps or partners",
+    "voucher:confirm": "confirm a redemption for which a supervisor must be asked",
+    "fraud:read": "see redemptions in which something spoke for fraud; with a store's key those of that store",
     "vouchers:revoke": "revoke vouchers that were printed, and see who revoked which",
     "brakes:write": "stop a campaign, a store or the chain, and let it run again; with a store's key that store alone",
     "voucher-keys:write": "make and withdraw the keys of signed vouchers",

@@ -14,6 +14,7 @@ from services.offers.bootstrap.braking import brake_loops
 from services.offers.bootstrap.parts import SERVICE, Parts, money_clock_of
 from services.offers.bootstrap.printing import picture_font, print_policies, wording_of_ours
 from services.offers.bootstrap.redeeming import miss_limits_of, till_stores_of
+from services.offers.bootstrap.watching import fraud_policy, sightings_of, watch_of
 from services.offers.domain.code import CodeKey
 from services.offers.handlers.checkout import CheckoutDesk
 from services.offers.handlers.drafting import PrintRoom
@@ -33,6 +34,7 @@ from services.offers.store.receipts import PostgresReceipts
 from services.offers.store.revoking import PostgresRevocations
 from services.offers.store.shared_statement import Limits, SharedStatement
 from services.offers.store.signing import PostgresSigningKeys
+from services.offers.store.watching import SharedSightings
 
 S = TypeVar("S")
 _SIGNING_KEYS_SECONDS = 10.0
@@ -50,6 +52,7 @@ class Door:
     brake_loops: Sequence[RelayLoop]
     reads: SharedCheckoutReads
     issuing: SharedIssuing
+    sightings: SharedSightings
 
 
 def door_of(parts: Parts, codes: CodeKey) -> Door:
@@ -80,6 +83,8 @@ def door_of(parts: Parts, codes: CodeKey) -> Door:
     issuing = SharedIssuing(connect, limits, failed)
     signing_keys = _unit(parts.transactions, PostgresSigningKeys)
     signing = SigningRing(codes, signing_keys)
+    policy = fraud_policy(settings.fraud_policy_file)
+    sightings = sightings_of(parts, policy)
     desk = CheckoutDesk(
         reads=reads,
         issuing=issuing,
@@ -102,6 +107,7 @@ def door_of(parts: Parts, codes: CodeKey) -> Door:
             clock=money_clock_of(parts),
             limits=miss_limits_of(settings),
             metrics=parts.metrics,
+            watch=watch_of(parts, sightings, policy),
         ),
         redemptions=_unit(parts.transactions, till_stores_of),
         campaigns=_unit(parts.transactions, PostgresCampaigns),
@@ -137,6 +143,7 @@ def door_of(parts: Parts, codes: CodeKey) -> Door:
         brake_loops=brake_loops(parts, knowledge),
         reads=reads,
         issuing=issuing,
+        sightings=sightings,
     )
 
 
@@ -144,7 +151,8 @@ def door_of(parts: Parts, codes: CodeKey) -> Door:
 async def running(door: Door) -> AsyncIterator[None]:
     """Serve statements and keep memory fresh while the block runs; a part that ends by itself fails liveness."""
     served: list[KnowledgeKeeper | RelayLoop | SharedStatement[Any, Any]]
-    served = [door.keeper, door.signing_keeper, *door.brake_loops, door.reads.statement, door.issuing.statement]
+    statements = (door.reads.statement, door.issuing.statement, door.sightings.statement)
+    served = [door.keeper, door.signing_keeper, *door.brake_loops, *statements]
     tasks = [asyncio.create_task(part.run(), name=type(part).__name__) for part in served]
 
     async def all_run() -> bool:

@@ -9,6 +9,7 @@ from services.offers.settings import Settings
 from services.offers.store.guessing import PostgresMisses
 from services.offers.store.holds import PostgresHolds
 from services.offers.store.vouchers import PostgresRedemptions
+from services.offers.store.watching import PostgresWatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +19,12 @@ class _TillStores:
     redemptions: PostgresRedemptions
     misses: PostgresMisses
     holds: PostgresHolds
+    watched: PostgresWatch
 
 
 def till_stores_of(tx: Transaction) -> _TillStores:
     """The stores of one redemption."""
-    return _TillStores(PostgresRedemptions(tx), PostgresMisses(tx), PostgresHolds(tx))
+    return _TillStores(PostgresRedemptions(tx), PostgresMisses(tx), PostgresHolds(tx), PostgresWatch(tx))
 
 
 def miss_limits_of(settings: Settings) -> MissLimits:

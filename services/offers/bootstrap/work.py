@@ -13,6 +13,7 @@ from services.offers.bootstrap.braking import brake_round
 from services.offers.bootstrap.feed_watch import FeedWatch
 from services.offers.bootstrap.parts import Parts, money_clock_of
 from services.offers.bootstrap.redeeming import miss_limits_of
+from services.offers.bootstrap.watching import presentations_round
 from services.offers.consumer import GROUP, TOPICS, Feeds
 from services.offers.handlers.expiry import EXPIRED_TOGETHER, expire_vouchers
 from services.offers.handlers.holding import free_lapsed_holds
@@ -74,6 +75,7 @@ def worker_of(parts: Parts) -> Worker:
         _every(_BOOKS_SECONDS, "books", books_round(parts), parts),
         _every(_FORGET_SECONDS, "misses", misses_round(parts), parts),
         _every(_BRAKE_SECONDS, "brakes", brake_round(parts), parts),
+        _every(_FORGET_SECONDS, "presentations", presentations_round(parts), parts),
         FeedWatch(parts, Cluster(runtime.settings)),
         Housekeeping(
             parts.transactions,

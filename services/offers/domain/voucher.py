@@ -34,6 +34,8 @@ class NotRedeemed(StrEnum):
     NO_ELIGIBLE_LINE = "no-eligible-line"
     HELD_ELSEWHERE = "held-elsewhere"
     STOPPED = "stopped"
+    STEP_UP_REQUIRED = "step-up-required"
+    SUSPECTED = "suspected"
 
 
 @dataclass(frozen=True, slots=True)

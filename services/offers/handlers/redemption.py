@@ -20,9 +20,11 @@ from services.offers.handlers.idempotency import check_same
 from services.offers.handlers.knowledge import Knowledge
 from services.offers.handlers.money_clock import MoneyClock
 from services.offers.handlers.signing import SigningRing
+from services.offers.handlers.watching import NOBODY, UNWATCHING, Watching
 from services.offers.metrics import OffersMetrics
 from services.offers.ports.guessing import MissStore, TillStores
 from services.offers.ports.vouchers import Cause, NewRedemption, RedemptionStore, StoredRedemption
+from services.offers.ports.watching import Bearer
 
 REDEEMED = "redeemed"
 REFUSED = "refused"
@@ -37,6 +39,7 @@ class Redemption:
     basket: Basket
     presenter: Presenter
     occurred_at: datetime | None = None
+    bearer: Bearer = NOBODY
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,7 @@ class RedemptionDesk:
     clock: MoneyClock
     limits: MissLimits
     metrics: OffersMetrics
+    watch: Watching = UNWATCHING
 
     async def redeem(self, stores: TillStores, asked: Redemption) -> Redeemed:
         """Redeem, or refuse with a reason; the same attempt again, or the same code on the same receipt, gets the same answer.
@@ -102,12 +106,15 @@ class RedemptionDesk:
             return self._again(known, asked)
         now = self.clock.now(stated=asked.occurred_at, reached=opening.reached_at)
         outcome = redeem(voucher, asked.basket, self.knowledge.items, now) if voucher else why_none
+        verdict = await self.watch.judge(voucher, outcome, asked.basket, asked.bearer, now)
+        outcome = verdict.outcome
         attempt = _attempt(asked, voucher, outcome, now)
         if not await store.keep(attempt):
             known = await store.answered(asked.redemption_id, None, asked.basket.receipt_id)
             if known is None:
                 raise Conflict("another attempt with this id is under way", slug="in-flight")
             return self._again(known, asked)
+        await self.watch.keep(stores.watched, attempt.redemption_id, verdict)
         if isinstance(outcome, Given) and voucher is not None:
             await store.spend(voucher, outcome.given_cents, Cause(attempt.redemption_id, now))
             await store.tell([_redeemed_message(attempt, voucher, outcome, now)])

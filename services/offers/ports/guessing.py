@@ -9,6 +9,7 @@ from services.offers.domain.brake import NO_BRAKES, Brakes
 from services.offers.domain.guessing import Misses
 from services.offers.ports.holds import HoldStore
 from services.offers.ports.vouchers import RedemptionStore
+from services.offers.ports.watching import WatchStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +52,11 @@ class TillStores(Protocol):
     @property
     def holds(self) -> HoldStore:
         """Holds."""
+        ...
+
+    @property
+    def watched(self) -> WatchStore:
+        """Presentations."""
         ...
 
     @property
