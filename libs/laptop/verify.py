@@ -199,7 +199,7 @@ async def _budgets(observer: Observer) -> Difference:
         SELECT campaign_id, reserved_cents, spent_cents,
                coalesce(sum(vouchers.reserved), 0)::bigint AS reserved, coalesce(sum(vouchers.given), 0)::bigint AS given
         FROM offers.budgets LEFT JOIN (
-            SELECT campaign_id, CASE WHEN state = 'issued' THEN reserved_cents ELSE 0 END AS reserved, given_cents AS given
+            SELECT campaign_id, CASE WHEN state IN ('issued', 'leased') THEN reserved_cents ELSE 0 END AS reserved, given_cents AS given
             FROM offers.vouchers) AS vouchers USING (campaign_id)
         GROUP BY campaign_id, reserved_cents, spent_cents
     """)

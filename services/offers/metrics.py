@@ -94,7 +94,7 @@ class OffersMetrics:
         )
         self.budget_cents = Gauge(
             "offers_budget_cents",
-            "A campaign's money in minor units: cap, reserved, spent.",
+            "A campaign's money in minor units: cap, reserved, spent, backing, drawn of the backing.",
             ["campaign", "part", "currency"],
             registry=registry,
         )
@@ -115,8 +115,7 @@ class OffersMetrics:
             "When journals and budgets were last compared.",
             registry=registry,
         )
-        self.brakes = BrakeMetrics(registry)
-        self.fraud = FraudMetrics(registry)
+        self.brakes, self.fraud = BrakeMetrics(registry), FraudMetrics(registry)
         self.freshness_seconds = Histogram(
             "offers_profile_freshness_seconds",
             "From an event's acceptance at the door to its effect in what checkouts read.",
@@ -131,6 +130,14 @@ class OffersMetrics:
         self.knowledge_age_seconds = Gauge(
             "offers_knowledge_age_seconds", "Since memory was last seen to be up to date.", registry=registry
         )
+        self.keyed_writes = Counter(
+            "offers_keyed_writes_total",
+            "Writes with an Idempotency-Key: done, failed (nothing kept), repeat, other (request under this key), in-flight.",
+            ["outcome"],
+            registry=registry,
+        )
+
+        self.ladder = LadderMetrics(registry)
 
     def answers(self) -> tuple[int, int]:
         """Checkouts answered so far, and those of them that were too late or whose outcome is unknown."""
@@ -143,6 +150,44 @@ class OffersMetrics:
             self.paper_millimetres.labels("asked" if printing == "ask" else "printed").inc(paper_mm)
         if saved_mm:
             self.paper_millimetres.labels("saved").inc(saved_mm)
+
+
+class LadderMetrics:
+    """What became of checkouts that the database did not answer in time; filled by the api, but for leases that expired."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.shed = Counter(
+            "offers_checkouts_shed_total",
+            "Checkouts answered at once because too many were under way.",
+            registry=registry,
+        )
+        self.leases_free = Gauge(
+            "offers_leases_free", "Leased vouchers in hand, for when there is no database.", registry=registry
+        )
+        self.lease_journal_usable = Gauge(
+            "offers_lease_journal_usable", "1 while vouchers may be handed out from leases.", registry=registry
+        )
+        self.lease_failures = Counter(
+            "offers_lease_failures_total",
+            "Answers from leases that came to nothing, by reason: their vouchers stay reserved until the lease is looked through.",
+            ["reason"],
+            registry=registry,
+        )
+        self.hand_outs_waiting = Gauge(
+            "offers_hand_outs_waiting",
+            "Checkouts answered from leases that are not in the database yet.",
+            registry=registry,
+        )
+        self.hand_outs_bound = Counter(
+            "offers_hand_outs_bound_total",
+            "Checkouts answered from leases that came into the database: new, replaced (their own commit had happened, untold), "
+            "beside (another answer may be on paper too), done (before).",
+            ["binding"],
+            registry=registry,
+        )
+        self.leases_expired = Counter(
+            "offers_leases_expired_total", "Leases that ended without word from their process.", registry=registry
+        )
 
 
 class BrakeMetrics:

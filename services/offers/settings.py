@@ -43,12 +43,27 @@ class Settings(ServiceSettings):
     """A refusal is not told sooner to a caller that gets no reasons, so that its time gives none either."""
     checkouts_together: Annotated[int, Field(ge=1)] = 64
     checkouts_waiting: Annotated[int, Field(ge=1)] = 1_024
-    """Above this a checkout is answered at once, without a voucher."""
+    """Above this, in the line for one statement, a checkout is answered at once, without a voucher."""
+    checkouts_under_way: Annotated[int, Field(ge=1)] = 512
+    """Above this a checkout is answered at once, without a voucher, before anything is looked up for it."""
+    lease_folder: Path | None = None
+    """A folder of this process alone on a disk that outlives it: the journal of vouchers that are handed out while there is no
+    database (docs/ladder.md). Without it there are none."""
+    lease_vouchers: Annotated[int, Field(ge=0)] = 200
+    """So many of each campaign are leased ahead by each process,"""
+    lease_cap_ratio: Annotated[float, Field(ge=0, le=1)] = 0.01
+    """and never more than this part of the campaign's cap."""
+    lease_hours: Positive = 12.0
+    """Without the database a lease lasts so long."""
     fresh_within_seconds: Positive = 60.0
     """How long ago the profiles may have been complete before nobody's own profile is used any more."""
     refresh_seconds: Positive = 1.0
     """How often campaigns, catalogue and model are looked at for changes."""
     expiry_seconds: Positive = 5.0
     """How often a live deployment looks for vouchers whose time is over."""
+    answers_kept_days: Annotated[int, Field(ge=7)] = 7
+    """How long a write with an `Idempotency-Key` is answered again with the same bytes."""
     inbox_kept_days: Annotated[int, Field(ge=1)] = 35
     """How long the id of a return or void is remembered; longer than any repeat can take."""
+    returns_kept_days: Annotated[int, Field(ge=1)] = 14
+    """How long goods that came back are remembered for a redemption that comes later than they did."""

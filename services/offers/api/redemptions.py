@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import Annotated
+from typing import Annotated, Self
 
-from fastapi import APIRouter, Depends, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from libs.common.contracts.values import Currency, Identifier, Key
 from libs.common.errors import Forbidden, RetryableError
@@ -15,6 +15,7 @@ from libs.common.http.openapi import problems
 from libs.common.ids import derived_id
 from services.offers.api.checkouts import CheckoutLine
 from services.offers.api.doors import Doors, check_store, documented
+from services.offers.api.repeating import when_durable
 from services.offers.domain.guessing import Presenter
 from services.offers.domain.voucher import Basket, BasketLine
 from services.offers.handlers.redemption import (
@@ -31,6 +32,8 @@ from services.offers.ports.watching import Bearer
 Code = Annotated[str, Field(min_length=1, max_length=256)]
 """As typed, or as scanned: the signed text of a QR code too."""
 Caller = Annotated[Credential, Depends(require("voucher:redeem"))]
+MOST_CODES = 12
+"""In one question: which of them go together is found out exactly."""
 
 
 class BasketAtTill(BaseModel):
@@ -43,6 +46,13 @@ class BasketAtTill(BaseModel):
     terminal_id: Key | None = None
     currency: Currency
     lines: Annotated[tuple[CheckoutLine, ...], Field(max_length=2000)]
+    """What goods cost before any voucher, each line under a number of its own."""
+
+    @model_validator(mode="after")
+    def _numbers_its_lines_apart(self) -> Self:
+        if len({line.line_no for line in self.lines}) != len(self.lines):
+            raise ValueError("two lines have the same line_no")
+        return self
 
 
 class RedemptionRequest(BasketAtTill):
@@ -69,7 +79,7 @@ def redemption_router(doors: Doors) -> APIRouter:
         summary="Redeem a voucher on this receipt",
         responses=documented(RedemptionAnswer, "Redeemed, or refused with a reason") | problems(409, 429),
     )
-    async def redeem(request: RedemptionRequest, caller: Caller) -> Response:
+    async def redeem(request: RedemptionRequest, caller: Caller, http: Request) -> Response:
         """One wins, whoever asks at the same time. A refusal is an outcome, not an error.
 
         A key without the scope `voucher:explain` hears `not-valid` for every reason, and after the same time.
@@ -88,7 +98,8 @@ def redemption_router(doors: Doors) -> APIRouter:
             redeemed = await doors.redemption_desk.redeem(stores, asked)
         _count(doors, redeemed)
         if redeemed.status != REDEEMED and not asked.presenter.sees_reasons:
-            await _not_before(doors, accepted_seconds + doors.refusal_floor_seconds)
+            floor_seconds = accepted_seconds + doors.refusal_floor_seconds
+            await when_durable(http, lambda: _not_before(doors, floor_seconds))
         return Response(redeemed.answer, media_type="application/json")
 
     @router.post(

@@ -11,6 +11,7 @@ from libs.common.persistence import Transaction, Transactions
 from libs.common.persistence.relay import RelayLoop
 from services.offers.api.doors import Doors
 from services.offers.bootstrap.braking import brake_loops
+from services.offers.bootstrap.leasing import Leases, leases_of
 from services.offers.bootstrap.parts import SERVICE, Parts, money_clock_of
 from services.offers.bootstrap.printing import picture_font, print_policies, wording_of_ours
 from services.offers.bootstrap.redeeming import miss_limits_of, till_stores_of
@@ -18,22 +19,29 @@ from services.offers.bootstrap.watching import fraud_policy, sightings_of, watch
 from services.offers.domain.code import CodeKey
 from services.offers.handlers.checkout import CheckoutDesk
 from services.offers.handlers.drafting import PrintRoom
+from services.offers.handlers.idempotency import Once
 from services.offers.handlers.knowledge import Knowledge, KnowledgeKeeper
+from services.offers.handlers.ladder import Ladder
 from services.offers.handlers.redemption import RedemptionDesk
 from services.offers.handlers.reprinting import Reprinter
 from services.offers.handlers.signing import SigningRing
+from services.offers.ports.answers import AnswerStore
+from services.offers.store.answers import PostgresAnswers
 from services.offers.store.brakes import ISSUES_AS, PostgresBrakes
 from services.offers.store.campaigns import PostgresCampaigns
 from services.offers.store.checkout_reads import SharedCheckoutReads
 from services.offers.store.connections import connector
 from services.offers.store.issuing import SharedIssuing
 from services.offers.store.knowledge import PostgresKnowledge
+from services.offers.store.lease_journal import LeaseJournal
+from services.offers.store.leases import PostgresLeases
 from services.offers.store.ledger import PostgresLedger
 from services.offers.store.privacy import PostgresPrivacy
 from services.offers.store.receipts import PostgresReceipts
 from services.offers.store.revoking import PostgresRevocations
 from services.offers.store.shared_statement import Limits, SharedStatement
 from services.offers.store.signing import PostgresSigningKeys
+from services.offers.store.stacking import PostgresRules
 from services.offers.store.watching import SharedSightings
 
 S = TypeVar("S")
@@ -52,6 +60,8 @@ class Door:
     brake_loops: Sequence[RelayLoop]
     reads: SharedCheckoutReads
     issuing: SharedIssuing
+    once: Once
+    leases: Leases | None
     sightings: SharedSightings
 
 
@@ -79,10 +89,12 @@ def door_of(parts: Parts, codes: CodeKey) -> Door:
     def failed(statement: str, reason: str) -> None:
         parts.metrics.statement_failures.labels(statement, reason).inc()
 
-    reads = SharedCheckoutReads(connect, lambda: knowledge.prior_item_ids, limits, failed)
+    reads = SharedCheckoutReads(connect, limits, failed)
     issuing = SharedIssuing(connect, limits, failed)
     signing_keys = _unit(parts.transactions, PostgresSigningKeys)
     signing = SigningRing(codes, signing_keys)
+    print_room = PrintRoom(wording_of_ours(), print_policies(settings.print_policies_file))
+    leases = leases_of(parts, _unit(parts.transactions, PostgresLeases), knowledge, signing, codes, print_room)
     policy = fraud_policy(settings.fraud_policy_file)
     sightings = sightings_of(parts, policy)
     desk = CheckoutDesk(
@@ -95,7 +107,13 @@ def door_of(parts: Parts, codes: CodeKey) -> Door:
         money_clock=money_clock_of(parts),
         metrics=parts.metrics,
         fresh_within=timedelta(seconds=settings.fresh_within_seconds),
-        print_room=PrintRoom(wording_of_ours(), print_policies(settings.print_policies_file)),
+        print_room=print_room,
+        ladder=Ladder(
+            parts.clock,
+            parts.metrics,
+            most_under_way=settings.checkouts_under_way,
+            standby=leases.standby if leases else None,
+        ),
     )
     doors = Doors(
         desk=desk,
@@ -117,6 +135,7 @@ def door_of(parts: Parts, codes: CodeKey) -> Door:
         privacy=_unit(parts.transactions, PostgresPrivacy),
         receipts=_unit(parts.transactions, PostgresReceipts),
         ledger=_unit(parts.transactions, PostgresLedger),
+        stacking_rules=_unit(parts.transactions, PostgresRules),
         brakes=_unit(parts.transactions, PostgresBrakes),
         pseudonyms=settings.pseudonyms(),
         clock=parts.clock,
@@ -135,6 +154,12 @@ def door_of(parts: Parts, codes: CodeKey) -> Door:
     signing_keeper = RelayLoop(
         signing.refresh, name="signing-keys", backoff=parts.backoff, idle_seconds=_SIGNING_KEYS_SECONDS
     )
+    once = Once(
+        begin=_shared_by_all(parts.transactions),
+        clock=parts.clock,
+        metrics=parts.metrics,
+        deadline_seconds=settings.write_deadline_seconds,
+    )
     return Door(
         parts=parts,
         doors=doors,
@@ -143,6 +168,8 @@ def door_of(parts: Parts, codes: CodeKey) -> Door:
         brake_loops=brake_loops(parts, knowledge),
         reads=reads,
         issuing=issuing,
+        once=once,
+        leases=leases,
         sightings=sightings,
     )
 
@@ -150,9 +177,10 @@ def door_of(parts: Parts, codes: CodeKey) -> Door:
 @asynccontextmanager
 async def running(door: Door) -> AsyncIterator[None]:
     """Serve statements and keep memory fresh while the block runs; a part that ends by itself fails liveness."""
-    served: list[KnowledgeKeeper | RelayLoop | SharedStatement[Any, Any]]
+    served: list[KnowledgeKeeper | RelayLoop | SharedStatement[Any, Any] | LeaseJournal]
+    leasing = (door.leases.loop, door.leases.journal) if door.leases else ()
     statements = (door.reads.statement, door.issuing.statement, door.sightings.statement)
-    served = [door.keeper, door.signing_keeper, *door.brake_loops, *statements]
+    served = [door.keeper, door.signing_keeper, *door.brake_loops, *statements, *leasing]
     tasks = [asyncio.create_task(part.run(), name=type(part).__name__) for part in served]
 
     async def all_run() -> bool:
@@ -179,5 +207,16 @@ def _unit(
     async def begin() -> AsyncIterator[S]:
         async with transactions.begin() as tx:
             yield store_of(tx)
+
+    return begin
+
+
+def _shared_by_all(transactions: Transactions) -> Callable[[], AbstractAsyncContextManager[AnswerStore]]:
+    """Begins a transaction that all units begun within its block take part in."""
+
+    @asynccontextmanager
+    async def begin() -> AsyncIterator[AnswerStore]:
+        async with transactions.shared() as tx:
+            yield PostgresAnswers(tx)
 
     return begin

@@ -17,13 +17,17 @@ from services.offers.bootstrap.watching import presentations_round
 from services.offers.consumer import GROUP, TOPICS, Feeds
 from services.offers.handlers.expiry import EXPIRED_TOGETHER, expire_vouchers
 from services.offers.handlers.holding import free_lapsed_holds
+from services.offers.handlers.idempotency import FORGOTTEN_TOGETHER
+from services.offers.handlers.leasing import expire_leases
 from services.offers.handlers.ledger import check_books
 from services.offers.handlers.privacy import answer_erasure
 from services.offers.handlers.revoking import end_revoked
+from services.offers.store.answers import PostgresAnswers
 from services.offers.store.campaigns import PostgresCampaigns
 from services.offers.store.expiry import PostgresExpiry
 from services.offers.store.guessing import PostgresMisses
 from services.offers.store.holds import PostgresHolds
+from services.offers.store.leases import PostgresLeases
 from services.offers.store.ledger import PostgresLedger
 from services.offers.store.privacy import PostgresPrivacy
 from services.offers.store.read_model import PostgresReadModel
@@ -74,6 +78,8 @@ def worker_of(parts: Parts) -> Worker:
         _every(_MEASURE_SECONDS, "measure", measure_round(parts), parts),
         _every(_BOOKS_SECONDS, "books", books_round(parts), parts),
         _every(_FORGET_SECONDS, "misses", misses_round(parts), parts),
+        _every(_FORGET_SECONDS, "answers", answers_round(parts), parts),
+        _every(_FORGET_SECONDS, "returns", returns_round(parts), parts),
         _every(_BRAKE_SECONDS, "brakes", brake_round(parts), parts),
         _every(_FORGET_SECONDS, "presentations", presentations_round(parts), parts),
         FeedWatch(parts, Cluster(runtime.settings)),
@@ -103,6 +109,10 @@ def expiry_round(parts: Parts) -> Round:
             await free_lapsed_holds(PostgresHolds(tx), parts.clock.now(), parts.metrics)
         async with parts.transactions.begin() as tx:
             ended = await expire_vouchers(PostgresExpiry(tx), parts.clock.now(), parts.metrics)
+        async with parts.transactions.begin() as tx:
+            parts.metrics.ladder.leases_expired.inc(
+                await expire_leases(PostgresLeases(tx), parts.clock.now(), EXPIRED_TOGETHER)
+            )
         return ended if ended == EXPIRED_TOGETHER else 0
 
     return expire
@@ -146,6 +156,30 @@ def misses_round(parts: Parts) -> Round:
     return forget
 
 
+def answers_round(parts: Parts) -> Round:
+    """Forgets kept answers whose days are over; by server time in a play too, where event time would run out before a repeat can come."""
+    kept = timedelta(days=parts.settings.answers_kept_days)
+
+    async def forget() -> int:
+        async with parts.transactions.begin() as tx:
+            forgotten = await PostgresAnswers(tx).forget(parts.clock.now() - kept, FORGOTTEN_TOGETHER)
+        return forgotten if forgotten == FORGOTTEN_TOGETHER else 0
+
+    return forget
+
+
+def returns_round(parts: Parts) -> Round:
+    """Forgets goods that came back longer ago than any redemption may be late."""
+    kept = timedelta(days=parts.settings.returns_kept_days)
+
+    async def forget() -> int:
+        async with parts.transactions.begin() as tx:
+            await PostgresRedemptions(tx).forget_reversals(parts.clock.now() - kept)
+        return 0
+
+    return forget
+
+
 def measure_round(parts: Parts) -> Round:
     """Sets the gauges of every campaign's money."""
 
@@ -158,6 +192,8 @@ def measure_round(parts: Parts) -> Round:
                 "cap": each.budget.cap_cents,
                 "reserved": each.budget.reserved_cents,
                 "spent": each.budget.spent_cents,
+                "backing": each.budget.backing_cents,
+                "drawn": each.budget.drawn_cents,
             }
             for part, cents in money.items():
                 parts.metrics.budget_cents.labels(names[0], part, names[1]).set(cents)

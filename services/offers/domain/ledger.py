@@ -9,12 +9,14 @@ from enum import StrEnum
 
 
 class Account(StrEnum):
-    """Where money stands. The funder's balance is minus the budget's cap; the others share the cap among them."""
+    """Where money stands. The funder's balance is minus the budget's cap and backing; the others share them."""
 
     FUNDER = "funder"
     AVAILABLE = "available"
     RESERVED = "reserved"
     SPENT = "spent"
+    BACKING = "backing"
+    """Money beside the cap that covers what is promised above it. `available` is never further below zero than this is above."""
 
 
 class Move(StrEnum):
@@ -24,6 +26,10 @@ class Move(StrEnum):
     """Head office set or raised a budget."""
     WITHDRAW = "withdraw"
     """It lowered one."""
+    BACK = "back"
+    """Head office set money aside for what is promised above the cap."""
+    UNBACK = "unback"
+    """It took some of that back."""
     ISSUE = "issue"
     REDEEM = "redeem"
     RELEASE = "release"
@@ -39,6 +45,8 @@ class Move(StrEnum):
     """Goods came back, and with them their share of what a voucher gave."""
     OPENING = "opening"
     """What stood in a budget when its books were opened."""
+    VOID = "void"
+    """A voucher that was never told to anybody is not needed."""
     UNSTATED = "unstated"
     """The database saw a budget move without a word: a process of a release before the books."""
 
@@ -80,6 +88,13 @@ def funded(before_cents: int, after_cents: int) -> list[Transfer]:
     return _moved((Move.WITHDRAW, Account.AVAILABLE, Account.FUNDER, before_cents - after_cents))
 
 
+def backed(before_cents: int, after_cents: int) -> list[Transfer]:
+    """What covers promises above the cap is changed."""
+    if after_cents >= before_cents:
+        return _moved((Move.BACK, Account.FUNDER, Account.BACKING, after_cents - before_cents))
+    return _moved((Move.UNBACK, Account.BACKING, Account.FUNDER, before_cents - after_cents))
+
+
 def issued(value_cents: int) -> list[Transfer]:
     """A voucher is promised: what it may cost is set aside."""
     return _moved((Move.ISSUE, Account.AVAILABLE, Account.RESERVED, value_cents))
@@ -103,6 +118,11 @@ def expired(reserved_cents: int) -> list[Transfer]:
 def revoked(reserved_cents: int) -> list[Transfer]:
     """A voucher was revoked: its reserve is free again."""
     return _moved((Move.REVOKE, Account.RESERVED, Account.AVAILABLE, reserved_cents))
+
+
+def voided(reserved_cents: int) -> list[Transfer]:
+    """A voucher never reached anybody: its reserve is free again."""
+    return _moved((Move.VOID, Account.RESERVED, Account.AVAILABLE, reserved_cents))
 
 
 def rolled_back(*, given_cents: int, again_cents: int) -> list[Transfer]:

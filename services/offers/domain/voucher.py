@@ -18,6 +18,15 @@ class VoucherState(StrEnum):
     REDEEMED = "redeemed"
     EXPIRED = "expired"
     REVOKED = "revoked"
+    LEASED = "leased"
+    """Handed to a process ahead of time; as good as issued, since it may have been printed meanwhile."""
+    VOID = "void"
+    """Never told to anybody, and never will be."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it may still be redeemed."""
+        return self in {VoucherState.ISSUED, VoucherState.LEASED}
 
 
 class NotRedeemed(StrEnum):
@@ -143,7 +152,7 @@ def redeem(voucher: Voucher | None, basket: Basket, items: Mapping[str, Item], n
 def _refusal(voucher: Voucher, basket: Basket, now: datetime) -> NotRedeemed | None:
     if voucher.state is VoucherState.REDEEMED:
         return NotRedeemed.ALREADY_REDEEMED
-    if voucher.revoked or voucher.state is VoucherState.REVOKED:
+    if voucher.revoked or voucher.state in {VoucherState.REVOKED, VoucherState.VOID}:
         return NotRedeemed.REVOKED
     kept = voucher.hold is not None and voucher.hold.keeps(basket.receipt_id, now)
     if voucher.state is VoucherState.EXPIRED or (now >= voucher.expires_at and not kept):
@@ -171,11 +180,12 @@ class ReturnedSoFar:
     def give_back(self, quantity: Decimal) -> tuple[Decimal, int]:
         """How much of `quantity` this line takes, and which share of its discount goes back to the budget with it.
 
-        All parts of a line together give back its discount exactly, in whatever parts they come, and never more.
+        All parts of a line together give back its discount exactly, in whatever parts they come, and never more. What was
+        reclaimed before its goods came back is not given back again with them.
         """
         taken = min(quantity, self.quantity - self.returned_quantity)
         if taken <= 0:
             return Decimal(0), 0
         whole = self.returned_quantity + taken
         due_cents = int(self.discount_cents * whole / self.quantity)
-        return taken, due_cents - self.returned_cents
+        return taken, max(0, due_cents - self.returned_cents)

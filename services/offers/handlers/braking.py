@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import replace
 from datetime import datetime
+from typing import TypeVar
 
 from libs.common.clock import Clock
 from libs.common.contracts import new_event
@@ -13,7 +14,7 @@ from libs.common.contracts.topics import OFFERS_BRAKES
 from libs.common.errors import Conflict, Forbidden, NotFound
 from libs.common.persistence import OutboxMessage
 from services.offers.domain.brake import Brake, Brakes, Scope
-from services.offers.domain.voucher import Voucher
+from services.offers.domain.voucher import NotRedeemed, Voucher
 from services.offers.handlers.facts import SOURCE
 from services.offers.metrics import OffersMetrics
 from services.offers.ports.brakes import BrakeStore, KnownBrake
@@ -22,14 +23,15 @@ SETTLING_SECONDS = 0.8
 """How long an answer waits for statements that began before the brake; less than the second that is promised."""
 _LOOK_SECONDS = 0.01
 
+Shown = TypeVar("Shown", Voucher, Voucher | None, Voucher | NotRedeemed)
 Begin = Callable[[], AbstractAsyncContextManager[BrakeStore]]
 
 
-def barred(voucher: Voucher | None, brakes: Brakes, store_id: str) -> Voucher | None:
-    """The voucher, marked where a brake stops redemptions of it in this store."""
-    if voucher is None or not brakes.stops(voucher.campaign_id, store_id):
-        return voucher
-    return replace(voucher, stopped=True)
+def barred(shown: Shown, brakes: Brakes, store_id: str) -> Shown:
+    """The voucher that is shown, marked where a brake stops redemptions of it in this store; whatever is no voucher as it is."""
+    if isinstance(shown, Voucher) and brakes.stops(shown.campaign_id, store_id):
+        return replace(shown, stopped=True)
+    return shown
 
 
 async def pull_brake(store: BrakeStore, asked: Brake, metrics: OffersMetrics) -> KnownBrake:

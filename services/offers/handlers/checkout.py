@@ -8,23 +8,26 @@ from datetime import datetime, timedelta
 from libs.common.clock import Clock
 from libs.common.errors import RetryableError
 from libs.common.ids import derived_id
-from libs.ranking.state import CustomerRankingState, Moment
-from services.offers.domain.answer import BUDGET_EXHAUSTED, TIER_NONE, PrintedReceipt, answered, nothing
+from libs.ranking.state import Moment
+from services.offers.domain.answer import BUDGET_EXHAUSTED, PrintedReceipt, answered
 from services.offers.domain.catalogue import Store
 from services.offers.domain.code import CodeKey
 from services.offers.domain.decision import OFFERED, Decision, decide
 from services.offers.domain.eligibility import Circumstances
-from services.offers.domain.needs import CategoryNeed, by_category
+from services.offers.domain.needs import NeedModel
 from services.offers.domain.policy import MODEL_ID, Prior
 from services.offers.domain.proposal import Proposal
-from services.offers.domain.receipts.sheet import Columns
+from services.offers.handlers.asking import Answered, Attempt, Checkout, without
 from services.offers.handlers.drafting import PrintRoom, decided_message, drafts_of, proposed
+from services.offers.handlers.idempotency import check_same
 from services.offers.handlers.knowledge import KnowledgeKeeper
+from services.offers.handlers.ladder import Ladder
+from services.offers.handlers.limiting import question_of, standing_of
 from services.offers.handlers.money_clock import MoneyClock
+from services.offers.handlers.ranking import SharedRanking, Wanted
 from services.offers.handlers.signing import SigningRing
 from services.offers.metrics import OffersMetrics
 from services.offers.ports.checkout import (
-    CheckoutQuestion,
     CheckoutReads,
     CheckoutView,
     IssueRequest,
@@ -38,25 +41,6 @@ DECISIONS = 3
 """At most, where brakes are pulled between reading and issuing."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checkout:
-    """What a till asks. `occurred_at` is set only where event time is the clock."""
-
-    checkout_id: str
-    receipt_id: str
-    store_id: str
-    identifier: str | None
-    """`kind:pseudonym` of what the customer presented."""
-    currency: str
-    item_ids: Sequence[str]
-    slots: int
-    columns: Columns
-    deadline_seconds: float
-    occurred_at: datetime | None = None
-    language: str | None = None
-    """The customer's, where the till knows it: `de`, `pt-BR`."""
-
-
 @dataclass(frozen=True, slots=True)
 class _Asked:
     """A checkout with the tier at which it is decided, and why that one."""
@@ -67,6 +51,8 @@ class _Asked:
     view: CheckoutView
     personal: KnownCustomer | None
     reason: str
+    model: NeedModel
+    """The newest at that time: whoever ranks beside others may see another one come."""
 
     @property
     def customer_id(self) -> str | None:
@@ -87,19 +73,15 @@ class CheckoutDesk:
     metrics: OffersMetrics
     fresh_within: timedelta
     print_room: PrintRoom
+    ladder: Ladder
     prior: Prior = field(default_factory=Prior)
+    ranking: SharedRanking = field(default_factory=SharedRanking)
 
     async def answer(self, checkout: Checkout, accepted_seconds: float) -> bytes:
-        """The answer's JSON, before the deadline, whatever is down or slow; `accepted_seconds` is the monotonic start."""
+        """The answer's JSON in time, whatever is down or slow, from a monotonic start; raises InvalidInput where the id was another's."""
         passed = self.clock.monotonic_seconds() - accepted_seconds
         left = checkout.deadline_seconds - passed - min(ANSWER_SECONDS, checkout.deadline_seconds / 4)
-        try:
-            async with asyncio.timeout(max(left, 0.001)):
-                tier, reason, body = await self._decided(checkout)
-        except TimeoutError:
-            tier, reason, body = TIER_NONE, "deadline", nothing(checkout.checkout_id, "deadline")
-        except RetryableError as error:
-            tier, reason, body = TIER_NONE, error.slug, nothing(checkout.checkout_id, error.slug)
+        tier, reason, body = await self.ladder.answered(checkout, left, self._decided)
         took = self.clock.monotonic_seconds() - accepted_seconds
         self.metrics.checkouts.labels(str(tier), reason).inc()
         self.metrics.decision_seconds.labels(str(tier)).observe(took)
@@ -107,33 +89,37 @@ class CheckoutDesk:
             self.metrics.late.inc()
         return body
 
-    async def _decided(self, checkout: Checkout) -> tuple[int, str, bytes]:
+    async def _decided(self, checkout: Checkout, attempt: Attempt) -> Answered:
         customer_id = derived_id("customer", checkout.identifier) if checkout.identifier else None
-        question = CheckoutQuestion(
-            checkout_id=checkout.checkout_id, customer_id=customer_id, store_id=checkout.store_id
-        )
+        attempt.customer_id = customer_id
+        looked_at = self.money_clock.now(stated=checkout.occurred_at, reached=None)
+        question = question_of(self.keeper.knowledge, checkout.checkout_id, customer_id, checkout.store_id, looked_at)
         view = await self.reads.read(question)
         if view.stored is not None:
-            return self._repeated(view.stored, view.granted)
+            return self._repeated(checkout, view.stored, view)
         if not self.keeper.saw(view.revisions) and (self.money_clock.play_mode or not self.keeper.knowledge.loaded):
             await self.keeper.catch_up(view.revisions)
             view = await self.reads.read(question)
         store = self.keeper.knowledge.stores.get(checkout.store_id)
         if store is None:
-            return TIER_NONE, "unknown-store", nothing(checkout.checkout_id, "unknown-store")
+            return without(checkout, "unknown-store")
+        if view.customer is not None:
+            attempt.customer_id = view.customer.customer_id
         for _ in range(DECISIONS):
-            proposal, request = self._request(self._tiered(checkout, store, view))
-            granted = await self._issued(request)
+            asked = self._tiered(checkout, store, view)
+            proposal, request = self._request(asked, await self._wanted(asked))
+            granted = await self._issued(request, attempt)
             if granted is not None:
                 return self._answered(proposal, granted)
             view = await self.reads.read(question)
             if view.stored is not None:
-                return self._repeated(view.stored, view.granted)
+                return self._repeated(checkout, view.stored, view)
             self.metrics.brakes.decided_again.inc()
-        return TIER_NONE, "undecided", nothing(checkout.checkout_id, "undecided")
+        return without(checkout, "undecided")
 
-    async def _issued(self, request: IssueRequest) -> Sequence[int] | None:
+    async def _issued(self, request: IssueRequest, attempt: Attempt) -> Sequence[int] | None:
         try:
+            attempt.committing_at = request.decided_at
             return await self.issuing.issue(request)
         except (asyncio.CancelledError, RetryableError):
             self.metrics.outcome_unknown.inc()
@@ -142,7 +128,8 @@ class CheckoutDesk:
     def _tiered(self, checkout: Checkout, store: Store, view: CheckoutView) -> _Asked:
         now = self.money_clock.now(stated=checkout.occurred_at, reached=view.reached_at)
         why_not = self._why_not_personal(checkout, view)
-        return _Asked(checkout, store, now, view, None if why_not else view.customer, why_not or OFFERED)
+        personal, model = None if why_not else view.customer, self.keeper.knowledge.model
+        return _Asked(checkout, store, now, view, personal, why_not or OFFERED, model)
 
     def _why_not_personal(self, checkout: Checkout, view: CheckoutView) -> str | None:
         """Why this customer's own profile must not be used, or None when it may."""
@@ -156,11 +143,11 @@ class CheckoutDesk:
             return "stale-profile"
         return None if view.customer.personal_offers else "no-consent"
 
-    def _request(self, asked: _Asked) -> tuple[Proposal, IssueRequest]:
+    def _request(self, asked: _Asked, wanted: Wanted) -> tuple[Proposal, IssueRequest]:
         checkout, knowledge = asked.checkout, self.keeper.knowledge
         decision = decide(
             knowledge.campaigns,
-            self._needs(asked),
+            wanted.needs(knowledge),
             Circumstances(
                 customer_id=asked.customer_id,
                 holdout_key=asked.customer_id or checkout.checkout_id,
@@ -170,6 +157,7 @@ class CheckoutDesk:
                 now=asked.now,
                 open_complaint=asked.personal.open_complaint if asked.personal else False,
                 past=asked.view.past if asked.personal else (),
+                standing=standing_of(asked.store, asked.now, asked.personal, asked.view),
                 brakes=asked.view.brakes,
             ),
             slots=checkout.slots,
@@ -194,18 +182,14 @@ class CheckoutDesk:
                 now=asked.now,
             ),
             drafts=drafts_of(proposal, decision, checkout.receipt_id, checkout.store_id, asked.customer_id, self.codes),
+            asked=checkout.asked,
         )
         return proposal, request
 
-    def _needs(self, asked: _Asked) -> Sequence[CategoryNeed]:
-        knowledge, basket = self.keeper.knowledge, asked.checkout.item_ids
-        if asked.personal is None:
-            popular = knowledge.model.popular(set(basket))
-            return by_category(popular, knowledge.items, asked.view.there, ())
-        state = CustomerRankingState.decode(asked.personal.ranking_state)
-        needs = knowledge.model.personal(state, self._moment(asked), basket)
-        in_hand = {knowledge.items[item_id].category for item_id in basket if item_id in knowledge.items}
-        return by_category(needs, knowledge.items, asked.view.there, {*state.categories, *in_hand})
+    async def _wanted(self, asked: _Asked) -> Wanted:
+        state = asked.personal.ranking_state if asked.personal else None
+        wanted = await self.ranking.wanted(asked.model, state, self._moment(asked), asked.checkout.item_ids)
+        return wanted.where(await self.reads.there(asked.store.store_id, [need.item_id for need, _ in wanted.ranked]))
 
     def _moment(self, asked: _Asked) -> Moment:
         offset = asked.now.astimezone(asked.store.zone).utcoffset() or timedelta(0)
@@ -225,24 +209,25 @@ class CheckoutDesk:
             tier=0 if asked.personal else 1,
             reason=asked.reason if decision.chosen else decision.reason,
             group=decision.group,
-            model_id=f"{knowledge.model.model_id}/{MODEL_ID}",
+            model_id=f"{asked.model.model_id}/{MODEL_ID}",
             columns=checkout.columns,
             vouchers=proposed(decision.chosen, checkout.checkout_id, checkout.currency, at, knowledge),
             printing=at.printing(len(decision.chosen)),
         )
 
-    def _answered(self, proposal: Proposal, granted: Sequence[int]) -> tuple[int, str, bytes]:
+    def _answered(self, proposal: Proposal, granted: Sequence[int]) -> Answered:
         for voucher in proposal.vouchers:
             if voucher.slot in granted:
                 self.metrics.issued.labels(voucher.campaign_id, str(proposal.tier)).inc()
         reason = proposal.reason if granted or not proposal.vouchers else BUDGET_EXHAUSTED
         body, receipt = self._body(proposal, granted)
         self.metrics.paper(receipt.printing, receipt.paper_mm, receipt.saved_mm)
-        return proposal.tier, reason, body
+        return Answered(proposal.tier, reason, body)
 
     def _body(self, proposal: Proposal, granted: Sequence[int]) -> tuple[bytes, PrintedReceipt]:
         return answered(proposal, granted, self.codes, lambda: self.signing.keys)
 
-    def _repeated(self, stored: Proposal, granted: Sequence[int]) -> tuple[int, str, bytes]:
+    def _repeated(self, checkout: Checkout, stored: Proposal, view: CheckoutView) -> Answered:
+        check_same(view.asked, checkout.asked, "checkout_id")
         self.metrics.repeats.inc()
-        return stored.tier, "repeat", self._body(stored, granted)[0]
+        return Answered(stored.tier, "repeat", self._body(stored, view.granted)[0])

@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
+
+import msgspec
 
 from libs.common.contracts import new_event
 from libs.common.contracts.offers import Alternative, Decided, VoucherIssued
@@ -15,6 +17,7 @@ from services.offers.domain.campaign import Campaign, Terms
 from services.offers.domain.catalogue import Store
 from services.offers.domain.code import CodeKey
 from services.offers.domain.decision import Chosen, Decision
+from services.offers.domain.lease import Lease
 from services.offers.domain.policy import Choice
 from services.offers.domain.proposal import NumberedBy, Proposal, ProposedVoucher, SignedFor
 from services.offers.domain.receipts.printing import Printing, PrintPolicies, PrintPolicy
@@ -68,6 +71,17 @@ def proposed(
     )
 
 
+def proposed_of_lease(lease: Lease, slot: int, chosen: Chosen, at: Occasion, knowledge: Knowledge) -> ProposedVoucher:
+    """What a leased voucher says when it is handed out; it ends with a whole day of the store's calendar, within its lease."""
+    usual = _proposed(lease.voucher_id, slot, chosen, lease.currency, at, knowledge)
+    if usual.expires_at <= lease.expires_at:
+        return usual
+    day = last_day_before(lease.expires_at, at.store.time_zone) - timedelta(days=1)
+    return msgspec.structs.replace(
+        usual, expires_at=end_of(day, at.store.time_zone), last_day=day, valid_through=at.voice.valid_through(day)
+    )
+
+
 def _proposed(
     voucher_id: str, slot: int, chosen: Chosen, currency: str, at: Occasion, knowledge: Knowledge
 ) -> ProposedVoucher:
@@ -100,7 +114,7 @@ def _proposed(
         expires_at=expires_at,
         last_day=printed_day,
         propensity_ratio=chosen.choice.propensity_ratio,
-        reasons=need.reasons,
+        reasons=tuple(need.reasons),
         numbered=_numbered(campaign),
         signed_for=_signed_for(campaign, terms, store),
         such_as_line=voice.such_as(such_as),
@@ -163,6 +177,7 @@ def drafts_of(
                 valid_from=voucher.valid_from,
                 expires_at=voucher.expires_at,
                 message=voucher_message(issued, f"{voucher.voucher_id}:issued", voucher.valid_from),
+                claims=chosen.claims,
             )
         )
     return drafts

@@ -11,7 +11,9 @@ from libs.common.errors import RetryableError
 from services.offers.domain.brake import NO_BRAKES, Brakes
 from services.offers.domain.campaign import Campaign
 from services.offers.domain.catalogue import Item, Store
+from services.offers.domain.limits import Per, Period
 from services.offers.domain.needs import NeedModel
+from services.offers.domain.stacking_rules import StackingRules
 from services.offers.ports.knowledge import Changes, KnowledgeStore, Revisions, StoredModel
 
 _log = structlog.get_logger(__name__)
@@ -28,6 +30,9 @@ class Knowledge:
     model: NeedModel = field(default_factory=NeedModel.unlearned)
     prior_item_ids: list[str] = field(default_factory=list)
     loaded: bool = False
+    limit_pairs: frozenset[tuple[Per, Period]] = frozenset()
+    """Of which kinds the campaigns' limits are."""
+    stacking_rules: StackingRules = field(default_factory=StackingRules)
     brakes: Brakes = NO_BRAKES
 
     def stops(self, campaign_id: str, store_id: str) -> bool:
@@ -38,6 +43,14 @@ class Knowledge:
         """Apply what is newer."""
         if changes.campaigns is not None:
             self.campaigns = dict(changes.campaigns)
+            self.limit_pairs = frozenset(
+                (limit.per, limit.period)
+                for campaign in self.campaigns.values()
+                for store_id in ("", *campaign.stores)
+                for limit in campaign.limits_in(store_id)
+            )
+        if changes.stacking_rules is not None:
+            self.stacking_rules = changes.stacking_rules
         self.items.update((item.item_id, item) for item in changes.items)
         for item_id in changes.gone_item_ids:
             self.items.pop(item_id, None)

@@ -10,6 +10,7 @@ from libs.common.contracts.offers import FraudSuspected
 from libs.common.contracts.topics import OFFERS_FRAUD
 from libs.common.errors import RetryableError
 from libs.common.persistence import OutboxMessage
+from services.offers.domain.discounting import Refusal
 from services.offers.domain.fraud import UNWATCHED, Action, Assessment, FraudPolicy, assess
 from services.offers.domain.voucher import Basket, Given, NotRedeemed, Voucher
 from services.offers.handlers.facts import SOURCE
@@ -21,7 +22,7 @@ _ALARMING = {Action.STEP_UP, Action.BLOCK, Action.CONFIRMED}
 NOBODY = Bearer(lane="")
 
 
-Outcome = Given | NotRedeemed
+Outcome = Given | Refusal
 
 
 @dataclass(frozen=True, slots=True)

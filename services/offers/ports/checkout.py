@@ -1,8 +1,8 @@
-"""What a checkout needs: one round trip to read, one to make its decision durable."""
+"""What a checkout needs: a round trip to read of its customer, one of its store, and one to make its decision durable."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from typing import Protocol
 
 from libs.common.errors import RetryableError
@@ -10,6 +10,7 @@ from libs.common.persistence import OutboxMessage
 from services.offers.domain.brake import NO_BRAKES, Brakes
 from services.offers.domain.campaign import Terms
 from services.offers.domain.eligibility import PastVoucher
+from services.offers.domain.limits import Claim, Per, Period, Uses
 from services.offers.domain.proposal import Proposal
 from services.offers.ports.knowledge import Revisions
 
@@ -28,6 +29,17 @@ class KnownCustomer:
     personal_offers: bool
     open_complaint: bool
     ranking_state: bytes
+    household_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitsOf:
+    """Which limits there are, and whose may matter beside the customer's: the store's, on this day of its calendar."""
+
+    pairs: Collection[tuple[Per, Period]]
+    day: date
+    region: str | None
+    partner: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +49,7 @@ class CheckoutQuestion:
     checkout_id: str
     customer_id: str | None
     store_id: str
+    limits_of: LimitsOf | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,16 +57,18 @@ class CheckoutView:
     """All that the database knows for one checkout, as of one moment."""
 
     stored: Proposal | None
+    asked: bytes | None
+    """What was asked then, as a digest; None: nobody noted it."""
     granted: Sequence[int]
     customer: KnownCustomer | None
-    there: frozenset[str]
-    """The items in question that this store has, or will have within a voucher's time."""
     past: Sequence[PastVoucher]
     snapshots_fresh_at: datetime | None
     """Whatever the door accepted before is in the snapshots read here, in server time; None: nobody has said so."""
     reached_at: datetime | None
     """Event time, in a deployment that plays a data set."""
     revisions: Revisions
+    uses: Uses = field(default_factory=dict)
+    """Of limits, as far as they were asked for."""
     brakes: Brakes = NO_BRAKES
     """Those in force that concern this store."""
 
@@ -75,6 +90,8 @@ class Draft:
     expires_at: datetime
     message: OutboxMessage
     number_lookup: bytes | None = None
+    claims: Sequence[Claim] = ()
+    """On which counters of its campaign's limits it will stand."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,13 +105,19 @@ class IssueRequest:
     decided_at: datetime
     message: OutboxMessage
     drafts: Sequence[Draft] = ()
+    asked: bytes | None = None
+    """What was asked, as a digest; None where there is nothing to compare a repeat with."""
 
 
 class CheckoutReads(Protocol):
-    """One round trip for what a checkout needs to know."""
+    """What a checkout needs to know, a round trip each."""
 
     async def read(self, question: CheckoutQuestion) -> CheckoutView:
         """The view; raises RetryableError when the database is away, slow or overloaded."""
+        ...
+
+    async def there(self, store_id: str, item_ids: Sequence[str]) -> frozenset[str]:
+        """The items that this store has, or will have within a voucher's time; raises RetryableError."""
         ...
 
 

@@ -8,6 +8,7 @@ from typing import Protocol
 from services.offers.domain.brake import NO_BRAKES, Brakes
 from services.offers.domain.guessing import Misses
 from services.offers.ports.holds import HoldStore
+from services.offers.ports.stacking import StackStore
 from services.offers.ports.vouchers import RedemptionStore
 from services.offers.ports.watching import WatchStore
 
@@ -62,4 +63,9 @@ class TillStores(Protocol):
     @property
     def misses(self) -> MissStore:
         """Misses."""
+        ...
+
+    @property
+    def stacks(self) -> StackStore:
+        """Receipts and sets."""
         ...

@@ -7,6 +7,7 @@ from services.offers.domain.campaign import Campaign
 from services.offers.domain.catalogue import Item, Store
 from services.offers.domain.validity import Closed
 from services.offers.ports.knowledge import Changes, Revisions, StoredModel
+from services.offers.store.stacking import PostgresRules
 
 # Read first: the rows that follow may be newer than these numbers say, never older.
 _REVISIONS = text("SELECT kind, revision FROM revisions")
@@ -17,9 +18,10 @@ _ITEMS = text("""
     SELECT item_id, name, category, item_type, price_cents, voucherable, stock_keeping, barred, gone
     FROM items WHERE revision > :known
 """)
-_STORES = text(
-    "SELECT store_id, name, time_zone, currency, country, closed_weekdays, closed_on FROM stores WHERE revision > :known"
-)
+_STORES = text("""
+    SELECT store_id, name, time_zone, currency, country, region, partner, closed_weekdays, closed_on
+    FROM stores WHERE revision > :known
+""")
 _MODEL = text("SELECT model_id, body FROM models WHERE revision > :known ORDER BY revision DESC LIMIT 1")
 
 
@@ -42,6 +44,7 @@ class PostgresKnowledge:
                 gone_item_ids=items[1],
                 stores=await self._stores(tx, known) if newest.catalogue > known.catalogue else (),
                 model=await self._model(tx, known) if newest.models > known.models else None,
+                stacking_rules=(await PostgresRules(tx).newest()).rules if newest.campaigns > known.campaigns else None,
             )
 
     async def _campaigns(self, tx: Transaction) -> dict[str, Campaign]:
@@ -79,6 +82,8 @@ class PostgresKnowledge:
                 currency=row.currency,
                 country=row.country,
                 closed=Closed(weekdays=frozenset(row.closed_weekdays), dates=frozenset(row.closed_on)),
+                region=row.region,
+                partner=row.partner,
             )
             for row in rows
         ]

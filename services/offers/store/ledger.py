@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import text
 
@@ -12,12 +13,14 @@ from services.offers.ports.ledger import Books, Posted
 from services.offers.ports.vouchers import Cause
 
 _LOCK = text("""
-    SELECT cap_cents, reserved_cents, spent_cents FROM budgets WHERE campaign_id = :campaign_id FOR NO KEY UPDATE
+    SELECT cap_cents, reserved_cents, spent_cents, backing_cents, over_issue_cents
+    FROM budgets WHERE campaign_id = :campaign_id FOR NO KEY UPDATE
 """)
 _POST = text("""
     WITH moved AS (
-        UPDATE budgets SET cap_cents = cap_cents - :funder, reserved_cents = reserved_cents + :reserved,
-                           spent_cents = spent_cents + :spent, transfers = transfers + :count
+        UPDATE budgets SET cap_cents = cap_cents - :funder - :backing, reserved_cents = reserved_cents + :reserved,
+                           spent_cents = spent_cents + :spent, backing_cents = backing_cents + :backing,
+                           over_issue_cents = coalesce(CAST(:over_issue AS bigint), over_issue_cents), transfers = transfers + :count
         WHERE campaign_id = :campaign_id RETURNING transfers - :count AS before
     )
     INSERT INTO journal (campaign_id, number, move, from_account, to_account, amount_cents, voucher_id, cause_id, occurred_at)
@@ -28,12 +31,14 @@ _POST = text("""
                 WITH ORDINALITY AS step (move, from_account, to_account, amount_cents, place)
 """)
 _BOOKS = text("""
-    SELECT budgets.campaign_id, currency, cap_cents, budgets.reserved_cents AS reserved, budgets.spent_cents AS spent, transfers,
+    SELECT budgets.campaign_id, currency, cap_cents, budgets.reserved_cents AS reserved, budgets.spent_cents AS spent,
+           budgets.backing_cents AS backing, over_issue_cents, transfers,
            coalesce(sums.number, 0) + newer.counted AS counted, newest,
            coalesce(sums.funder_cents, 0) + newer.funder AS funder_cents,
            coalesce(sums.available_cents, 0) + newer.available AS available_cents,
            coalesce(sums.reserved_cents, 0) + newer.reserved AS reserved_cents,
-           coalesce(sums.spent_cents, 0) + newer.spent AS spent_cents
+           coalesce(sums.spent_cents, 0) + newer.spent AS spent_cents,
+           coalesce(sums.backing_cents, 0) + newer.backing AS backing_cents
     FROM budgets LEFT JOIN journal_sums AS sums USING (campaign_id)
     CROSS JOIN LATERAL (
         SELECT count(*) AS counted, coalesce(max(number), coalesce(sums.number, 0)) AS newest,
@@ -44,19 +49,21 @@ _BOOKS = text("""
                coalesce(sum(amount_cents) FILTER (WHERE to_account = 'reserved'), 0)
              - coalesce(sum(amount_cents) FILTER (WHERE from_account = 'reserved'), 0) AS reserved,
                coalesce(sum(amount_cents) FILTER (WHERE to_account = 'spent'), 0)
-             - coalesce(sum(amount_cents) FILTER (WHERE from_account = 'spent'), 0) AS spent
+             - coalesce(sum(amount_cents) FILTER (WHERE from_account = 'spent'), 0) AS spent,
+               coalesce(sum(amount_cents) FILTER (WHERE to_account = 'backing'), 0)
+             - coalesce(sum(amount_cents) FILTER (WHERE from_account = 'backing'), 0) AS backing
         FROM journal WHERE journal.campaign_id = budgets.campaign_id AND number > coalesce(sums.number, 0)
     ) AS newer
     WHERE CAST(:campaign_id AS text) IS NULL OR budgets.campaign_id = :campaign_id
     ORDER BY budgets.campaign_id
 """)
 _KEEP_SUMS = text("""
-    INSERT INTO journal_sums
-    VALUES (:campaign_id, :number, :funder_cents, :available_cents, :reserved_cents, :spent_cents, :now)
+    INSERT INTO journal_sums (campaign_id, number, funder_cents, available_cents, reserved_cents, spent_cents, backing_cents, summed_at)
+    VALUES (:campaign_id, :number, :funder_cents, :available_cents, :reserved_cents, :spent_cents, :backing_cents, :now)
     ON CONFLICT (campaign_id) DO UPDATE SET
-        (number, funder_cents, available_cents, reserved_cents, spent_cents, summed_at)
+        (number, funder_cents, available_cents, reserved_cents, spent_cents, backing_cents, summed_at)
         = (excluded.number, excluded.funder_cents, excluded.available_cents, excluded.reserved_cents, excluded.spent_cents,
-           excluded.summed_at)
+           excluded.backing_cents, excluded.summed_at)
     WHERE journal_sums.number < excluded.number
 """)
 _JOURNAL = text("""
@@ -96,17 +103,34 @@ def freed(step: Callable[[int], Sequence[Transfer]], *, cause: str) -> str:
 async def lock_budget(tx: Transaction, campaign_id: str) -> Budget:
     """A campaign's budget, locked until the end."""
     row = (await tx.connection.execute(_LOCK, {"campaign_id": campaign_id})).one()
-    return Budget(cap_cents=row.cap_cents, reserved_cents=row.reserved_cents, spent_cents=row.spent_cents)
+    return budget_of(row)
+
+
+def budget_of(row: Any) -> Budget:
+    """The budget in a row of its table."""
+    return Budget(
+        cap_cents=row.cap_cents,
+        reserved_cents=row.reserved_cents,
+        spent_cents=row.spent_cents,
+        backing_cents=row.backing_cents,
+        over_issue_cents=row.over_issue_cents,
+    )
 
 
 async def post(
-    tx: Transaction, campaign_id: str, transfers: Sequence[Transfer], cause: Cause, voucher_id: str | None = None
+    tx: Transaction,
+    campaign_id: str,
+    transfers: Sequence[Transfer],
+    cause: Cause,
+    voucher_id: str | None = None,
+    *,
+    over_issue_cents: int | None = None,
 ) -> None:
     """Post transfers and move the budget by exactly their sums: money has no other way.
 
-    Raises RuntimeError for a campaign without a budget.
+    `over_issue_cents` is what may be promised above the cap from now on; None: as before. Raises RuntimeError for a campaign without a budget.
     """
-    if not transfers:
+    if not transfers and over_issue_cents is None:
         return
     moved = balances(transfers)
     names = {
@@ -114,6 +138,8 @@ async def post(
         "funder": moved[Account.FUNDER],
         "reserved": moved[Account.RESERVED],
         "spent": moved[Account.SPENT],
+        "backing": moved[Account.BACKING],
+        "over_issue": over_issue_cents,
         "count": len(transfers),
         "voucher_id": voucher_id,
         "cause_id": cause.cause_id,
@@ -140,7 +166,13 @@ class PostgresLedger:
             Books(
                 campaign_id=row.campaign_id,
                 currency=row.currency,
-                budget=Budget(cap_cents=row.cap_cents, reserved_cents=row.reserved, spent_cents=row.spent),
+                budget=Budget(
+                    cap_cents=row.cap_cents,
+                    reserved_cents=row.reserved,
+                    spent_cents=row.spent,
+                    backing_cents=row.backing,
+                    over_issue_cents=row.over_issue_cents,
+                ),
                 transfers=row.transfers,
                 counted=row.counted,
                 newest=row.newest,

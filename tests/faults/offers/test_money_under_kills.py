@@ -22,10 +22,12 @@ import pytest
 
 from libs.common.persistence import Transactions, make_engine
 from services.offers.bootstrap.parts import SERVICE
+from services.offers.domain.asked import name_of
 from services.offers.domain.budget import Budget
 from services.offers.domain.ledger import Account, Move, Transfer, balances
+from services.offers.domain.limits import Per
 from services.offers.store.ledger import PostgresLedger
-from tests.support.money_clients import CAPS_CENTS, STOP, new_counter, voucher_id_of, wishes_of
+from tests.support.money_clients import CALLER, CAPS_CENTS, MOST, STOP, new_counter, voucher_id_of, wishes_of
 from tests.support.offers_facts import a_campaign
 from tests.support.offers_running import tell_world
 from tests.support.postgres import Database
@@ -37,6 +39,7 @@ SEEDS = [int(seed) for seed in os.environ.get("USUAL_MONEY_SEEDS", "1").split(",
 KILLS = int(os.environ.get("USUAL_MONEY_KILLS", "4"))  # noqa: TID251 - the test run's own
 PROCESSES, CLIENTS = 4, 16
 PATIENCE_SECONDS = 60.0
+NOT_PLAYED = {Move.WITHDRAW, Move.REVOKE, Move.VOID, Move.OPENING, Move.UNSTATED, Move.BACK, Move.UNBACK}
 _logger = logging.getLogger(__name__)
 Row = Mapping[str, Any]
 
@@ -108,7 +111,10 @@ class Found:
     redemptions: Mapping[str, Row]
     lines: Sequence[Row]
     holds: frozenset[str]
+    kept: Mapping[bytes, str]
     budgets: Mapping[str, Row]
+    marks: Sequence[Row]
+    uses: Sequence[Row]
     facts: Sequence[Mapping[str, Any]]
     issued_facts: int
     deadlocks: int
@@ -127,10 +133,13 @@ async def found_in(database: Database) -> Found:
         return Found(
             journal=tables["journal"],
             lines=tables["lines"],
+            kept={row["name"]: row["answer"].decode() for row in await connection.fetch("SELECT * FROM kept_answers")},
             holds=frozenset(row["hold_id"] for row in await connection.fetch("SELECT hold_id FROM holds")),
             vouchers={row["voucher_id"]: row for row in await connection.fetch("SELECT * FROM vouchers")},
             redemptions={row["redemption_id"]: row for row in await connection.fetch("SELECT * FROM redemptions")},
             budgets={row["campaign_id"]: row for row in await connection.fetch("SELECT * FROM budgets")},
+            marks=await connection.fetch("SELECT * FROM voucher_limits"),
+            uses=await connection.fetch("SELECT * FROM limit_uses"),
             facts=[value for value in values if "issued" not in value],
             issued_facts=sum("issued" in value for value in values),
             deadlocks=await connection.fetchval(
@@ -150,12 +159,14 @@ async def test_the_money_is_right_and_every_answer_stays_true(database: Database
     assert found.deadlocks == 0, "locks are taken in one order"
     told = Counter({kind: len(names) for kind, names in answers.by_kind.items()})
     moved = Counter(row["move"] for row in found.journal)
-    assert set(Move) - moved.keys() == {Move.WITHDRAW, Move.REVOKE, Move.OPENING, Move.UNSTATED}
+    assert set(Move) - moved.keys() == NOT_PLAYED
     _logger.info("%s answers, questions %s, unanswered %s, moves %s", answers.count, told, answers.unanswered, moved)
     await _books_agree(database)
     _caps_held_at_every_moment(found)
+    _limits_held(found)
     _each_voucher_lived_one_life(found)
     _answers_are_true(answers, found)
+    _keys_are_answered_once(answers, found)
     _refunds_never_exceed_what_was_given(found)
     _everything_was_told_once(found)
 
@@ -187,6 +198,25 @@ def _caps_held_at_every_moment(found: Found) -> None:
         )
         assert budgets[campaign_id] == expected
     assert greatest["hot"] > CAPS_CENTS["hot"] - 250, "the hot budget was used up, so that its cap was tried"
+
+
+def _limits_held(found: Found) -> None:
+    """What stands on the counters is what the vouchers say, and no more than the limits allow."""
+    recounted = Counter[tuple[Any, ...]]()
+    cents = Counter[tuple[Any, ...]]()
+    for mark in found.marks:
+        voucher = found.vouchers[mark["voucher_id"]]
+        counter = tuple(mark[name] for name in ("per", "entity", "period", "starts_on", "campaign_id"))
+        recounted[counter] += voucher["state"] in {"issued", "redeemed"}
+        cents[counter] += voucher["reserved_cents"] + voucher["given_cents"]
+    assert {tuple(row.values()) for row in found.uses} == {
+        (*counter, count, cents[counter]) for counter, count in recounted.items()
+    }
+    for row in found.uses:
+        most_count, most_cents = MOST[Per(row["per"])]
+        assert most_count is None or row["count"] <= most_count
+        assert most_cents is None or row["cents"] <= most_cents
+    assert any(row["count"] == MOST[Per.CUSTOMER][0] for row in found.uses if row["per"] == Per.CUSTOMER)
 
 
 def _each_voucher_lived_one_life(found: Found) -> None:
@@ -241,6 +271,15 @@ def _answers_are_true(answers: Answers, found: Found) -> None:
     assert answers.by_kind["held"], "codes were held"
     for redemption_id, said in answers.by_kind["rolled back"].items():
         assert set(said) == {found.redemptions[redemption_id]["rollback_answer"].decode()}, redemption_id
+
+
+def _keys_are_answered_once(answers: Answers, found: Found) -> None:
+    """Whoever asked under a key heard what was kept in the transaction of its one effect, byte for byte."""
+    keyed = answers.by_kind["keyed"]
+    for key, said in keyed.items():
+        assert set(said) == {found.kept[name_of(CALLER, key)]}, key
+    for kind in ("k-", "x-"):
+        assert sum(len(said) > 1 for key, said in keyed.items() if key.startswith(kind)) > 10, "keys were used again"
 
 
 def _refunds_never_exceed_what_was_given(found: Found) -> None:

@@ -1,0 +1,220 @@
+"""Leasing ahead of time: fills a process's pool, gives back what is not needed, and binds what was handed out."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+import structlog
+
+from libs.common.contracts.offers import VoucherRevoked
+from libs.common.ids import random_id
+from libs.common.persistence import OutboxMessage
+from services.offers.domain.campaign import Campaign, Terms
+from services.offers.domain.code import CodeKey
+from services.offers.domain.eligibility import Circumstances, eligible
+from services.offers.domain.lease import (
+    LEASED_AS,
+    Binding,
+    Lease,
+    LeaseLimits,
+    Settlement,
+    is_leasable,
+    latest_end,
+    settle,
+)
+from services.offers.domain.needs import CategoryNeed, by_category
+from services.offers.domain.policy import Prior, distribution
+from services.offers.handlers.facts import voucher_message
+from services.offers.handlers.knowledge import Knowledge
+from services.offers.handlers.lease_pool import LeasePool
+from services.offers.handlers.money_clock import MoneyClock
+from services.offers.handlers.standby import MayBeGiven
+from services.offers.metrics import OffersMetrics
+from services.offers.ports.leases import HandedOut, HandOutJournal, LeaseStore, NewLease
+from services.offers.ports.vouchers import ExpiredVoucher
+
+CATEGORIES_LEASED = 3
+"""Of a campaign: the ones that it pays best to give it for."""
+BOUND_TOGETHER = 20
+"""Hand-outs that one round binds, so that the till's own questions have their turns."""
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True, kw_only=True)
+class LeaseKeeper:
+    """One loop calls `look`; nobody else changes the leases of this process in the database."""
+
+    begin: Callable[[], AbstractAsyncContextManager[LeaseStore]]
+    pool: LeasePool
+    journal: HandOutJournal
+    knowledge: Knowledge
+    codes: CodeKey
+    money_clock: MoneyClock
+    limits: LeaseLimits
+    metrics: OffersMetrics
+    may_be_given: MayBeGiven
+    prior: Prior = field(default_factory=Prior)
+
+    async def look(self) -> int:
+        """One round; returns how many hand-outs it bound. Raises RetryableError: the next round goes on where it ended."""
+        self.metrics.ladder.hand_outs_waiting.set(len(self.journal.waiting))
+        self.metrics.ladder.leases_free.set(len(self.pool))
+        self.metrics.ladder.lease_journal_usable.set(self.journal.usable)
+        waiting = list(self.journal.waiting.values())[:BOUND_TOGETHER]
+        for handed in waiting:
+            await self._bind(handed)
+        if not waiting and self.knowledge.loaded:
+            whole, self.pool.whole = self.pool.whole, True
+            try:
+                if not whole:
+                    await self._take_stock()
+                await self._fit(self.money_clock.now(stated=None, reached=None))
+            except BaseException:
+                self.pool.whole = False  # who knows what was done
+                raise
+        return len(waiting)
+
+    async def _bind(self, handed: HandedOut) -> None:
+        async with self.begin() as store:
+            found = await store.decide(handed)
+            settled = settle(
+                handed.proposal.decision_id, handed.slots, handed.gave_up_at, found, await store.standing(handed)
+            )
+            voided = await store.void(settled.void, handed, handed.handed_at) if settled.void else []
+            if settled.binding is Binding.REPLACED:
+                await store.replace(handed)
+            for voucher_id, slot in settled.slots.items():
+                await store.bind(handed, voucher_id, slot)
+            await store.tell(_told(handed, settled, voided))
+        self.journal.bound(handed.checkout_id)
+        self.metrics.ladder.hand_outs_bound.labels(settled.binding).inc()
+        if settled.binding is not Binding.DONE and settled.slots.keys() != handed.slots.keys():
+            _log.error("vouchers that were handed out are not in the books", checkout_id=handed.checkout_id)
+        if settled.binding is Binding.BESIDE:
+            _log.warning("a checkout has vouchers of two answers", checkout_id=handed.checkout_id)
+
+    async def _take_stock(self) -> None:
+        async with self.begin() as store:
+            leased = await store.leased(self.journal.pod_id)
+        here = {lease.voucher_id for lease in self.pool}.union(self.journal.spoken_for)
+        self.pool.put(lease for lease in leased if lease.voucher_id not in here)
+
+    async def _fit(self, now: datetime) -> None:
+        """Give back what is stale, let last what is old, lease what is missing."""
+        wanted = self._wanted(now)
+        stale = self.pool.withdraw(lambda lease: not self._still_meant(lease, wanted, now))
+        if stale:
+            async with self.begin() as store:
+                await store.give_back(self.journal.pod_id, [lease.voucher_id for lease in stale], now)
+        await self._extend(wanted, now)
+        for campaign, terms in wanted.values():
+            await self._top_up(campaign, terms, now)
+
+    def _wanted(self, now: datetime) -> Mapping[str, tuple[Campaign, Terms]]:
+        """The campaigns that tier 2 may give, with what they promise where no store says otherwise."""
+        found = {}
+        for campaign_id, campaign in sorted(self.knowledge.campaigns.items()):
+            terms = campaign.in_store("", campaign.currency)
+            running = campaign.runs_at(now) and is_leasable(campaign) and self.may_be_given(campaign, None)
+            if terms is not None and running:
+                found[campaign_id] = campaign, terms
+        return found
+
+    def _still_meant(self, lease: Lease, wanted: Mapping[str, tuple[Campaign, Terms]], now: datetime) -> bool:
+        if lease.campaign_id not in wanted or now >= lease.leased_until:
+            return False
+        campaign, terms = wanted[lease.campaign_id]
+        return campaign.targets(lease.category) and lease.promises(terms, campaign.currency)
+
+    async def _extend(self, wanted: Mapping[str, tuple[Campaign, Terms]], now: datetime) -> None:
+        """Those of which half the time is over; they stay at hand meanwhile, since there may be no database."""
+        old = [lease for lease in self.pool if lease.leased_until - now < self.limits.lasting / 2]
+        if not old:
+            return
+        until = now + self.limits.lasting
+        longer = []
+        for lease in old:
+            campaign, terms = wanted[lease.campaign_id]
+            ends_at = latest_end(until, campaign, terms.validity_days)
+            longer.append(replace(lease, leased_until=until, expires_at=max(lease.expires_at, ends_at)))
+        async with self.begin() as store:
+            await store.extend(self.journal.pod_id, longer)
+        extended = {lease.voucher_id for lease in longer}
+        still_here = {lease.voucher_id for lease in self.pool.withdraw(lambda lease: lease.voucher_id in extended)}
+        self.pool.put(lease for lease in longer if lease.voucher_id in still_here)
+
+    async def _top_up(self, campaign: Campaign, terms: Terms, now: datetime) -> None:
+        there = sum(lease.campaign_id == campaign.campaign_id for lease in self.pool)
+        missing = self.limits.wanted(campaign, terms) - there
+        needs = self._needs(campaign, terms, now) if missing > 0 else ()
+        if not needs:
+            return
+        made = [self._new(campaign, terms, needs[place % len(needs)], now) for place in range(missing)]
+        async with self.begin() as store:
+            reserved = await store.lease(self.journal.pod_id, campaign, made, now)
+        self.pool.put(each.lease for each in made if each.lease.voucher_id in set(reserved))
+
+    def _needs(self, campaign: Campaign, terms: Terms, now: datetime) -> Sequence[CategoryNeed]:
+        """What anybody may want, of what the campaign may be given for; best first."""
+        knowledge = self.knowledge
+        needs = by_category(knowledge.model.popular(()), knowledge.items, knowledge.prior_item_ids, ())
+        for_all = campaign.model_copy(update={"holdout_ratio": 0.0})
+        at = Circumstances(
+            customer_id=None, holdout_key="", store_id="", currency=campaign.currency, tier=LEASED_AS, now=now
+        )
+        found = eligible([(for_all, terms)], needs, at, self.prior)
+        best = sorted(
+            distribution(found.offers, self.prior), key=lambda choice: (-choice.score_cents, choice.offer.key)
+        )
+        return [found.needs[choice.offer.category] for choice in best[:CATEGORIES_LEASED]]
+
+    def _new(self, campaign: Campaign, terms: Terms, need: CategoryNeed, now: datetime) -> NewLease:
+        voucher_id, until = random_id(), now + self.limits.lasting
+        numbered = campaign.numbered
+        number = numbered.number_of(voucher_id, self.codes) if numbered else None
+        return NewLease(
+            lease=Lease(
+                voucher_id=voucher_id,
+                campaign_id=campaign.campaign_id,
+                category=need.category,
+                terms=terms,
+                currency=campaign.currency,
+                leased_until=until,
+                expires_at=latest_end(until, campaign, terms.validity_days),
+            ),
+            code_lookup=self.codes.lookup_of(self.codes.code_of(voucher_id)),
+            number_lookup=self.codes.number_lookup_of(numbered.kind, number) if numbered and number else None,
+            item_ids=need.item_ids,
+        )
+
+
+async def expire_leases(store: LeaseStore, now: datetime, limit: int) -> int:
+    """End leases of processes that never came back, once no paper of theirs can be good any more; returns how many."""
+    return await store.expire(now, limit)
+
+
+def _told(handed: HandedOut, settled: Settlement, voided: Collection[ExpiredVoucher]) -> list[OutboxMessage]:
+    """The decision, the vouchers that are out, and those that nobody has: they were told to be out."""
+    if settled.binding is Binding.DONE:
+        return []
+    issued = [
+        message
+        for voucher, message in zip(handed.proposal.vouchers, handed.issued, strict=True)
+        if voucher.voucher_id in settled.slots
+    ]
+    return [handed.decided, *issued, *(_void_fact(one, handed) for one in voided)]
+
+
+def _void_fact(voided: ExpiredVoucher, handed: HandedOut) -> OutboxMessage:
+    fact = VoucherRevoked(
+        voucher_id=voided.voucher_id,
+        campaign_id=voided.campaign_id,
+        customer_id=voided.customer_id,
+        receipt_id=voided.receipt_id,
+        store_id=voided.store_id,
+        currency=voided.currency,
+        revocation_id=f"void:{handed.proposal.decision_id}",
+        released_cents=voided.released_cents,
+    )
+    return voucher_message(fact, f"{voided.voucher_id}:void", handed.handed_at)
