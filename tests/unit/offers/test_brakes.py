@@ -1,6 +1,6 @@
 """Laws of brakes: what one stops, who may release it, and when a rule pulls one."""
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services.offers.domain.brake import HEAD_OFFICE, NO_BRAKES, Brake, Brakes, PulledFor, Scope, Target
@@ -83,6 +83,7 @@ def test_a_stopped_campaign_is_refused_with_the_reason_and_another_one_takes_its
 
 
 @given(CENTS, CENTS, st.integers(1, 10**7), st.integers(1, 3600))
+@example(100, 100, 100, 60)
 def test_money_trips_exactly_above_its_bound_a_minute(promised: int, given_cents: int, bound: int, window: int) -> None:
     reading = Reading(promised_cents=promised, given_cents=given_cents)
     by_promise = campaign_trips(reading, CampaignBounds(promised_cents_per_minute=bound), window)
