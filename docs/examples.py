@@ -28,6 +28,7 @@ VOUCHER = {
     "store_id": "7",
     "currency": "USD",
 }
+BRAKE = {"brake_id": "stop-1", "scope": "campaign", "entity_id": "milk-10", "reason": "a wrong price on the poster"}
 COMMAND = {
     "command_id": "c-1",
     "version": 1,
@@ -199,6 +200,22 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     },
     "usual.offers.voucher_rolled_back.v1": {**VOUCHER, "redemption_id": "q-1", "returned_cents": 20},
     "usual.offers.voucher_expired.v1": {**VOUCHER, "released_cents": 50},
+    "usual.offers.brake_pulled.v1": {
+        **BRAKE,
+        "redemptions": False,
+        "pulled_for": "person",
+        "pulled_by": "office-1 (office)",
+    },
+    "usual.offers.brake_released.v1": {**BRAKE, "released_by": "office-1 (office)"},
+    "usual.offers.fraud_suspected.v1": {
+        "redemption_id": "redemption-1",
+        "voucher_id": "v-1",
+        "store_id": "7",
+        "receipt_id": "r1",
+        "action": "step-up",
+        "points": 50,
+        "signals": ["far-stores"],
+    },
     "usual.offers.voucher_revoked.v1": {**VOUCHER, "revocation_id": "leak-1", "released_cents": 50},
     "usual.offers.decision.v1": {
         "decision_id": "d-1",

@@ -45,7 +45,7 @@ if [ ! -e "$keys/credentials.json" ]; then
   done <<CALLERS
 till "events:write", "voucher:request", "voucher:redeem", "voucher:explain"
 erp "events:write", "inventory:read", "inventory:ack"
-office "events:write", "campaigns:write", "vouchers:revoke", "voucher-keys:write", "ledger:read", "customers:read", "segments:read", "segments:write", "inventory:read", "quarantine:read", "quarantine:write", "clocks:read", "privacy:read", "privacy:write"
+office "events:write", "campaigns:write", "vouchers:revoke", "brakes:write", "fraud:read", "voucher-keys:write", "ledger:read", "customers:read", "segments:read", "segments:write", "inventory:read", "quarantine:read", "quarantine:write", "clocks:read", "privacy:read", "privacy:write"
 profile "privacy:read"
 player "events:write", "voucher:request", "voucher:redeem", "voucher:explain", "play"
 CALLERS

@@ -20,6 +20,7 @@ SCOPES: Mapping[str, frozenset[str]] = {
     "office": frozenset(
         {
             *("events:write", "campaigns:write", "vouchers:revoke", "voucher-keys:write", "ledger:read"),
+            *("brakes:write", "fraud:read"),
             *("customers:read", "inventory:read"),
             *("segments:read", "segments:write", "quarantine:read", "quarantine:write", "clocks:read"),
             *("privacy:read", "privacy:write"),

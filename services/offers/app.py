@@ -11,9 +11,11 @@ from fastapi import FastAPI
 from libs.common.errors import RetryableError
 from libs.common.http.service_app import create_service_app
 from services.offers.api.batches import batch_router
+from services.offers.api.brakes import brake_router
 from services.offers.api.budgets import budget_router
 from services.offers.api.campaigns import campaign_router
 from services.offers.api.checkouts import CHECKOUTS, checkout_router, plain_checkouts
+from services.offers.api.fraud import fraud_router
 from services.offers.api.history import history_router
 from services.offers.api.holds import hold_router
 from services.offers.api.ledger import ledger_router
@@ -56,6 +58,7 @@ def create_app(door: Door) -> FastAPI:
         *(revocation_router, voucher_key_router, campaign_router, ledger_router, history_router, budget_router),
         batch_router,
         *(stacking_router, return_router),
+        *(brake_router, fraud_router),
     ):
         app.include_router(router_of(door.doors))
     app.surround(lambda within: KeyedWrites(within, app, door.once))

@@ -121,6 +121,7 @@ class OffersMetrics:
             "When journals and budgets were last compared.",
             registry=registry,
         )
+        self.brakes, self.fraud, self.ladder = BrakeMetrics(registry), FraudMetrics(registry), LadderMetrics(registry)
         self.freshness_seconds = Histogram(
             "offers_profile_freshness_seconds",
             "From an event's acceptance at the door to its effect in what checkouts read.",
@@ -142,7 +143,10 @@ class OffersMetrics:
             registry=registry,
         )
 
-        self.ladder = LadderMetrics(registry)
+    def answers(self) -> tuple[int, int]:
+        """Checkouts answered so far, and those of them that were too late or whose outcome is unknown."""
+        late_or_unknown = _total(self.late) + _total(self.outcome_unknown)
+        return _total(self.checkouts), late_or_unknown
 
     def paper(self, printing: str, paper_mm: int, saved_mm: int) -> None:
         """Count one answer's paper."""
@@ -188,3 +192,61 @@ class LadderMetrics:
         self.leases_expired = Counter(
             "offers_leases_expired_total", "Leases that ended without word from their process.", registry=registry
         )
+
+
+class BrakeMetrics:
+    """Brakes: the api counts, the worker measures."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.decided_again = Counter(
+            "offers_checkouts_decided_again_total",
+            "Checkouts decided once more, because a brake was pulled between reading and issuing.",
+            registry=registry,
+        )
+        self.pulled = Counter(
+            "offers_brakes_pulled_total",
+            "Brakes pulled, by what they stop and by whom or which rule.",
+            ["scope", "pulled_for"],
+            registry=registry,
+        )
+        self.unsettled = Counter(
+            "offers_brakes_unsettled_total",
+            "Brakes of which the answer was given while a statement that began before was still under way.",
+            registry=registry,
+        )
+        self.in_force = Gauge(
+            "offers_brakes_in_force", "Brakes in force, by what they stop.", ["scope"], registry=registry
+        )
+        self.oldest_age_seconds = Gauge(
+            "offers_brakes_oldest_age_seconds",
+            "Since the oldest brake in force was pulled; 0 without one.",
+            registry=registry,
+        )
+
+
+class FraudMetrics:
+    """Signs of fraud at redemptions; the api counts."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.actions = Counter(
+            "offers_fraud_actions_total",
+            "Codes presented, by what was done: allow, step-up, confirmed, block, noted (refused anyway), unwatched.",
+            ["action"],
+            registry=registry,
+        )
+        self.signals = Counter(
+            "offers_fraud_signals_total", "Signs of fraud in codes presented, by sign.", ["signal"], registry=registry
+        )
+        self.unwatched = Counter(
+            "offers_fraud_unwatched_total",
+            "Codes let through without a look, because the look was slow or its database away.",
+            ["reason"],
+            registry=registry,
+        )
+
+
+def _total(counter: Counter) -> int:
+    """Of all its labels."""
+    return int(
+        sum(sample.value for metric in counter.collect() for sample in metric.samples if sample.name.endswith("_total"))
+    )

@@ -23,6 +23,14 @@ class Settings(ServiceSettings):
     """What a checkout's statement may take before its connection is abandoned."""
     write_deadline_seconds: Positive = 3.0
     """What a redemption may take before it is answered with 503."""
+    brake_rules_file: Path | None = None
+    """YAML with the bounds that stop campaigns or the chain by themselves (docs/brakes.md). Without it only a campaign's own count."""
+    fraud_policy_file: Path | None = None
+    """YAML with what speaks for fraud and what is done about it, instead of the policy that comes with the service (docs/fraud.md)."""
+    fraud_look_seconds: Positive = 0.1
+    """What a redemption waits for a look at signs of fraud; then it goes on without."""
+    presentations_kept_days: Annotated[int, Field(ge=1)] = 35
+    """How long presented codes are kept for such looks; longer than the policy looks back."""
     misses_per_lane: Annotated[int, Field(ge=1)] = 5
     """Codes that were not valid within `miss_window_seconds`: so many lock the lane for `miss_lock_seconds`."""
     misses_per_store: Annotated[int, Field(ge=1)] = 25

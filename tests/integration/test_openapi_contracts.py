@@ -45,7 +45,7 @@ SCOPES = frozenset(
         *("events:write", "web:write", "play", "quarantine:read", "quarantine:write", "clocks:read"),
         *("voucher:request", "voucher:redeem", "voucher:explain", "vouchers:revoke", "voucher-keys:write"),
         *("batches:write", "batches:codes"),
-        *("campaigns:write", "ledger:read"),
+        *("campaigns:write", "ledger:read", "brakes:write", "fraud:read", "voucher:confirm"),
         *("customers:read", "views:read", "segments:read", "segments:write", "privacy:read", "privacy:write"),
         *("inventory:read", "inventory:ack"),
     }

@@ -38,7 +38,7 @@ SCOPES = frozenset(
     {
         *("voucher:request", "voucher:redeem", "voucher:explain", "vouchers:revoke", "voucher-keys:write"),
         *("batches:write", "batches:codes"),
-        *("campaigns:write", "ledger:read", "play"),
+        *("campaigns:write", "ledger:read", "brakes:write", "fraud:read", "voucher:confirm", "play"),
     }
 )
 
@@ -62,6 +62,7 @@ def settings_of(database: Database, credentials: Path, **changes: Any) -> Settin
         "refresh_seconds": 0.2,
         "greatest_deadline_ms": PATIENCE_MS,
         "statement_seconds": 10.0,
+        "fraud_look_seconds": 10.0,
     }
     return Settings(**(plain | changes))
 

@@ -77,6 +77,54 @@ class VoucherRevoked(VoucherFact):
     released_cents: PositiveCents
 
 
+class BrakeFact(Contract):
+    """What the facts about an emergency brake have in common. `entity_id` is the store or campaign; none for the chain."""
+
+    brake_id: Key
+    scope: Literal["chain", "store", "campaign"]
+    entity_id: Key | None = None
+    reason: Annotated[str, Field(min_length=1, max_length=200)]
+
+    @property
+    def partition_key(self) -> str:
+        """What it stops: its brakes stay in order."""
+        return f"{self.scope}:{self.entity_id or ''}"
+
+
+class BrakePulled(BrakeFact):
+    """`usual.offers.brake_pulled.v1`: no vouchers of it are issued; with `redemptions` printed ones are refused too."""
+
+    redemptions: bool
+    pulled_for: Key
+    """`person`, or the rule that tripped."""
+    pulled_by: Key
+
+
+class BrakeReleased(BrakeFact):
+    """`usual.offers.brake_released.v1`: this brake stops nothing any more; another one may."""
+
+    released_by: Key
+
+
+class FraudSuspected(Contract):
+    """`usual.offers.fraud_suspected.v1`: signs of fraud were so heavy that a supervisor had to be asked, or the voucher was refused."""
+
+    redemption_id: Key
+    voucher_id: Key | None = None
+    store_id: Key
+    receipt_id: Key
+    action: Literal["step-up", "confirmed", "block"]
+    points: Annotated[int, Field(ge=0)]
+    signals: tuple[Key, ...]
+    """The heaviest first."""
+    supervisor_id: Key | None = None
+
+    @property
+    def partition_key(self) -> str:
+        """The store."""
+        return self.store_id
+
+
 class Alternative(Part):
     """An offer that could have been made, with the chance that the policy gave it."""
 

@@ -193,6 +193,22 @@ OFFERS_DECISIONS = _topic(
     "Every decision with its alternatives and their propensities.",
     retention=COMMAND_RETENTION,
 )
+OFFERS_BRAKES = _topic(
+    "offers.brakes.v1",
+    "what is stopped",
+    ("usual.offers.brake_pulled.v1", "usual.offers.brake_released.v1"),
+    "Emergency brakes: what issues no vouchers, since when and why.",
+    retention=COMMAND_RETENTION,
+    partitions=1,
+)
+OFFERS_FRAUD = _topic(
+    "offers.fraud.v1",
+    "store",
+    ("usual.offers.fraud_suspected.v1",),
+    "Redemptions in which so much spoke for fraud that something was done.",
+    retention=COMMAND_RETENTION,
+    partitions=1,
+)
 INVENTORY_DEMAND = _topic(
     "inventory.demand.v1",
     "item",
@@ -224,26 +240,11 @@ INVENTORY_AVAILABILITY = _topic(
 )
 
 TOPICS: tuple[Topic, ...] = (
-    INGEST_POS,
-    INGEST_WEB,
-    INGEST_FEEDBACK,
-    INGEST_CONSENT,
-    INGEST_STOCK,
-    INGEST_CATALOG,
-    INGEST_PLAY,
-    PROFILE_SNAPSHOTS,
-    PROFILE_PROGRESS,
-    PROFILE_IDENTITY,
-    PROFILE_SEGMENTS,
-    PROFILE_MODELS,
-    PROFILE_ERASURES,
-    PROFILE_ERASED,
-    OFFERS_VOUCHERS,
-    OFFERS_DECISIONS,
-    INVENTORY_DEMAND,
-    INVENTORY_COMMANDS,
-    INVENTORY_ACKNOWLEDGEMENTS,
-    INVENTORY_AVAILABILITY,
+    *(INGEST_POS, INGEST_WEB, INGEST_FEEDBACK, INGEST_CONSENT, INGEST_STOCK, INGEST_CATALOG, INGEST_PLAY),
+    *(PROFILE_SNAPSHOTS, PROFILE_PROGRESS, PROFILE_IDENTITY, PROFILE_SEGMENTS, PROFILE_MODELS),
+    *(PROFILE_ERASURES, PROFILE_ERASED),
+    *(OFFERS_VOUCHERS, OFFERS_DECISIONS, OFFERS_BRAKES, OFFERS_FRAUD),
+    *(INVENTORY_DEMAND, INVENTORY_COMMANDS, INVENTORY_ACKNOWLEDGEMENTS, INVENTORY_AVAILABILITY),
 )
 
 TOPIC_OF_TYPE: Mapping[str, Topic] = {event_type: topic for topic in TOPICS for event_type in topic.types}

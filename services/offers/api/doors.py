@@ -19,6 +19,7 @@ from services.offers.handlers.reprinting import Reprinter
 from services.offers.handlers.signing import SigningRing
 from services.offers.metrics import OffersMetrics
 from services.offers.ports.batches import BatchStores
+from services.offers.ports.brakes import BrakeStore
 from services.offers.ports.campaigns import CampaignStore
 from services.offers.ports.guessing import TillStores
 from services.offers.ports.ledger import LedgerStore
@@ -45,6 +46,7 @@ class Doors:
     receipts: Callable[[], AbstractAsyncContextManager[ReceiptStore]]
     ledger: Callable[[], AbstractAsyncContextManager[LedgerStore]]
     stacking_rules: Callable[[], AbstractAsyncContextManager[RulesStore]]
+    brakes: Callable[[], AbstractAsyncContextManager[BrakeStore]]
     pseudonyms: Pseudonyms
     clock: Clock
     metrics: OffersMetrics

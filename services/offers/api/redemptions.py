@@ -8,10 +8,11 @@ from typing import Annotated, Self
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
-from libs.common.contracts.values import Currency, Key, Unit
-from libs.common.errors import RetryableError
+from libs.common.contracts.values import Currency, Identifier, Key, Unit
+from libs.common.errors import Forbidden, RetryableError
 from libs.common.http.credentials import Credential, require
 from libs.common.http.openapi import problems
+from libs.common.ids import derived_id
 from services.offers.api.checkouts import CheckoutLine
 from services.offers.api.doors import Doors, check_store, documented
 from services.offers.api.repeating import when_durable
@@ -26,6 +27,7 @@ from services.offers.handlers.redemption import (
 from services.offers.handlers.returns import RollbackAnswer, roll_back
 from services.offers.ports.guessing import TillStores
 from services.offers.ports.vouchers import RedemptionStore
+from services.offers.ports.watching import Bearer
 
 Code = Annotated[str, Field(min_length=1, max_length=256)]
 """As typed, or as scanned: the signed text of a QR code too."""
@@ -59,6 +61,12 @@ class RedemptionRequest(BasketAtTill):
 
     redemption_id: Key
     code: Code
+    cashier_id: Key | None = None
+    """The cashier's pseudonym."""
+    cashier_card: Identifier | None = None
+    """The cashier's own card, where the till knows it: a voucher of it needs a supervisor."""
+    supervisor_id: Key | None = None
+    """Who confirms what `step-up-required` asked for, in a new attempt; for keys with `voucher:confirm`."""
     occurred_at: AwareDatetime | None = None
     """Only in a deployment that plays a data set, with the scope `play`."""
 
@@ -85,6 +93,7 @@ def redemption_router(doors: Doors) -> APIRouter:
             basket=basket_of(request),
             presenter=presenter_of(caller, request),
             occurred_at=doors.event_time(caller, request.occurred_at),
+            bearer=_bearer(doors, caller, request),
         )
         async with in_time(doors) as stores:
             redeemed = await doors.redemption_desk.redeem(stores, asked)
@@ -139,6 +148,20 @@ def presenter_of(caller: Credential, request: BasketAtTill) -> Presenter:
         store_id=request.store_id,
         terminal_id=request.terminal_id,
         sees_reasons=caller.allows("voucher:explain"),
+    )
+
+
+def _bearer(doors: Doors, caller: Credential, request: RedemptionRequest) -> Bearer:
+    if request.supervisor_id is not None and not caller.allows("voucher:confirm"):
+        raise Forbidden("confirming needs the scope voucher:confirm", slug="missing-scope")
+    if request.supervisor_id is not None and request.supervisor_id == request.cashier_id:
+        raise Forbidden("nobody confirms what they do themselves", slug="confirms-own")
+    card = request.cashier_card
+    return Bearer(
+        lane=f"{caller.key_id}:{request.terminal_id or ''}",
+        cashier_id=request.cashier_id,
+        cashier_customer_id=derived_id("customer", doors.pseudonyms.of(card).key) if card else None,
+        supervisor_id=request.supervisor_id,
     )
 
 

@@ -1,44 +1,50 @@
 """The role `api`: desk, memory and the two shared statements, and their life beside the server."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from libs.common.persistence import Transaction, Transactions
 from libs.common.persistence.relay import RelayLoop
 from services.offers.api.doors import Doors
 from services.offers.bootstrap.batches import batch_stores_of
+from services.offers.bootstrap.braking import brake_loops
 from services.offers.bootstrap.leasing import Leases, leases_of
 from services.offers.bootstrap.parts import SERVICE, Parts, money_clock_of
 from services.offers.bootstrap.printing import picture_font, print_policies, wording_of_ours
 from services.offers.bootstrap.redeeming import miss_limits_of, till_stores_of
+from services.offers.bootstrap.watching import fraud_policy, sightings_of, watch_of
 from services.offers.domain.code import CodeKey
 from services.offers.handlers.checkout import CheckoutDesk
 from services.offers.handlers.drafting import PrintRoom
 from services.offers.handlers.idempotency import Once
 from services.offers.handlers.knowledge import Knowledge, KnowledgeKeeper
 from services.offers.handlers.ladder import Ladder
+from services.offers.handlers.loop_lag import LoopLag
 from services.offers.handlers.redemption import RedemptionDesk
 from services.offers.handlers.reprinting import Reprinter
 from services.offers.handlers.signing import SigningRing
 from services.offers.ports.answers import AnswerStore
 from services.offers.store.answers import PostgresAnswers
+from services.offers.store.brakes import ISSUES_AS, PostgresBrakes
 from services.offers.store.campaigns import PostgresCampaigns
 from services.offers.store.checkout_reads import SharedCheckoutReads
 from services.offers.store.connections import connector
 from services.offers.store.issuing import SharedIssuing
 from services.offers.store.knowledge import PostgresKnowledge
+from services.offers.store.lease_journal import LeaseJournal
 from services.offers.store.leases import PostgresLeases
 from services.offers.store.ledger import PostgresLedger
 from services.offers.store.privacy import PostgresPrivacy
 from services.offers.store.receipts import PostgresReceipts
 from services.offers.store.revoking import PostgresRevocations
-from services.offers.store.shared_statement import Limits
+from services.offers.store.shared_statement import Limits, SharedStatement
 from services.offers.store.signing import PostgresSigningKeys
 from services.offers.store.stacking import PostgresRules
+from services.offers.store.watching import SharedSightings
 
 S = TypeVar("S")
 _SIGNING_KEYS_SECONDS = 10.0
@@ -53,10 +59,12 @@ class Door:
     doors: Doors
     keeper: KnowledgeKeeper
     signing_keeper: RelayLoop
+    brake_loops: Sequence[RelayLoop]
     reads: SharedCheckoutReads
     issuing: SharedIssuing
     once: Once
     leases: Leases | None
+    sightings: SharedSightings
 
 
 def door_of(parts: Parts, codes: CodeKey) -> Door:
@@ -76,7 +84,7 @@ def door_of(parts: Parts, codes: CodeKey) -> Door:
     connect = connector(
         settings.database_url.get_secret_value(),
         schema=SERVICE,
-        name="offers-checkouts",
+        name=ISSUES_AS,
         statement_seconds=statement_seconds,
     )
 
@@ -89,6 +97,8 @@ def door_of(parts: Parts, codes: CodeKey) -> Door:
     signing = SigningRing(codes, signing_keys)
     print_room = PrintRoom(wording_of_ours(), print_policies(settings.print_policies_file))
     leases = leases_of(parts, _unit(parts.transactions, PostgresLeases), knowledge, signing, codes, print_room)
+    policy = fraud_policy(settings.fraud_policy_file)
+    sightings = sightings_of(parts, policy)
     desk = CheckoutDesk(
         reads=reads,
         issuing=issuing,
@@ -117,6 +127,7 @@ def door_of(parts: Parts, codes: CodeKey) -> Door:
             clock=money_clock_of(parts),
             limits=miss_limits_of(settings),
             metrics=parts.metrics,
+            watch=watch_of(parts, sightings, policy),
         ),
         redemptions=_unit(parts.transactions, till_stores_of),
         campaigns=_unit(parts.transactions, PostgresCampaigns),
@@ -127,6 +138,7 @@ def door_of(parts: Parts, codes: CodeKey) -> Door:
         receipts=_unit(parts.transactions, PostgresReceipts),
         ledger=_unit(parts.transactions, PostgresLedger),
         stacking_rules=_unit(parts.transactions, PostgresRules),
+        brakes=_unit(parts.transactions, PostgresBrakes),
         pseudonyms=settings.pseudonyms(),
         clock=parts.clock,
         money_clock=money_clock_of(parts),
@@ -156,19 +168,23 @@ def door_of(parts: Parts, codes: CodeKey) -> Door:
         doors=doors,
         keeper=keeper,
         signing_keeper=signing_keeper,
+        brake_loops=brake_loops(parts, knowledge),
         reads=reads,
         issuing=issuing,
         once=once,
         leases=leases,
+        sightings=sightings,
     )
 
 
 @asynccontextmanager
 async def running(door: Door) -> AsyncIterator[None]:
     """Serve statements and keep memory fresh while the block runs; a part that ends by itself fails liveness."""
+    served: list[KnowledgeKeeper | RelayLoop | SharedStatement[Any, Any] | LoopLag | LeaseJournal]
     leasing = (door.leases.loop, door.leases.journal) if door.leases else ()
     lag = door.doors.desk.ladder.lag
-    served = (door.keeper, door.signing_keeper, door.reads.statement, door.issuing.statement, lag, *leasing)
+    statements = (door.reads.statement, door.issuing.statement, door.sightings.statement)
+    served = [door.keeper, door.signing_keeper, *door.brake_loops, *statements, lag, *leasing]
     tasks = [asyncio.create_task(part.run(), name=type(part).__name__) for part in served]
 
     async def all_run() -> bool:

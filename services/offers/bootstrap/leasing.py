@@ -14,7 +14,7 @@ from services.offers.handlers.knowledge import Knowledge
 from services.offers.handlers.lease_pool import LeasePool
 from services.offers.handlers.leasing import LeaseKeeper
 from services.offers.handlers.signing import SigningRing
-from services.offers.handlers.standby import Standby, always
+from services.offers.handlers.standby import MayBeGiven, Standby
 from services.offers.ports.leases import LeaseStore
 from services.offers.store.lease_journal import LeaseJournal
 
@@ -62,7 +62,7 @@ def leases_of(
             lasting=timedelta(hours=settings.lease_hours),
         ),
         metrics=parts.metrics,
-        may_be_given=always,
+        may_be_given=unstopped(knowledge),
         fit_seconds=_FIT_SECONDS,
     )
     standby = Standby(
@@ -74,7 +74,7 @@ def leases_of(
         money_clock=money_clock_of(parts),
         metrics=parts.metrics,
         print_room=print_room,
-        may_be_given=always,
+        may_be_given=unstopped(knowledge),
     )
 
     async def look() -> int:
@@ -83,3 +83,8 @@ def leases_of(
 
     loop = RelayLoop(look, name="leases", backoff=parts.backoff, idle_seconds=_LOOK_SECONDS)
     return Leases(standby, keeper, loop, journal)
+
+
+def unstopped(knowledge: Knowledge) -> MayBeGiven:
+    """Whether no brake stops a campaign, as far as memory knows."""
+    return lambda campaign, store_id: not knowledge.stops(campaign.campaign_id, store_id or "")

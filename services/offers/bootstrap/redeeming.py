@@ -10,6 +10,7 @@ from services.offers.store.guessing import PostgresMisses
 from services.offers.store.holds import PostgresHolds
 from services.offers.store.stacking import PostgresStacking
 from services.offers.store.vouchers import PostgresRedemptions
+from services.offers.store.watching import PostgresWatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +21,14 @@ class _TillStores:
     misses: PostgresMisses
     holds: PostgresHolds
     stacks: PostgresStacking
+    watched: PostgresWatch
 
 
 def till_stores_of(tx: Transaction) -> _TillStores:
     """The stores of one redemption."""
-    return _TillStores(PostgresRedemptions(tx), PostgresMisses(tx), PostgresHolds(tx), PostgresStacking(tx))
+    return _TillStores(
+        PostgresRedemptions(tx), PostgresMisses(tx), PostgresHolds(tx), PostgresStacking(tx), PostgresWatch(tx)
+    )
 
 
 def miss_limits_of(settings: Settings) -> MissLimits:

@@ -10,9 +10,11 @@ from libs.common.persistence import Housekeeping, OutboxRelay, Transaction
 from libs.common.persistence.relay import RelayLoop
 from libs.common.streaming import Cluster, Consumer, Producer, Subscription, Worker
 from services.offers.bootstrap.batches import batch_round
+from services.offers.bootstrap.braking import brake_round
 from services.offers.bootstrap.feed_watch import FeedWatch
 from services.offers.bootstrap.parts import Parts, money_clock_of
 from services.offers.bootstrap.redeeming import miss_limits_of
+from services.offers.bootstrap.watching import presentations_round
 from services.offers.consumer import GROUP, TOPICS, Feeds
 from services.offers.handlers.expiry import EXPIRED_TOGETHER, expire_vouchers
 from services.offers.handlers.holding import free_lapsed_holds
@@ -38,6 +40,7 @@ _ERASURE_SECONDS = 0.5
 _REVOKE_SECONDS = 0.5
 _FORGET_SECONDS = 60.0
 _BATCH_SECONDS = 1.0
+_BRAKE_SECONDS = 1.0
 _SETTLED_SECONDS = 1.0
 """Longer than a checkout under way can take after its deadline."""
 _log = structlog.get_logger(__name__)
@@ -79,6 +82,8 @@ def worker_of(parts: Parts) -> Worker:
         _every(_BATCH_SECONDS, "batches", batch_round(parts), parts),
         _every(_FORGET_SECONDS, "answers", answers_round(parts), parts),
         _every(_FORGET_SECONDS, "returns", returns_round(parts), parts),
+        _every(_BRAKE_SECONDS, "brakes", brake_round(parts), parts),
+        _every(_FORGET_SECONDS, "presentations", presentations_round(parts), parts),
         FeedWatch(parts, Cluster(runtime.settings)),
         Housekeeping(
             parts.transactions,

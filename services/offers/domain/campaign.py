@@ -13,6 +13,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from libs.common.contracts.values import Currency, Funder, Key, Moment
+from services.offers.domain.brake_bounds import CampaignBounds
 from services.offers.domain.limits import Limit, contradiction, tightened
 from services.offers.domain.numbers import Numbered
 from services.offers.domain.stacking_rules import BelowMinimum, Stacking
@@ -116,6 +117,8 @@ class Campaign(Promising):
     """What a receipt comes to at least, before any voucher, for its vouchers to give."""
     below_minimum: BelowMinimum = BelowMinimum.KEEP
     """What becomes of the discount when goods return and the receipt no longer comes to that (docs/stacking.md)."""
+    brake: CampaignBounds | None = None
+    """What stops it by itself, over what head office sets for all."""
 
     @model_validator(mode="after")
     def _keeps_its_own_rules(self) -> Self:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from services.offers.domain.brake import NO_BRAKES, Brakes
 from services.offers.domain.campaign import Aim, Campaign
 from services.offers.domain.limits import NOBODY_KNOWN, Claim, Standing, claims_of, room
 from services.offers.domain.needs import CategoryNeed
@@ -27,6 +28,7 @@ class Refusal(StrEnum):
     NO_NEED = "no-need"
     LIMIT_REACHED = "limit-reached"
     LIMIT_UNKNOWN = "limit-unknown"
+    STOPPED = "stopped"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +57,7 @@ class Circumstances:
     past: Sequence[PastVoucher] = ()
     standing: Standing = NOBODY_KNOWN
     """What limits are judged by."""
+    brakes: Brakes = NO_BRAKES
 
 
 @dataclass(slots=True)
@@ -135,6 +138,8 @@ def _campaign_refusal(
     campaign: Campaign, at: Circumstances, holdout_ratio: float, mine: Sequence[PastVoucher]
 ) -> Refusal | None:
     """`mine` are the customer's vouchers of this campaign."""
+    if at.brakes.stops(campaign.campaign_id, at.store_id):
+        return Refusal.STOPPED
     if at.open_complaint:
         return Refusal.OPEN_COMPLAINT
     if at.tier not in campaign.tiers:

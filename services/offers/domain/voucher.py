@@ -44,6 +44,9 @@ class NotRedeemed(StrEnum):
     OTHER_CURRENCY = "other-currency"
     NO_ELIGIBLE_LINE = "no-eligible-line"
     HELD_ELSEWHERE = "held-elsewhere"
+    STOPPED = "stopped"
+    STEP_UP_REQUIRED = "step-up-required"
+    SUSPECTED = "suspected"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,8 @@ class Voucher:
     revoked: bool = False
     """A revocation covers it, whether or not it has been ended yet."""
     hold: Hold | None = None
+    stopped: bool = False
+    """A brake that stops redemptions too is in force for it here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +134,7 @@ def redeem(voucher: Voucher | None, basket: Basket, items: Mapping[str, Item], n
     """What the voucher gives on this basket now, or why nothing."""
     if voucher is None:
         return NotRedeemed.UNKNOWN_CODE
-    refusal = _refusal(voucher, basket, now)
+    refusal = NotRedeemed.STOPPED if voucher.stopped else _refusal(voucher, basket, now)
     if refusal is not None:
         return refusal
     places = sorted(_eligible(voucher, basket, items), key=lambda place: _rank(basket.lines[place]))

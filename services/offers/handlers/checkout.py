@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from libs.common.clock import Clock
 from libs.common.errors import RetryableError
 from libs.common.ids import derived_id
-from libs.common.persistence import OutboxMessage
 from libs.ranking.state import Moment
 from services.offers.domain.answer import BUDGET_EXHAUSTED, PrintedReceipt, answered
 from services.offers.domain.catalogue import Store
@@ -38,6 +37,8 @@ from services.offers.ports.checkout import (
 
 ANSWER_SECONDS = 0.02
 """Of the deadline, what is kept for making and sending the answer."""
+DECISIONS = 3
+"""At most, where brakes are pulled between reading and issuing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,20 +105,25 @@ class CheckoutDesk:
             return without(checkout, "unknown-store")
         if view.customer is not None:
             attempt.customer_id = view.customer.customer_id
-        asked = self._tiered(checkout, store, view)
-        proposal, request = self._request(asked, await self._wanted(asked))
+        for _ in range(DECISIONS):
+            asked = self._tiered(checkout, store, view)
+            proposal, request = self._request(asked, await self._wanted(asked))
+            granted = await self._issued(request, attempt)
+            if granted is not None:
+                return self._answered(proposal, granted)
+            view = await self.reads.read(question)
+            if view.stored is not None:
+                return self._repeated(checkout, view.stored, view)
+            self.metrics.brakes.decided_again.inc()
+        return without(checkout, "undecided")
+
+    async def _issued(self, request: IssueRequest, attempt: Attempt) -> Sequence[int] | None:
         try:
             attempt.committing_at = request.decided_at
-            granted = await self.issuing.issue(request)
+            return await self.issuing.issue(request)
         except (asyncio.CancelledError, RetryableError):
             self.metrics.outcome_unknown.inc()
             raise
-        if granted is None:
-            again = await self.reads.read(question)
-            if again.stored is None:
-                return without(checkout, "undecided")
-            return self._repeated(checkout, again.stored, again)
-        return self._answered(proposal, granted)
 
     def _tiered(self, checkout: Checkout, store: Store, view: CheckoutView) -> _Asked:
         now = self.money_clock.now(stated=checkout.occurred_at, reached=view.reached_at)
@@ -152,6 +158,7 @@ class CheckoutDesk:
                 open_complaint=asked.personal.open_complaint if asked.personal else False,
                 past=asked.view.past if asked.personal else (),
                 standing=standing_of(asked.store, asked.now, asked.personal, asked.view),
+                brakes=asked.view.brakes,
             ),
             slots=checkout.slots,
             seed=checkout.checkout_id,
@@ -166,7 +173,14 @@ class CheckoutDesk:
             store_id=checkout.store_id,
             customer_id=asked.customer_id,
             decided_at=asked.now,
-            message=self._decision_message(asked, decision, proposal),
+            message=decided_message(
+                proposal,
+                decision,
+                receipt_id=checkout.receipt_id,
+                store_id=checkout.store_id,
+                customer_id=asked.customer_id,
+                now=asked.now,
+            ),
             drafts=drafts_of(proposal, decision, checkout.receipt_id, checkout.store_id, asked.customer_id, self.codes),
             asked=checkout.asked,
         )
@@ -199,16 +213,6 @@ class CheckoutDesk:
             columns=checkout.columns,
             vouchers=proposed(decision.chosen, checkout.checkout_id, checkout.currency, at, knowledge),
             printing=at.printing(len(decision.chosen)),
-        )
-
-    def _decision_message(self, asked: _Asked, decision: Decision, proposal: Proposal) -> OutboxMessage:
-        return decided_message(
-            proposal,
-            decision,
-            receipt_id=asked.checkout.receipt_id,
-            store_id=asked.checkout.store_id,
-            customer_id=asked.customer_id,
-            now=asked.now,
         )
 
     def _answered(self, proposal: Proposal, granted: Sequence[int]) -> Answered:

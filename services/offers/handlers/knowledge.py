@@ -8,6 +8,7 @@ import structlog
 
 from libs.common.clock import Clock
 from libs.common.errors import RetryableError
+from services.offers.domain.brake import NO_BRAKES, Brakes
 from services.offers.domain.campaign import Campaign
 from services.offers.domain.catalogue import Item, Store
 from services.offers.domain.limits import Per, Period
@@ -32,6 +33,11 @@ class Knowledge:
     limit_pairs: frozenset[tuple[Per, Period]] = frozenset()
     """Of which kinds the campaigns' limits are."""
     stacking_rules: StackingRules = field(default_factory=StackingRules)
+    brakes: Brakes = NO_BRAKES
+
+    def stops(self, campaign_id: str, store_id: str) -> bool:
+        """Whether a brake stops this campaign in this store, as far as this process knows: for what is given without the database."""
+        return self.brakes.stops(campaign_id, store_id)
 
     def take_in(self, changes: Changes, model: NeedModel | None) -> None:
         """Apply what is newer."""

@@ -8,9 +8,7 @@ from datetime import datetime
 
 import structlog
 
-from libs.common.contracts.offers import VoucherRevoked
 from libs.common.ids import random_id
-from libs.common.persistence import OutboxMessage
 from services.offers.domain.campaign import Campaign
 from services.offers.domain.code import CodeKey
 from services.offers.domain.eligibility import Circumstances, eligible
@@ -19,7 +17,6 @@ from services.offers.domain.lease import (
     Binding,
     Lease,
     LeaseLimits,
-    Settlement,
     is_leasable,
     latest_end,
     settle,
@@ -27,15 +24,14 @@ from services.offers.domain.lease import (
 from services.offers.domain.needs import CategoryNeed, by_category
 from services.offers.domain.policy import Prior, distribution
 from services.offers.domain.terms import Terms
-from services.offers.handlers.facts import voucher_message
 from services.offers.handlers.knowledge import Knowledge
+from services.offers.handlers.lease_facts import told
 from services.offers.handlers.lease_pool import LeasePool
 from services.offers.handlers.money_clock import MoneyClock
 from services.offers.handlers.standby import MayBeGiven
 from services.offers.metrics import OffersMetrics
 from services.offers.ports.knowledge import Revisions
 from services.offers.ports.leases import HandedOut, HandOutJournal, LeaseStore, NewLease
-from services.offers.ports.vouchers import ExpiredVoucher
 
 CATEGORIES_LEASED = 3
 """Of a campaign: the ones that it pays best to give it for."""
@@ -119,7 +115,7 @@ class LeaseKeeper:
                 await store.replace(handed)
             for voucher_id, slot in settled.slots.items():
                 await store.bind(handed, voucher_id, slot)
-            await store.tell(_told(handed, settled, voided))
+            await store.tell(told(handed, settled, voided))
         self._note(handed, settled.binding, settled.slots.keys())
 
     def _note(self, handed: HandedOut, binding: Binding, voucher_ids: Collection[str]) -> None:
@@ -223,29 +219,3 @@ class LeaseKeeper:
             number_lookup=self.codes.number_lookup_of(numbered.kind, number) if numbered and number else None,
             item_ids=need.item_ids,
         )
-
-
-def _told(handed: HandedOut, settled: Settlement, voided: Collection[ExpiredVoucher]) -> list[OutboxMessage]:
-    """The decision, the vouchers that are out, and those that nobody has: they were told to be out."""
-    if settled.binding is Binding.DONE:
-        return []
-    return [*_facts(handed, settled.slots.keys()), *(_void_fact(one, handed) for one in voided)]
-
-
-def _facts(handed: HandedOut, bound: Collection[str]) -> list[OutboxMessage]:
-    pairs = zip(handed.proposal.vouchers, handed.issued, strict=True)
-    return [handed.decided, *(message for voucher, message in pairs if voucher.voucher_id in bound)]
-
-
-def _void_fact(voided: ExpiredVoucher, handed: HandedOut) -> OutboxMessage:
-    fact = VoucherRevoked(
-        voucher_id=voided.voucher_id,
-        campaign_id=voided.campaign_id,
-        customer_id=voided.customer_id,
-        receipt_id=voided.receipt_id,
-        store_id=voided.store_id,
-        currency=voided.currency,
-        revocation_id=f"void:{handed.proposal.decision_id}",
-        released_cents=voided.released_cents,
-    )
-    return voucher_message(fact, f"{voided.voucher_id}:void", handed.handed_at)

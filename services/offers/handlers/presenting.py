@@ -7,6 +7,7 @@ from datetime import datetime
 from services.offers.domain.guessing import Presenter, is_miss
 from services.offers.domain.presented import Form, Presented
 from services.offers.domain.voucher import NotRedeemed, Voucher, VoucherState
+from services.offers.handlers.braking import barred
 from services.offers.handlers.redemption import RedemptionDesk
 from services.offers.ports.guessing import TillStores
 from services.offers.ports.stacking import OnReceipt, PresentedVoucher
@@ -40,7 +41,7 @@ async def shown_codes(
     read = [desk.read(code, presenter) for code in codes]
     numbers = [each.number_lookup for each in read if each.form is Form.NUMBER]
     found = await stores.stacks.lock_presented([each.code_lookup for each in read], numbers)
-    behind = [_behind(each, found) for each in read]
+    behind = [barred(_behind(each, found), opening.brakes, presenter.store_id) for each in read]
     misses = {
         shown.code_lookup + shown.number_lookup
         for shown, each in zip(read, behind, strict=True)

@@ -14,6 +14,7 @@ from services.offers.domain.discounting import Refusal
 from services.offers.domain.guessing import NOT_VALID, Presenter, is_miss
 from services.offers.domain.presented import Form, Presented, is_signed, read
 from services.offers.domain.voucher import Basket, Given, GivenLine, NotRedeemed, Voucher
+from services.offers.handlers.braking import barred
 from services.offers.handlers.facts import about, voucher_message
 from services.offers.handlers.idempotency import check_same
 from services.offers.handlers.knowledge import Knowledge
@@ -21,8 +22,10 @@ from services.offers.handlers.lockout import Lockout
 from services.offers.handlers.returns import redeemed_on
 from services.offers.handlers.signing import SigningRing
 from services.offers.handlers.stacking import receipt_at_till
+from services.offers.handlers.watching import NOBODY, UNWATCHING, Watching
 from services.offers.ports.guessing import TillStores
 from services.offers.ports.vouchers import GAVE, Cause, NewRedemption, RedemptionStore, StoredRedemption
+from services.offers.ports.watching import Bearer
 
 REDEEMED = GAVE
 REFUSED = "refused"
@@ -37,6 +40,7 @@ class Redemption:
     basket: Basket
     presenter: Presenter
     occurred_at: datetime | None = None
+    bearer: Bearer = NOBODY
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,7 @@ class RedemptionDesk(Lockout):
     codes: CodeKey
     signing: SigningRing
     knowledge: Knowledge
+    watch: Watching = UNWATCHING
 
     async def redeem(self, stores: TillStores, asked: Redemption) -> Redeemed:
         """Redeem, or refuse with a reason; the same attempt again, or the same code on the same receipt, gets the same answer.
@@ -93,6 +98,7 @@ class RedemptionDesk(Lockout):
         presented = self.read(asked.code, asked.presenter)
         await stores.stacks.enter(asked.basket.receipt_id)
         voucher, why_none = await _behind(store, presented)
+        voucher = barred(voucher, opening.brakes, asked.presenter.store_id)
         voucher_id = voucher.voucher_id if voucher else None
         known = await store.answered(asked.redemption_id, voucher_id, asked.basket.receipt_id)
         if known is not None:
@@ -100,12 +106,15 @@ class RedemptionDesk(Lockout):
         now = self.clock.now(stated=asked.occurred_at, reached=opening.reached_at)
         at_till = await receipt_at_till(stores.stacks, self.knowledge, asked.basket, now)
         outcome = at_till.outcome(voucher) if voucher else why_none
+        verdict = await self.watch.judge(voucher, outcome, asked.basket, asked.bearer, now)
+        outcome = verdict.outcome
         attempt = attempt_of(asked, voucher, outcome, now, self.knowledge)
         if not await store.keep(attempt):
             known = await store.answered(asked.redemption_id, None, asked.basket.receipt_id)
             if known is None:
                 raise InFlight("another attempt with this id is under way")
             return self._again(known, asked)
+        await self.watch.keep(stores.watched, attempt.redemption_id, verdict)
         if isinstance(outcome, Given) and voucher is not None:
             await store.spend(voucher, outcome.given_cents, Cause(attempt.redemption_id, now))
             await store.tell([redeemed_message(attempt, voucher, outcome, now)])
@@ -126,6 +135,7 @@ class RedemptionDesk(Lockout):
         opening = await self.opening(stores.misses, presenter)
         shown = self.read(code, presenter)
         voucher, why_none = await _behind(stores.redemptions, shown)
+        voucher = barred(voucher, opening.brakes, presenter.store_id)
         mistyped = shown.form is Form.MISTYPED
         if voucher is None and is_miss(why_none, mistyped=mistyped, sees_reasons=presenter.sees_reasons):
             await self.missed(stores.misses, presenter)

@@ -32,11 +32,6 @@ MayBeGiven = Callable[[Campaign, str | None], bool]
 """Whether nothing speaks against a campaign but its own terms, in a store (None: anywhere): asked before leasing and handing out."""
 
 
-def always(_campaign: Campaign, _store_id: str | None) -> bool:
-    """Where nothing else is known of campaigns."""
-    return True
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standby:
     """Answers from the pool of a process."""

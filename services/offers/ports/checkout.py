@@ -7,6 +7,7 @@ from typing import Protocol
 
 from libs.common.errors import RetryableError
 from libs.common.persistence import OutboxMessage
+from services.offers.domain.brake import NO_BRAKES, Brakes
 from services.offers.domain.eligibility import PastVoucher
 from services.offers.domain.limits import Claim, Per, Period, Uses
 from services.offers.domain.proposal import Proposal
@@ -68,6 +69,8 @@ class CheckoutView:
     revisions: Revisions
     uses: Uses = field(default_factory=dict)
     """Of limits, as far as they were asked for."""
+    brakes: Brakes = NO_BRAKES
+    """Those in force that concern this store."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +125,7 @@ class Issuing(Protocol):
     """One round trip that makes decisions durable."""
 
     async def issue(self, request: IssueRequest) -> Sequence[int] | None:
-        """The slots whose vouchers were granted; None when this checkout was decided before, elsewhere.
+        """The slots whose vouchers were granted; None when it was decided before, elsewhere, or a brake stops one of its drafts.
 
         Raises RetryableError; then it may have happened all the same.
         """

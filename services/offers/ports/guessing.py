@@ -5,18 +5,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from services.offers.domain.brake import NO_BRAKES, Brakes
 from services.offers.domain.guessing import Misses
 from services.offers.ports.holds import HoldStore
 from services.offers.ports.stacking import StackStore
 from services.offers.ports.vouchers import RedemptionStore
+from services.offers.ports.watching import WatchStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opening:
-    """What is looked up first: event time where a data set is played, and until when one of the subjects is locked."""
+    """What is looked up first: event time in a play, until when one of the subjects is locked, which brakes stop redemptions."""
 
     reached_at: datetime | None
     locked_until: datetime | None
+    brakes: Brakes = NO_BRAKES
 
 
 class MissStore(Protocol):
@@ -50,6 +53,11 @@ class TillStores(Protocol):
     @property
     def holds(self) -> HoldStore:
         """Holds."""
+        ...
+
+    @property
+    def watched(self) -> WatchStore:
+        """Presentations."""
         ...
 
     @property

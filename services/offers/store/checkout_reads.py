@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from libs.common.contracts.topics import PROFILE_SNAPSHOTS
+from services.offers.domain.brake import Brakes
 from services.offers.domain.eligibility import PastVoucher
 from services.offers.domain.limits import Counter, Per, Period, Use, Uses
 from services.offers.domain.proposal import unpack
@@ -65,7 +66,11 @@ SELECT {columns} decided.proposal, decided.asked AS asked_then,
        past.campaign_ids, past.categories, past.issued_at, past.open,
        (SELECT min(fresh_at) FROM feeds WHERE topic = '{PROFILE_SNAPSHOTS.name}') AS snapshots_fresh_at,
        (SELECT reached_at FROM play_clock) AS reached_at,
-       (SELECT array_agg(revision ORDER BY kind) FROM revisions) AS revisions
+       (SELECT array_agg(revision ORDER BY kind) FROM revisions) AS revisions,
+       CASE WHEN EXISTS (SELECT FROM brakes WHERE released_at IS NULL) THEN
+           (SELECT array_agg(scope || ':' || entity_id) FROM brakes
+            WHERE released_at IS NULL AND (scope <> 'store' OR entity_id = asked.store_id))
+       END AS brakes
 FROM {asked}
 LEFT JOIN decisions AS decided ON decided.checkout_id = asked.checkout_id
 LEFT JOIN LATERAL (
@@ -199,6 +204,7 @@ def _view(row: Any) -> CheckoutView:
         reached_at=row["reached_at"],
         revisions=Revisions(campaigns=campaigns, catalogue=catalogue, models=models),
         uses=_uses(row) if "used_campaign_ids" in row else {},
+        brakes=Brakes.of(row["brakes"]),
     )
 
 

@@ -6,12 +6,14 @@ from datetime import datetime
 from sqlalchemy import text
 
 from libs.common.persistence import Transaction
+from services.offers.domain.brake import Brakes
 from services.offers.domain.guessing import Misses
 from services.offers.ports.guessing import Opening
 
 _OPENING = text("""
     SELECT (SELECT reached_at FROM play_clock) AS reached_at,
-           (SELECT max(locked_until) FROM code_misses WHERE subject = ANY(CAST(:subjects AS text[]))) AS locked_until
+           (SELECT max(locked_until) FROM code_misses WHERE subject = ANY(CAST(:subjects AS text[]))) AS locked_until,
+           (SELECT array_agg(scope || ':' || entity_id) FROM brakes WHERE released_at IS NULL AND redemptions) AS brakes
 """)
 # The update changes nothing: it makes the row, or waits for whoever holds it.
 _LOCK = text("""
@@ -37,7 +39,7 @@ class PostgresMisses:
     async def opening(self, subjects: Collection[str]) -> Opening:
         """As the port promises."""
         row = (await self._tx.connection.execute(_OPENING, {"subjects": list(subjects)})).one()
-        return Opening(reached_at=row.reached_at, locked_until=row.locked_until)
+        return Opening(reached_at=row.reached_at, locked_until=row.locked_until, brakes=Brakes.of(row.brakes))
 
     async def lock(self, subjects: Collection[str], now: datetime) -> Mapping[str, Misses]:
         """As the port promises."""

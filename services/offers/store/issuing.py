@@ -1,6 +1,7 @@
 """The group commit: decisions, vouchers, budgets and events of many checkouts in one statement.
 
-Within it no row raises: a checkout that was decided before, and a budget that has not enough, are outcomes of that row.
+Within it no row raises: a checkout that was decided before, one that a brake stops (nothing of it is kept: it is to be decided again),
+and a budget that has not enough, are outcomes of that row.
 Budgets are locked in the order of their ids and serve the cheapest vouchers first, so that a running sum decides exactly
 what serving one by one would (domain/budget.py: `grant`). Where a voucher has limits the database looks at each by itself. Each voucher posts `domain/ledger.py: issued` to the journal.
 """
@@ -33,11 +34,19 @@ _BY_SUM = """
 def _issue(summed: str, allowed: str, counted: str = "") -> str:
     """The statement that issues of `summed` what is `allowed`."""
     return f"""
-WITH fresh AS (
+WITH braked AS (
+    SELECT draft.checkout_id FROM brakes
+    JOIN unnest($12::text[], $16::text[]) AS draft (checkout_id, campaign_id) ON true
+    JOIN unnest($1::text[], $4::text[]) AS asked (checkout_id, store_id) USING (checkout_id)
+    WHERE brakes.released_at IS NULL
+      AND brakes.entity_id = CASE brakes.scope WHEN 'store' THEN asked.store_id WHEN 'campaign' THEN draft.campaign_id ELSE '' END
+),
+fresh AS (
     INSERT INTO decisions (checkout_id, decision_id, receipt_id, store_id, customer_id, tier, reason, "group", model_id,
                            proposal, decided_at, asked)
     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::smallint[], $7::text[], $8::text[],
                          $9::text[], $10::bytea[], $11::timestamptz[], $35::bytea[]) AS wish (checkout_id)
+    WHERE wish.checkout_id NOT IN (SELECT checkout_id FROM braked)
     ORDER BY wish.checkout_id  -- one order for everybody: batches that share checkouts cannot wait for each other
     ON CONFLICT (checkout_id) DO NOTHING
     RETURNING checkout_id, receipt_id, store_id, customer_id, tier
@@ -111,7 +120,7 @@ class SharedIssuing:
         )
 
     async def issue(self, request: IssueRequest) -> Sequence[int] | None:
-        """The granted slots; None when this checkout was decided before. Raises RetryableError."""
+        """The granted slots; None when this checkout was decided before, or is to be again. Raises RetryableError."""
         return await self.statement.ask(request)
 
 
