@@ -14,10 +14,11 @@ def told(handed: HandedOut, settled: Settlement, voided: Collection[ExpiredVouch
     """The decision, the vouchers that are out, and those that nobody has: they were told to be out."""
     if settled.binding is Binding.DONE:
         return []
-    return [*_facts(handed, settled.slots.keys()), *(_void_fact(one, handed) for one in voided)]
+    return [*facts_of(handed, settled.slots.keys()), *(_void_fact(one, handed) for one in voided)]
 
 
-def _facts(handed: HandedOut, bound: Collection[str]) -> list[OutboxMessage]:
+def facts_of(handed: HandedOut, bound: Collection[str]) -> list[OutboxMessage]:
+    """The decision, and each voucher that was bound."""
     pairs = zip(handed.proposal.vouchers, handed.issued, strict=True)
     return [handed.decided, *(message for voucher, message in pairs if voucher.voucher_id in bound)]
 

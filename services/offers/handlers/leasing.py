@@ -25,7 +25,7 @@ from services.offers.domain.needs import CategoryNeed, by_category
 from services.offers.domain.policy import Prior, distribution
 from services.offers.domain.terms import Terms
 from services.offers.handlers.knowledge import Knowledge
-from services.offers.handlers.lease_facts import told
+from services.offers.handlers.lease_facts import facts_of, told
 from services.offers.handlers.lease_pool import LeasePool
 from services.offers.handlers.money_clock import MoneyClock
 from services.offers.handlers.standby import MayBeGiven
@@ -97,7 +97,7 @@ class LeaseKeeper:
         async with self.begin() as store:
             bound = await store.bind_new(waiting)
             new = [handed for handed in waiting if handed.checkout_id in bound]
-            await store.tell([each for handed in new for each in _facts(handed, bound[handed.checkout_id])])
+            await store.tell([each for handed in new for each in facts_of(handed, bound[handed.checkout_id])])
         for handed in waiting:
             if handed.checkout_id in bound:
                 self._note(handed, Binding.NEW, bound[handed.checkout_id])
