@@ -14,8 +14,10 @@ from services.offers.api.campaigns import campaign_router
 from services.offers.api.checkouts import checkout_router
 from services.offers.api.history import history_router
 from services.offers.api.holds import hold_router
+from services.offers.api.leases import lease_router
 from services.offers.api.ledger import ledger_router
 from services.offers.api.receipts import receipt_router
+from services.offers.api.reconciliations import reconciliation_router
 from services.offers.api.redemptions import redemption_router
 from services.offers.api.revocations import revocation_router
 from services.offers.api.voucher_keys import voucher_key_router
@@ -46,6 +48,7 @@ def create_app(door: Door) -> FastAPI:
     for router_of in (
         *(checkout_router, receipt_router, redemption_router, hold_router),
         *(revocation_router, voucher_key_router, campaign_router, ledger_router, history_router),
+        *(lease_router, reconciliation_router),
     ):
         app.include_router(router_of(door.doors))
     return app

@@ -94,7 +94,7 @@ class OffersMetrics:
         )
         self.budget_cents = Gauge(
             "offers_budget_cents",
-            "A campaign's money in minor units: cap, reserved, spent.",
+            "A campaign's money in minor units: cap, reserved, spent, leased to lanes (the worst case of all that are offline), lost.",
             ["campaign", "part", "currency"],
             registry=registry,
         )
@@ -113,6 +113,23 @@ class OffersMetrics:
         self.ledger_checked_at = Gauge(
             "offers_ledger_checked_timestamp_seconds",
             "When journals and budgets were last compared.",
+            registry=registry,
+        )
+        self.offline_entries = Counter(
+            "offers_offline_entries_total",
+            "Entries of lanes' journals that came in, by what became of them and why.",
+            ["status", "reason"],
+            registry=registry,
+        )
+        self.offline_uncovered_cents = Counter(
+            "offers_offline_uncovered_cents_total",
+            "What lanes gave beyond their leases, in minor units. Anything but 0 is an alarm.",
+            ["campaign"],
+            registry=registry,
+        )
+        self.leases_forsaken = Counter(
+            "offers_leases_forsaken_total",
+            "Leases whose lane never sent its journal as a whole while it was waited for.",
             registry=registry,
         )
         self.freshness_seconds = Histogram(

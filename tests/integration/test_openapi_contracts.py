@@ -44,7 +44,7 @@ SCOPES = frozenset(
     {
         *("events:write", "web:write", "play", "quarantine:read", "quarantine:write", "clocks:read"),
         *("voucher:request", "voucher:redeem", "voucher:explain", "vouchers:revoke", "voucher-keys:write"),
-        *("campaigns:write", "ledger:read"),
+        *("campaigns:write", "ledger:read", "vouchers:offline"),
         *("customers:read", "views:read", "segments:read", "segments:write", "privacy:read", "privacy:write"),
         *("inventory:read", "inventory:ack"),
     }

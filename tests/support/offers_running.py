@@ -36,7 +36,7 @@ PATIENCE_MS = 30_000
 SCOPES = frozenset(
     {
         *("voucher:request", "voucher:redeem", "voucher:explain", "vouchers:revoke", "voucher-keys:write"),
-        *("campaigns:write", "ledger:read", "play"),
+        *("campaigns:write", "ledger:read", "vouchers:offline", "play"),
     }
 )
 

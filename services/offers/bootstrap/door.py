@@ -12,11 +12,12 @@ from libs.common.persistence.relay import RelayLoop
 from services.offers.api.doors import Doors
 from services.offers.bootstrap.parts import SERVICE, Parts, money_clock_of
 from services.offers.bootstrap.printing import picture_font, print_policies, wording_of_ours
-from services.offers.bootstrap.redeeming import miss_limits_of, till_stores_of
+from services.offers.bootstrap.redeeming import lane_stores_of, miss_limits_of, till_stores_of
 from services.offers.domain.code import CodeKey
 from services.offers.handlers.checkout import CheckoutDesk
 from services.offers.handlers.drafting import PrintRoom
 from services.offers.handlers.knowledge import Knowledge, KnowledgeKeeper
+from services.offers.handlers.reconciling import Reconciler
 from services.offers.handlers.redemption import RedemptionDesk
 from services.offers.handlers.reprinting import Reprinter
 from services.offers.handlers.signing import SigningRing
@@ -25,6 +26,7 @@ from services.offers.store.checkout_reads import SharedCheckoutReads
 from services.offers.store.connections import connector
 from services.offers.store.issuing import SharedIssuing
 from services.offers.store.knowledge import PostgresKnowledge
+from services.offers.store.leasing import PostgresLeases
 from services.offers.store.ledger import PostgresLedger
 from services.offers.store.privacy import PostgresPrivacy
 from services.offers.store.receipts import PostgresReceipts
@@ -115,6 +117,10 @@ def door_of(parts: Parts, codes: CodeKey) -> Door:
         greatest_deadline_ms=settings.greatest_deadline_ms,
         write_deadline_seconds=settings.write_deadline_seconds,
         refusal_floor_seconds=settings.refusal_floor_ms / 1000,
+        reconciler=Reconciler(codes=codes, signing=signing, knowledge=knowledge, clock=money_clock_of(parts)),
+        leases=_unit(parts.transactions, PostgresLeases),
+        lanes=_unit(parts.transactions, lane_stores_of),
+        lease_grace=timedelta(days=settings.lease_grace_days),
     )
 
     async def loaded() -> bool:

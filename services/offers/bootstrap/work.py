@@ -15,6 +15,7 @@ from services.offers.bootstrap.redeeming import miss_limits_of
 from services.offers.consumer import GROUP, TOPICS, Feeds
 from services.offers.handlers.expiry import EXPIRED_TOGETHER, expire_vouchers
 from services.offers.handlers.holding import free_lapsed_holds
+from services.offers.handlers.leasing import end_forsaken
 from services.offers.handlers.ledger import check_books
 from services.offers.handlers.privacy import answer_erasure
 from services.offers.handlers.revoking import end_revoked
@@ -22,7 +23,9 @@ from services.offers.store.campaigns import PostgresCampaigns
 from services.offers.store.expiry import PostgresExpiry
 from services.offers.store.guessing import PostgresMisses
 from services.offers.store.holds import PostgresHolds
+from services.offers.store.leasing import PostgresLeases
 from services.offers.store.ledger import PostgresLedger
+from services.offers.store.offline import PostgresOffline
 from services.offers.store.privacy import PostgresPrivacy
 from services.offers.store.read_model import PostgresReadModel
 from services.offers.store.revoking import PostgresRevocations
@@ -33,6 +36,7 @@ _BOOKS_SECONDS = 10.0
 _ERASURE_SECONDS = 0.5
 _REVOKE_SECONDS = 0.5
 _FORGET_SECONDS = 60.0
+_FORSAKEN_SECONDS = 60.0
 _SETTLED_SECONDS = 1.0
 """Longer than a checkout under way can take after its deadline."""
 _log = structlog.get_logger(__name__)
@@ -47,11 +51,14 @@ class _Stores:
     redemptions: PostgresRedemptions
     expiry: PostgresExpiry
     privacy: PostgresPrivacy
+    offline: PostgresOffline
 
 
 def stores_of(tx: Transaction) -> _Stores:
     """The stores of one transaction."""
-    return _Stores(PostgresReadModel(tx), PostgresRedemptions(tx), PostgresExpiry(tx), PostgresPrivacy(tx))
+    return _Stores(
+        PostgresReadModel(tx), PostgresRedemptions(tx), PostgresExpiry(tx), PostgresPrivacy(tx), PostgresOffline(tx)
+    )
 
 
 def worker_of(parts: Parts) -> Worker:
@@ -81,6 +88,7 @@ def worker_of(parts: Parts) -> Worker:
     ]
     if not parts.settings.play_mode:
         rounds.append(_every(parts.settings.expiry_seconds, "expiry", expiry_round(parts), parts))
+        rounds.append(_every(_FORSAKEN_SECONDS, "leases", lease_round(parts), parts))
     return Worker(
         first=[consumer, *rounds],
         last=[OutboxRelay(parts.relay_runtime(producer))],
@@ -141,6 +149,16 @@ def misses_round(parts: Parts) -> Round:
     return forget
 
 
+def lease_round(parts: Parts) -> Round:
+    """Ends leases whose lanes never came back."""
+
+    async def end() -> int:
+        async with parts.transactions.begin() as tx:
+            return await end_forsaken(PostgresLeases(tx), parts.clock.now(), parts.metrics)
+
+    return end
+
+
 def measure_round(parts: Parts) -> Round:
     """Sets the gauges of every campaign's money."""
 
@@ -153,6 +171,8 @@ def measure_round(parts: Parts) -> Round:
                 "cap": each.budget.cap_cents,
                 "reserved": each.budget.reserved_cents,
                 "spent": each.budget.spent_cents,
+                "leased": each.budget.leased_cents,
+                "lost": each.budget.lost_cents,
             }
             for part, cents in money.items():
                 parts.metrics.budget_cents.labels(names[0], part, names[1]).set(cents)

@@ -1,4 +1,4 @@
-"""The arithmetic of a campaign's budget: reserved at issue, spent at redemption, returned at expiry; never above its cap."""
+"""The arithmetic of a campaign's budget: reserved at issue, spent at redemption, returned at expiry, lent to lanes; never above its cap."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,24 +9,27 @@ from services.offers.domain.ledger import Account, Transfer, balances, issued
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """Three counters in minor units. `store` moves them in SQL by the same rules; the laws are tested on both."""
+    """Counters in minor units. `lost_cents` is beside the cap. `store` moves them in SQL by the same rules; the laws are tested on both."""
 
     cap_cents: int
     reserved_cents: int = 0
     spent_cents: int = 0
+    leased_cents: int = 0
+    lost_cents: int = 0
 
     def __post_init__(self) -> None:
-        if self.reserved_cents < 0 or self.spent_cents < 0 or self.exposure_cents > self.cap_cents:
-            raise ValueError("reserved and spent are never negative and never above the cap together")
+        counters = (self.reserved_cents, self.spent_cents, self.leased_cents, self.lost_cents)
+        if min(counters) < 0 or self.exposure_cents > self.cap_cents:
+            raise ValueError("reserved, spent and leased are never negative and never above the cap together")
 
     @property
     def exposure_cents(self) -> int:
         """What is spent or may still be."""
-        return self.reserved_cents + self.spent_cents
+        return self.reserved_cents + self.spent_cents + self.leased_cents
 
     @property
     def remaining_cents(self) -> int:
-        """What may still be reserved."""
+        """What may still be reserved or leased."""
         return self.cap_cents - self.exposure_cents
 
     def reserve(self, value_cents: int) -> Self | None:
@@ -38,9 +41,11 @@ class Budget:
         moved = balances(transfers)
         return replace(
             self,
-            cap_cents=self.cap_cents - moved[Account.FUNDER],
+            cap_cents=self.cap_cents - moved[Account.FUNDER] - moved[Account.LOST],
             reserved_cents=self.reserved_cents + moved[Account.RESERVED],
             spent_cents=self.spent_cents + moved[Account.SPENT],
+            leased_cents=self.leased_cents + moved[Account.LEASED],
+            lost_cents=self.lost_cents + moved[Account.LOST],
         )
 
     def good_again_cents(self, *, given_cents: int, value_cents: int) -> int:

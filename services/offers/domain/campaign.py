@@ -82,6 +82,17 @@ class Terms:
         return max(0, min(whole, amount_cents, self.greatest_value_cents))
 
 
+class OfflinePolicy(_Part):
+    """What lanes without a network may do with its vouchers. A campaign without one has none accepted offline."""
+
+    accept_up_to_cents: Cents
+    """What one voucher may give there; one that would give more is refused until there is a network."""
+    lane_cents: Cents
+    """What one lane is lent at most: so much a lane may cost the chain, whatever happens to it."""
+    chain_cents: Cents
+    """What all lanes together are lent at most, of what the budget has left."""
+
+
 class Campaign(_Part):
     """One campaign of head office. `greatest_value_cents` is what a voucher may cost at most: so much is reserved at issue."""
 
@@ -116,6 +127,8 @@ class Campaign(_Part):
     numbered: Numbered | None = None
     """Numbers for scanners that read digits only, beside the code."""
     stores: Mapping[Key, StoreOverride] = Field(default_factory=dict)
+    offline: OfflinePolicy | None = None
+    """Whether lanes without a network take its vouchers, which must be signed; None: they do not."""
 
     @model_validator(mode="after")
     def _keeps_its_own_rules(self) -> Self:
@@ -127,6 +140,8 @@ class Campaign(_Part):
             raise ValueError("the greatest value of an amount is the amount")
         if self.starts_at and self.ends_at and self.ends_at <= self.starts_at:
             raise ValueError("it ends before it starts")
+        if self.offline and not self.signed:
+            raise ValueError("a till without a network can check signed vouchers only")
         for store_id in ("", *self.stores):
             broken = self._broken_rail(self._terms(self.stores.get(store_id)))
             if broken:

@@ -108,7 +108,7 @@ class RedemptionDesk:
             return self._again(known, asked)
         if isinstance(outcome, Given) and voucher is not None:
             await store.spend(voucher, outcome.given_cents, Cause(attempt.redemption_id, now))
-            await store.tell([_redeemed_message(attempt, voucher, outcome, now)])
+            await store.tell([redeemed_message(attempt, voucher, outcome, now)])
             return Redeemed(attempt.answer, attempt.status, attempt.reason, voucher.campaign_id)
         if is_miss(attempt.reason, mistyped=presented.form is Form.MISTYPED, sees_reasons=asked.presenter.sees_reasons):
             await self._missed(stores.misses, asked.presenter)
@@ -221,7 +221,8 @@ def _told(answer: bytes, status: str, asked: Redemption) -> bytes:
     return _encoder.encode(RedemptionAnswer(asked.redemption_id, REFUSED, NOT_VALID, None, 0, ()))
 
 
-def _redeemed_message(attempt: NewRedemption, voucher: Voucher, given: Given, now: datetime) -> OutboxMessage:
+def redeemed_message(attempt: NewRedemption, voucher: Voucher, given: Given, now: datetime) -> OutboxMessage:
+    """The fact that a voucher was redeemed."""
     redeemed = VoucherRedeemed(
         **about(voucher),
         redemption_id=attempt.redemption_id,

@@ -7,16 +7,15 @@ from sqlalchemy import TextClause, text
 from libs.common.errors import Conflict
 from libs.common.persistence import Transaction
 from services.offers.domain import ledger
-from services.offers.domain.budget import Budget
 from services.offers.domain.campaign import Campaign
 from services.offers.ports.campaigns import VersionedCampaign
 from services.offers.ports.vouchers import Cause
-from services.offers.store.ledger import lock_budget, post
+from services.offers.store.ledger import BUDGET_COLUMNS, budget_of, lock_budget, post
 
-_NEWEST = """
-    SELECT DISTINCT ON (campaign_id) campaign_id, version, CAST(body AS text) AS body, cap_cents, reserved_cents, spent_cents
+_NEWEST = f"""
+    SELECT DISTINCT ON (campaign_id) campaign_id, version, CAST(body AS text) AS body, {BUDGET_COLUMNS}
     FROM campaigns JOIN budgets USING (campaign_id)
-"""
+"""  # noqa: S608  # columns of our own
 _ONE = text(_NEWEST + "WHERE campaign_id = :campaign_id ORDER BY campaign_id, version DESC")
 _ALL = text(_NEWEST + "ORDER BY campaign_id, version DESC")
 _PUT = text("""
@@ -69,7 +68,7 @@ class PostgresCampaigns:
             VersionedCampaign(
                 campaign=Campaign.model_validate_json(row.body),
                 version=row.version,
-                budget=Budget(cap_cents=row.cap_cents, reserved_cents=row.reserved_cents, spent_cents=row.spent_cents),
+                budget=budget_of(row),
             )
             for row in await self._tx.connection.execute(statement, parameters)
         ]

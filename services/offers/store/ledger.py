@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import text
 
@@ -11,13 +12,17 @@ from services.offers.domain.ledger import Account, Move, Transfer, balances
 from services.offers.ports.ledger import Books, Posted
 from services.offers.ports.vouchers import Cause
 
-_LOCK = text("""
-    SELECT cap_cents, reserved_cents, spent_cents FROM budgets WHERE campaign_id = :campaign_id FOR NO KEY UPDATE
-""")
+BUDGET_COLUMNS = """
+    budgets.cap_cents, budgets.reserved_cents, budgets.spent_cents, budgets.leased_cents, budgets.lost_cents
+"""
+"""What `budget_of` reads."""
+
+_LOCK = text(f"SELECT {BUDGET_COLUMNS} FROM budgets WHERE campaign_id = :campaign_id FOR NO KEY UPDATE")  # noqa: S608  # columns of our own
 _POST = text("""
     WITH moved AS (
-        UPDATE budgets SET cap_cents = cap_cents - :funder, reserved_cents = reserved_cents + :reserved,
-                           spent_cents = spent_cents + :spent, transfers = transfers + :count
+        UPDATE budgets SET cap_cents = cap_cents - :funder - :lost, reserved_cents = reserved_cents + :reserved,
+                           spent_cents = spent_cents + :spent, leased_cents = leased_cents + :leased,
+                           lost_cents = lost_cents + :lost, transfers = transfers + :count
         WHERE campaign_id = :campaign_id RETURNING transfers - :count AS before
     )
     INSERT INTO journal (campaign_id, number, move, from_account, to_account, amount_cents, voucher_id, cause_id, occurred_at)
@@ -27,38 +32,36 @@ _POST = text("""
                        CAST(:amounts AS bigint[]))
                 WITH ORDINALITY AS step (move, from_account, to_account, amount_cents, place)
 """)
-_BOOKS = text("""
-    SELECT budgets.campaign_id, currency, cap_cents, budgets.reserved_cents AS reserved, budgets.spent_cents AS spent, transfers,
+_SUMMED = ",\n           ".join(
+    f"coalesce(sums.{each}_cents, 0) + newer.{each} AS held_{each}_cents" for each in Account
+)
+_NEWER = ",\n               ".join(
+    f"""coalesce(sum(amount_cents) FILTER (WHERE to_account = '{each}'), 0)
+             - coalesce(sum(amount_cents) FILTER (WHERE from_account = '{each}'), 0) AS {each}"""
+    for each in Account
+)
+_BOOKS = text(f"""
+    SELECT budgets.campaign_id, currency, {BUDGET_COLUMNS}, transfers,
            coalesce(sums.number, 0) + newer.counted AS counted, newest,
-           coalesce(sums.funder_cents, 0) + newer.funder AS funder_cents,
-           coalesce(sums.available_cents, 0) + newer.available AS available_cents,
-           coalesce(sums.reserved_cents, 0) + newer.reserved AS reserved_cents,
-           coalesce(sums.spent_cents, 0) + newer.spent AS spent_cents
+           {_SUMMED}
     FROM budgets LEFT JOIN journal_sums AS sums USING (campaign_id)
     CROSS JOIN LATERAL (
         SELECT count(*) AS counted, coalesce(max(number), coalesce(sums.number, 0)) AS newest,
-               coalesce(sum(amount_cents) FILTER (WHERE to_account = 'funder'), 0)
-             - coalesce(sum(amount_cents) FILTER (WHERE from_account = 'funder'), 0) AS funder,
-               coalesce(sum(amount_cents) FILTER (WHERE to_account = 'available'), 0)
-             - coalesce(sum(amount_cents) FILTER (WHERE from_account = 'available'), 0) AS available,
-               coalesce(sum(amount_cents) FILTER (WHERE to_account = 'reserved'), 0)
-             - coalesce(sum(amount_cents) FILTER (WHERE from_account = 'reserved'), 0) AS reserved,
-               coalesce(sum(amount_cents) FILTER (WHERE to_account = 'spent'), 0)
-             - coalesce(sum(amount_cents) FILTER (WHERE from_account = 'spent'), 0) AS spent
+               {_NEWER}
         FROM journal WHERE journal.campaign_id = budgets.campaign_id AND number > coalesce(sums.number, 0)
     ) AS newer
     WHERE CAST(:campaign_id AS text) IS NULL OR budgets.campaign_id = :campaign_id
     ORDER BY budgets.campaign_id
-""")
-_KEEP_SUMS = text("""
-    INSERT INTO journal_sums
-    VALUES (:campaign_id, :number, :funder_cents, :available_cents, :reserved_cents, :spent_cents, :now)
+""")  # noqa: S608  # names of our own
+_HELD = tuple(f"{each}_cents" for each in Account)
+_KEEP_SUMS = text(f"""
+    INSERT INTO journal_sums (campaign_id, number, summed_at, {", ".join(_HELD)})
+    VALUES (:campaign_id, :number, :now, {", ".join(f":{column}" for column in _HELD)})
     ON CONFLICT (campaign_id) DO UPDATE SET
-        (number, funder_cents, available_cents, reserved_cents, spent_cents, summed_at)
-        = (excluded.number, excluded.funder_cents, excluded.available_cents, excluded.reserved_cents, excluded.spent_cents,
-           excluded.summed_at)
+        (number, summed_at, {", ".join(_HELD)})
+        = (excluded.number, excluded.summed_at, {", ".join(f"excluded.{column}" for column in _HELD)})
     WHERE journal_sums.number < excluded.number
-""")
+""")  # noqa: S608  # names of our own
 _JOURNAL = text("""
     SELECT number, move, from_account, to_account, amount_cents, voucher_id, cause_id, occurred_at, posted_at FROM journal
     WHERE campaign_id = :campaign_id AND number > :after ORDER BY number LIMIT :limit
@@ -95,8 +98,24 @@ def freed(step: Callable[[int], Sequence[Transfer]], *, cause: str) -> str:
 
 async def lock_budget(tx: Transaction, campaign_id: str) -> Budget:
     """A campaign's budget, locked until the end."""
-    row = (await tx.connection.execute(_LOCK, {"campaign_id": campaign_id})).one()
-    return Budget(cap_cents=row.cap_cents, reserved_cents=row.reserved_cents, spent_cents=row.spent_cents)
+    return budget_of((await tx.connection.execute(_LOCK, {"campaign_id": campaign_id})).one())
+
+
+async def find_budget(tx: Transaction, campaign_id: str) -> Budget | None:
+    """The same; None for an unknown campaign."""
+    row = (await tx.connection.execute(_LOCK, {"campaign_id": campaign_id})).one_or_none()
+    return budget_of(row) if row else None
+
+
+def budget_of(row: Any) -> Budget:
+    """The budget in a row that has BUDGET_COLUMNS."""
+    return Budget(
+        cap_cents=row.cap_cents,
+        reserved_cents=row.reserved_cents,
+        spent_cents=row.spent_cents,
+        leased_cents=row.leased_cents,
+        lost_cents=row.lost_cents,
+    )
 
 
 async def post(
@@ -111,9 +130,7 @@ async def post(
     moved = balances(transfers)
     names = {
         "campaign_id": campaign_id,
-        "funder": moved[Account.FUNDER],
-        "reserved": moved[Account.RESERVED],
-        "spent": moved[Account.SPENT],
+        **{str(account): cents for account, cents in moved.items()},
         "count": len(transfers),
         "voucher_id": voucher_id,
         "cause_id": cause.cause_id,
@@ -140,11 +157,11 @@ class PostgresLedger:
             Books(
                 campaign_id=row.campaign_id,
                 currency=row.currency,
-                budget=Budget(cap_cents=row.cap_cents, reserved_cents=row.reserved, spent_cents=row.spent),
+                budget=budget_of(row),
                 transfers=row.transfers,
                 counted=row.counted,
                 newest=row.newest,
-                balances={account: int(row._mapping[f"{account}_cents"]) for account in Account},  # noqa: SLF001 - the rows' own name for it
+                balances={account: int(row._mapping[f"held_{account}_cents"]) for account in Account},  # noqa: SLF001 - the rows' own name for it
             )
             for row in rows
         ]
