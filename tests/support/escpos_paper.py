@@ -5,7 +5,8 @@ Symbols are drawn from what the printer is told alone, so that a decoder of some
 
 from dataclasses import dataclass, field
 
-from barcode.codex import Code128
+from barcode.codex import Code128, Gs1_128
+from barcode.ean import EAN13
 from PIL import Image, ImageDraw
 from qrcode.constants import ERROR_CORRECT_L, ERROR_CORRECT_M
 from qrcode.main import QRCode
@@ -100,9 +101,10 @@ class Printer:
             case b"H" | b"f":
                 if job[at + 2]:
                     raise ValueError("the printer is asked for readable text of its own")
-            case b"k" if job[at + 2] == 73:
+            case b"k" if job[at + 2] in {67, 73}:
                 size = job[at + 3]
-                self._barcode(job[at + 4 : at + 4 + size])
+                draw = self._ean if job[at + 2] == 67 else self._code_128
+                draw(job[at + 4 : at + 4 + size])
                 return at + 4 + size
             case b"(" if job[at + 2 : at + 3] == b"k":
                 size = job[at + 3] + 256 * job[at + 4]
@@ -115,11 +117,26 @@ class Printer:
                 raise ValueError(f"unknown order {job[at : at + 4]!r}")
         return at + 3
 
-    def _barcode(self, told: bytes) -> None:
-        if told[:2] != b"{B":
-            raise ValueError("only set B is read")
-        content = told[2:].decode("ascii").replace("{{", "{")
-        bars = Code128(content).build()[0]
+    def _ean(self, told: bytes) -> None:
+        digits = told.decode("ascii")
+        if len(digits) != 13 or not digits.isdigit():
+            raise ValueError("an EAN-13 has 13 digits")
+        self._bars(EAN13(digits).build()[0], digits)
+
+    def _code_128(self, told: bytes) -> None:
+        match told[:2], told[2:4]:
+            case b"{B", _:
+                content = told[2:].decode("ascii").replace("{{", "{")
+                self._bars(Code128(content).build()[0], content)
+            case b"{C", b"{1":
+                if max(told[4:]) > 99:
+                    raise ValueError("set C holds pairs of digits")
+                content = "".join(f"{pair:02d}" for pair in told[4:])
+                self._bars(Gs1_128(content).build()[0], content)
+            case _:
+                raise ValueError("only set B, and set C behind FNC1, are read")
+
+    def _bars(self, bars: str, content: str) -> None:
         left = self._left_of(len(bars) * self._bar_dots)
         top = self._done.length_dots
         for place, bar in enumerate(bars):

@@ -7,7 +7,7 @@ from typing import Any
 
 from services.offers.bootstrap.printing import picture_font, wording_of_ours
 from services.offers.domain.code import CodeKey
-from services.offers.domain.proposal import Proposal, ProposedVoucher, SignedFor
+from services.offers.domain.proposal import NumberedBy, Proposal, ProposedVoucher, SignedFor
 from services.offers.domain.receipts.printing import Printing, PrintPolicy
 from services.offers.domain.receipts.sheet import Columns
 from services.offers.domain.receipts.template import Coupon
@@ -61,6 +61,7 @@ class Example:
     percent: int | None = 10
     language: str | None = None
     signed_for: SignedFor | None = None
+    numbered: NumberedBy | None = None
 
     @property
     def proposal(self) -> Proposal:
@@ -93,6 +94,7 @@ class Example:
                     such_as_line=voice.such_as(self.such_as),
                     valid_through=voice.valid_through(LAST_DAY),
                     signed_for=self.signed_for,
+                    numbered=self.numbered,
                 )
             )
         printing = Printing.of(self.policy, voice, len(vouchers))
@@ -153,5 +155,27 @@ EXAMPLES = (
         such_as=("2% Milk 1 gal",),
         title="Your usual, for less",
         signed_for=SignedFor(percent=10, store_id="store-1"),
+    ),
+    Example(
+        name="us-32-ean13",
+        country="US",
+        currency="USD",
+        columns=32,
+        policy=PrintPolicy(how="print"),
+        categories=("FLUID MILK PRODUCTS",),
+        such_as=("2% Milk 1 gal",),
+        title="Your usual, for less",
+        numbered=NumberedBy("ean13", "29"),
+    ),
+    Example(
+        name="nl-48-gcn",
+        country="NL",
+        currency="EUR",
+        columns=48,
+        policy=PrintPolicy(how="print"),
+        categories=("Zuivel",),
+        such_as=("Halfvolle melk 1 l",),
+        title="Het gebruikelijke, voor minder",
+        numbered=NumberedBy("gcn", "871234500001"),
     ),
 )

@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 
 from services.offers.domain.code import CodeKey
-from services.offers.domain.numbers import Numbered
+from services.offers.domain.numbers import Number, Numbered, NumberKind
 from services.offers.domain.proposal import Proposal, ProposedVoucher
 from services.offers.domain.receipts.escpos import as_escpos
 from services.offers.domain.receipts.printing import Fitted, How, fitted
@@ -113,7 +113,7 @@ def answered(
             group=proposal.group,
             model_id=proposal.model_id,
             retryable=False,
-            vouchers=tuple(_printed(voucher, coupon, codes) for voucher, coupon in zip(vouchers, coupons, strict=True)),
+            vouchers=tuple(_printed(voucher, coupon) for voucher, coupon in zip(vouchers, coupons, strict=True)),
             receipt=receipt,
         )
     )
@@ -137,6 +137,7 @@ def coupon_of(voucher: ProposedVoucher, codes: CodeKey, signing: SigningKeys) ->
         code=code,
         valid_through=voucher.valid_through or voucher.last_day.isoformat(),
         signed=_signed(voucher, code, signing),
+        number=number_of(voucher, codes),
     )
 
 
@@ -190,15 +191,16 @@ def _as_said(coupon: Coupon, block: Block, columns: Columns) -> Block:
     return block if block.as_said else laid(coupon, columns, "one", lambda text: text)
 
 
-def number_of(voucher: ProposedVoucher, codes: CodeKey) -> PrintedNumber | None:
+def number_of(voucher: ProposedVoucher, codes: CodeKey) -> Number | None:
     """The voucher's number, where its campaign has numbers."""
     by = voucher.numbered
     if by is None:
         return None
-    return PrintedNumber(by.kind, Numbered(kind=by.kind, prefix=by.prefix).number_of(voucher.voucher_id, codes))
+    digits = Numbered(kind=by.kind, prefix=by.prefix).number_of(voucher.voucher_id, codes)
+    return Number(NumberKind(by.kind), digits)
 
 
-def _printed(voucher: ProposedVoucher, coupon: Coupon, codes: CodeKey) -> PrintedVoucher:
+def _printed(voucher: ProposedVoucher, coupon: Coupon) -> PrintedVoucher:
     return PrintedVoucher(
         voucher_id=voucher.voucher_id,
         code=coupon.code,
@@ -214,7 +216,7 @@ def _printed(voucher: ProposedVoucher, coupon: Coupon, codes: CodeKey) -> Printe
         propensity_ratio=voucher.propensity_ratio,
         reasons=voucher.reasons,
         signed=coupon.signed,
-        number=number_of(voucher, codes),
+        number=PrintedNumber(coupon.number.kind.value, coupon.number.digits) if coupon.number else None,
     )
 
 

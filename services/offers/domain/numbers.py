@@ -1,6 +1,7 @@
 """Numbers for scanners that read digits only: EAN-13 of restricted circulation, and GS1 coupon numbers (GCN) with a serial."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
@@ -28,6 +29,24 @@ class NumberKind(StrEnum):
     """13 digits: 33 bits of our own, so that only authorised tills may present them."""
     GCN = "gcn"
     """25 digits, application identifier 255: 40 bits of our own under a coupon's number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A voucher's number with what it is printed as."""
+
+    kind: NumberKind
+    digits: str
+
+    @property
+    def element_string(self) -> str:
+        """As a GS1 symbol holds it, behind its application identifier; an EAN-13 has none."""
+        return f"255{self.digits}" if self.kind is NumberKind.GCN else self.digits
+
+    @property
+    def shown(self) -> str:
+        """As a person reads it below the bars."""
+        return f"(255){self.digits}" if self.kind is NumberKind.GCN else self.digits
 
 
 class Numbered(BaseModel):

@@ -8,9 +8,11 @@ import zxingcpp
 from PIL import Image, ImageChops
 
 from services.offers.domain.answer import coupon_of
+from services.offers.domain.numbers import NumberKind, number_in
 from services.offers.domain.receipts.electronic import ElectronicReceipt
 from services.offers.domain.receipts.printing import fitted
 from services.offers.domain.receipts.sheet import Columns
+from services.offers.domain.receipts.template import Coupon
 from services.offers.domain.reprint import Form, rendered
 from tests.support.escpos_paper import Printer
 from tests.support.golden_receipts import made, path_of
@@ -24,18 +26,33 @@ def codes_of(example: Example) -> list[str]:
     return [KEY.code_of(voucher.voucher_id) for voucher in example.proposal.vouchers]
 
 
+def coupons_of(example: Example) -> list[Coupon]:
+    return [coupon_of(voucher, KEY, signing) for voucher in example.proposal.vouchers]
+
+
 def carried_by(example: Example) -> list[str]:
     """What the QR codes must say."""
-    coupons = [coupon_of(voucher, KEY, signing) for voucher in example.proposal.vouchers]
+    coupons = coupons_of(example)
     assert all(bool(coupon.signed) == bool(example.signed_for) for coupon in coupons)
     return [coupon.signed or coupon.code for coupon in coupons]
 
 
 def scanned(picture: Image.Image) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {"Code128": [], "QRCode": []}
-    for symbol in zxingcpp.read_barcodes(picture):
-        found[symbol.format.name].append(symbol.text)
+    """What a scanner says: of bars with the identifier of their symbology (]C0 Code 128, ]C1 GS1-128, ]E0 EAN-13)."""
+    found: dict[str, list[str]] = {"bars": [], "QRCode": []}
+    for symbol in zxingcpp.read_barcodes(picture, text_mode=zxingcpp.TextMode.Plain):
+        if symbol.format.name == "QRCode":
+            found["QRCode"].append(symbol.text)
+        else:
+            found["bars"].append(symbol.symbology_identifier + symbol.text)
     return found
+
+
+def bars_by(coupon: Coupon) -> str:
+    """What the bars of a coupon must say to a scanner."""
+    if coupon.number is None:
+        return "]C0" + coupon.code.replace("-", "")
+    return ("]C1" if coupon.number.kind is NumberKind.GCN else "]E0") + coupon.number.element_string
 
 
 @pytest.mark.parametrize("example", NAMED)
@@ -61,9 +78,8 @@ def as_picture(png: bytes) -> Image.Image:
 
 @pytest.mark.parametrize("example", NAMED)
 def test_every_code_can_be_scanned_off_the_picture(example: Example) -> None:
-    codes = codes_of(example)
     assert scanned(as_picture(made(example, Form.PICTURE))) == {
-        "Code128": [code.replace("-", "") for code in codes],
+        "bars": [bars_by(coupon) for coupon in coupons_of(example)],
         "QRCode": carried_by(example),
     }
 
@@ -72,24 +88,33 @@ def test_every_code_can_be_scanned_off_the_picture(example: Example) -> None:
 def test_a_scanner_reads_off_the_paper_what_the_printer_was_told(example: Example) -> None:
     paper = Printer(example.columns).print(made(example, Form.PRINTER))
     fit = fitted(
-        [coupon_of(voucher, KEY, signing) for voucher in example.proposal.vouchers],
+        coupons_of(example),
         example.columns,
         example.proposal.printing,
     )
     codes = [coupon.code for coupon in fit.on_paper]
     assert codes
     assert scanned(paper.paper) == {
-        "Code128": [code.replace("-", "") for code in codes],
+        "bars": [bars_by(coupon) for coupon in fit.on_paper],
         "QRCode": carried_by(example) if fit.symbols == "both" else [],
     }
     assert [line.strip() for line in paper.lines if line.strip() in codes] == codes, "people read it too"
     assert paper.cut
 
 
+@pytest.mark.parametrize("example", [example for example in EXAMPLES if example.numbered])
+def test_what_a_scanner_reads_off_the_bars_of_a_numbered_voucher_is_taken_for_its_number(example: Example) -> None:
+    (coupon,) = coupons_of(example)
+    assert coupon.number is not None
+    (read,) = scanned(Printer(example.columns).print(made(example, Form.PRINTER)).paper)["bars"]
+    assert number_in(read) == (coupon.number.kind, coupon.number.digits)
+    assert coupon.number.shown in {line.strip() for line in made(example, Form.TEXT).decode().splitlines()}
+
+
 @pytest.mark.parametrize("example", NAMED)
 def test_paper_is_never_longer_than_was_told(example: Example) -> None:
     fit = fitted(
-        [coupon_of(voucher, KEY, signing) for voucher in example.proposal.vouchers],
+        coupons_of(example),
         example.columns,
         example.proposal.printing,
     )
@@ -132,4 +157,4 @@ def test_without_a_granted_voucher_nothing_is_rendered_for_paper() -> None:
     proposal = EXAMPLES[0].proposal
     assert rendered(Form.TEXT, (proposal, []), KEYS, font=FONT) == b""
     assert rendered(Form.PRINTER, (proposal, []), KEYS, font=FONT) == b""
-    assert scanned(as_picture(rendered(Form.PICTURE, (proposal, []), KEYS, font=FONT))) == {"Code128": [], "QRCode": []}
+    assert scanned(as_picture(rendered(Form.PICTURE, (proposal, []), KEYS, font=FONT))) == {"bars": [], "QRCode": []}

@@ -9,6 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image, ImageFont
 
+from services.offers.domain.numbers import Number, NumberKind
 from services.offers.domain.receipts.code_pages import encoded, page_number, spelled
 from services.offers.domain.receipts.escpos import as_escpos
 from services.offers.domain.receipts.lines import broken, clean, width
@@ -55,13 +56,22 @@ def test_breaking_loses_no_word_while_there_is_room(words: list[str], columns: C
     code=CODES,
     columns=st.sampled_from(WIDTHS),
     symbols=st.sampled_from(["both", "one"]),
+    number=st.sampled_from(
+        [None, Number(NumberKind.EAN13, "2900000000001"), Number(NumberKind.GCN, "8712345000011" + "0" * 12)]
+    ),
 )
 def test_no_coupon_is_longer_than_stated_and_the_printer_takes_all_of_it(
-    texts: list[str], code: str, columns: Columns, symbols: Symbols
+    texts: list[str], code: str, columns: Columns, symbols: Symbols, number: Number | None
 ) -> None:
     headline, note, title, such_as, valid_through = texts
     coupon = a_coupon(
-        headline=headline, note=note, title=title, such_as=such_as, valid_through=valid_through, code=code
+        headline=headline,
+        note=note,
+        title=title,
+        such_as=such_as,
+        valid_through=valid_through,
+        code=code,
+        number=number,
     )
     block = laid(coupon, columns, symbols, lambda text: spelled(text, PAGES))
     assert len(block.lines) <= GREATEST_LINES
@@ -72,7 +82,7 @@ def test_no_coupon_is_longer_than_stated_and_the_printer_takes_all_of_it(
     assert paper.cut
     # What people read of a code is all of it, in whatever lines.
     read = "".join(line.text for line in block.lines if line.style is Style.CODE)
-    assert read.replace(" ", "") == code
+    assert read.replace(" ", "") == (number.shown if number else "") + code
     assert max(map(width, as_text([block], "", columns).splitlines())) <= columns
 
 
@@ -110,7 +120,7 @@ def test_a_code_too_long_for_bars_falls_back_to_qr() -> None:
 
 
 def test_the_cap_is_stated_in_millimetres() -> None:
-    assert GREATEST_COUPON_MM == 117
+    assert GREATEST_COUPON_MM == 121
     assert millimetres(180) == 26
 
 

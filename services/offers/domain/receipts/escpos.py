@@ -8,7 +8,7 @@ from escpos.printer import Dummy
 
 from services.offers.domain.receipts.code_pages import encoded, page_number
 from services.offers.domain.receipts.sheet import Block, Columns, Line
-from services.offers.domain.receipts.symbols import BARCODE_DOTS, bare
+from services.offers.domain.receipts.symbols import BARCODE_DOTS, BarKind, Bars
 from services.offers.domain.receipts.template import Style
 from services.offers.domain.receipts.text import closing, shown
 
@@ -42,7 +42,7 @@ class _Paper:
         for line in block.above:
             self.line(line)
         if symbols.bar_dots:
-            self._told += _said(_centre) + _barcode(bare(block.code), symbols.bar_dots) + _said(_left)
+            self._told += _said(_centre) + _barcode(symbols.bars, symbols.bar_dots) + _said(_left)
         for line in block.code_lines:
             self.line(line)
         if symbols.module_dots:
@@ -116,12 +116,12 @@ def _page_change(page: str) -> bytes:
     return bytes(CODEPAGE_CHANGE) + bytes([page_number(page)])
 
 
-def _barcode(content: str, bar_dots: int) -> bytes:
+def _barcode(bars: Bars, bar_dots: int) -> bytes:
     printer = Dummy()
     # The public barcode() tells standard output which renderer it takes.
     printer._hw_barcode(  # noqa: SLF001
-        "{B" + content.replace("{", "{{"),
-        "CODE128",
+        _told_of(bars),
+        "EAN13" if bars.kind is BarKind.EAN_13 else "CODE128",
         BARCODE_DOTS,
         bar_dots,
         "OFF",
@@ -130,6 +130,18 @@ def _barcode(content: str, bar_dots: int) -> bytes:
         check=False,
     )
     return bytes(printer.output)
+
+
+def _told_of(bars: Bars) -> str:
+    """What the printer is told to draw: digits, or Code 128 with its set and its special signs behind braces."""
+    match bars.kind:
+        case BarKind.EAN_13:
+            return bars.content
+        case BarKind.CODE_128:
+            return "{B" + bars.content.replace("{", "{{")
+        case BarKind.GS1_128:
+            pairs = [int(bars.content[place : place + 2]) for place in range(0, len(bars.content), 2)]
+            return "{C{1" + "".join(map(chr, pairs))
 
 
 def _qr(content: str, module_dots: int) -> bytes:

@@ -4,14 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
 
-from barcode.codex import Code128
+from barcode.codex import Code128, Gs1_128
+from barcode.ean import EAN13
 from PIL import Image, ImageDraw, ImageFont
 from qrcode.constants import ERROR_CORRECT_M
 from qrcode.main import QRCode
 
 from services.offers.domain.receipts.code_pages import plain
 from services.offers.domain.receipts.sheet import DOTS_PER_COLUMN, LINE_DOTS, Block, Columns, Line
-from services.offers.domain.receipts.symbols import BARCODE_DOTS, bare
+from services.offers.domain.receipts.symbols import BARCODE_DOTS, BarKind, Bars
 from services.offers.domain.receipts.template import Style
 from services.offers.domain.receipts.text import closing, shown
 
@@ -34,6 +35,7 @@ _DRAWN = (
     ("\u2039", "\u203a"),
     ("\u20a0", "\u20b5"),  # money
 )
+_SYMBOLOGIES = {BarKind.CODE_128: Code128, BarKind.EAN_13: EAN13, BarKind.GS1_128: Gs1_128}
 _ALSO_DRAWN = frozenset("\u0386\u038c\u2026\u2030\u2116\u2122\u2126\u212e")
 
 
@@ -69,12 +71,12 @@ class _Pen:
                 self.draw.text((left + 1, top), sign, fill=_BLACK, font=self.font)
         return top + LINE_DOTS
 
-    def barcode(self, content: str, bar_dots: int, top: int) -> int:
-        """Code 128 in the middle."""
-        bars = Code128(content).build()[0]
-        left = self._left_of(len(bars) * bar_dots)
-        for place, bar in enumerate(bars):
-            if bar == "1":
+    def barcode(self, bars: Bars, bar_dots: int, top: int) -> int:
+        """Bars in the middle."""
+        modules = _SYMBOLOGIES[bars.kind](bars.content).build()[0]
+        left = self._left_of(len(modules) * bar_dots)
+        for place, module in enumerate(modules):
+            if module == "1":
                 start = left + place * bar_dots
                 self.draw.rectangle((start, top, start + bar_dots - 1, top + BARCODE_DOTS - 1), fill=_BLACK)
         return top + BARCODE_DOTS
@@ -118,7 +120,7 @@ def _block(pen: _Pen, block: Block, top: int) -> int:
     for line in block.above:
         top = pen.line(line, top)
     if block.symbols.bar_dots:
-        top = pen.barcode(bare(block.code), block.symbols.bar_dots, top)
+        top = pen.barcode(block.symbols.bars, block.symbols.bar_dots, top)
     for line in block.code_lines:
         top = pen.line(line, top)
     if block.symbols.module_dots:

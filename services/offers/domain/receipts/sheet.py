@@ -75,7 +75,7 @@ def laid(coupon: Coupon, columns: Columns, symbols: Symbols, spell: Callable[[st
             lines += _lines(row, text, columns)
         parts.append(tuple(lines))
     above, code_lines, below = parts
-    symbols_drawn = drawn(coupon.code, columns * DOTS_PER_COLUMN, symbols, signed=coupon.signed)
+    symbols_drawn = drawn(coupon.code, columns * DOTS_PER_COLUMN, symbols, signed=coupon.signed, number=coupon.number)
     return Block(coupon.voucher_id, coupon.code, above, code_lines, below, symbols_drawn, as_said)
 
 

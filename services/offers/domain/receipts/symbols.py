@@ -1,19 +1,19 @@
-"""How large a code's symbols are on paper: Code 128 where it fits the width, QR in any case that can be scanned.
+"""How large a code's symbols are on paper: bars where they fit the width, QR in any case that can be scanned.
 
 A printer says nothing when a symbol is too wide for it: it prints none. So this is decided here.
 """
 
 from bisect import bisect_left
 from dataclasses import dataclass, replace
+from enum import Enum, auto
 from typing import Literal
+
+from services.offers.domain.numbers import Number, NumberKind
 
 Symbols = Literal["both", "one"]
 
 BARCODE_DOTS = 64
 """Its height."""
-_LEAST_BAR_DOTS = 2
-"""0.25 mm at 203 dots an inch: what common scanners read."""
-_QUIET_MODULES = 10
 _QR_QUIET_MODULES = 4
 GREATEST_QR_DOTS = 220
 _GREATEST_MODULE_DOTS = 6
@@ -22,10 +22,50 @@ _LEAST_MODULE_DOTS = 3
 _QR_BYTES = (14, 26, 42, 62, 84, 106, 122, 152, 180, 213, 251)
 
 
+class BarKind(Enum):
+    """Which bars."""
+
+    CODE_128 = auto()
+    """Of the code, in set B."""
+    EAN_13 = auto()
+    GS1_128 = auto()
+    """Code 128 in set C behind the sign FNC1: a GCN behind its application identifier."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """What bars say, and how."""
+
+    kind: BarKind
+    content: str
+
+    @property
+    def modules(self) -> int:
+        """Their width, without quiet zones."""
+        match self.kind:
+            case BarKind.EAN_13:
+                return 95
+            case BarKind.GS1_128:
+                return 11 + 11 + 11 * (len(self.content) // 2) + 11 + 13
+            case BarKind.CODE_128:
+                return barcode_modules(self.content)
+
+    @property
+    def quiet_modules(self) -> int:
+        """What must stay white beside them, as far as the unprinted margin of the paper is not that already."""
+        return 18 if self.kind is BarKind.EAN_13 else 10
+
+    @property
+    def module_dots(self) -> int:
+        """The narrowest bar at 203 dots an inch: 0.25 mm is read by common scanners; an EAN has 0.264 mm at least."""
+        return 3 if self.kind is BarKind.EAN_13 else 2
+
+
 @dataclass(frozen=True, slots=True)
 class Drawn:
     """The symbols of one code, in dots; 0 for one that is not drawn."""
 
+    bars: Bars
     bar_dots: int
     """The width of the narrowest bar."""
     module_dots: int
@@ -55,13 +95,22 @@ def barcode_modules(content: str) -> int:
     return 11 + 11 * len(content) + 11 + 13
 
 
-def drawn(code: str, dots: int, symbols: Symbols, *, signed: str | None = None) -> Drawn:
+def bars_of(code: str, number: Number | None) -> Bars:
+    """What a coupon's bars say: its number if it has one, else its code."""
+    if number is None:
+        return Bars(BarKind.CODE_128, bare(code))
+    kind = BarKind.GS1_128 if number.kind is NumberKind.GCN else BarKind.EAN_13
+    return Bars(kind, number.element_string)
+
+
+def drawn(code: str, dots: int, symbols: Symbols, *, signed: str | None = None, number: Number | None = None) -> Drawn:
     """Which symbols a code gets on paper with so many dots: a symbol that does not fit is not drawn at all.
 
     Of a signed one the QR code is never left out: it alone holds the signature. A signed text that is too long for a QR
     code gives way to the code: then all is as if there were none.
     """
-    bars_alone = Drawn(_bar_dots(bare(code), dots), 0, 0, "")
+    bars = bars_of(code, number)
+    bars_alone = Drawn(bars, _bar_dots(bars, dots), 0, 0, "")
     with_signature = _with_qr(bars_alone, signed, dots) if signed else None
     if with_signature is not None:
         return replace(with_signature, bar_dots=0) if symbols == "one" else with_signature
@@ -80,10 +129,10 @@ def _with_qr(others: Drawn, content: str, dots: int) -> Drawn | None:
     return replace(others, module_dots=module_dots, qr_modules=modules, qr_content=content)
 
 
-def _bar_dots(content: str, dots: int) -> int:
+def _bar_dots(bars: Bars, dots: int) -> int:
     # The unprinted margin of the paper is part of a quiet zone; an eighth of the printed width lies beyond it.
-    fits = content.isascii() and content.isprintable()
-    return _LEAST_BAR_DOTS if fits and (barcode_modules(content) + _QUIET_MODULES) * _LEAST_BAR_DOTS <= dots else 0
+    sayable = bars.content.isascii() and bars.content.isprintable()
+    return bars.module_dots if sayable and (bars.modules + bars.quiet_modules) * bars.module_dots <= dots else 0
 
 
 def _qr_modules(content: str) -> int:

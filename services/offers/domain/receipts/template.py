@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from services.offers.domain.numbers import Number
+
 GREATEST_CODE = 64
 """Characters of a code: two lines of the narrowest paper."""
 
@@ -22,6 +24,8 @@ class Coupon:
     valid_through: str
     signed: str | None = None
     """What the QR code says instead of the code, where a till without a network must be able to check it."""
+    number: Number | None = None
+    """What the bars say instead of the code, for scanners that read digits only."""
 
     def __post_init__(self) -> None:
         if not 0 < len(self.code) <= GREATEST_CODE:
@@ -52,8 +56,9 @@ HEADLINE_LINES = 4
 NOTE_LINES = 2
 EXAMPLE_LINES = 2
 CODE_LINES = 2
+NUMBER_LINES = 1
 DAY_LINES = 3
-GREATEST_LINES = 1 + TITLE_LINES + HEADLINE_LINES + NOTE_LINES + EXAMPLE_LINES + CODE_LINES + DAY_LINES
+GREATEST_LINES = 1 + TITLE_LINES + HEADLINE_LINES + NOTE_LINES + EXAMPLE_LINES + CODE_LINES + NUMBER_LINES + DAY_LINES
 """Of text, in one coupon, whatever is on it."""
 
 
@@ -68,4 +73,7 @@ def template(coupon: Coupon) -> tuple[list[Row], list[Row], list[Row]]:
         promised.append(Row(Style.CENTRED, coupon.note, NOTE_LINES))
     if coupon.such_as:
         promised.append(Row(Style.PLAIN, coupon.such_as, EXAMPLE_LINES))
-    return promised, [Row(Style.CODE, coupon.code, CODE_LINES)], [Row(Style.CENTRED, coupon.valid_through, DAY_LINES)]
+    read = [Row(Style.CODE, coupon.code, CODE_LINES)]
+    if coupon.number is not None:
+        read.insert(0, Row(Style.CODE, coupon.number.shown, NUMBER_LINES))
+    return promised, read, [Row(Style.CENTRED, coupon.valid_through, DAY_LINES)]
