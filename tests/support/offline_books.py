@@ -12,7 +12,8 @@ from services.offers.domain import ledger
 from services.offers.domain.budget import Budget
 from services.offers.domain.campaign import Terms
 from services.offers.domain.catalogue import Item
-from services.offers.domain.lease import Entry, Lease, OfflineLine
+from services.offers.domain.lane_entry import Entry, OfflineLine
+from services.offers.domain.lease import Lease
 from services.offers.domain.ledger import Transfer
 from services.offers.domain.signed_code import KeyRow, Promise, signed_text, signing_key
 from services.offers.domain.voucher import ReturnedSoFar, Voucher, VoucherState
@@ -224,7 +225,8 @@ class Books:
             given_at=new.entry.given_at,
             reconciled_at=new.now,
             given_cents=new.entry.given_cents,
-            leased_cents=paid.leased_cents,
+            leased_cents=paid.leased_cents + paid.late_cents,
+            late_cents=paid.late_cents,
             uncovered_cents=paid.uncovered_cents,
             spent_cents=paid.leased_cents,
             lost_cents=paid.uncovered_cents,
@@ -232,6 +234,16 @@ class Books:
         )
         self.entries[kept.redemption_id] = kept
         return kept
+
+    async def reserve_late(self, lease_id: str, voucher: Voucher, cents: int, cause: Cause) -> Voucher:
+        self.left[lease_id] -= cents
+        self._post(ledger.reserved_late(cents))
+        return replace(voucher, state=VoucherState.ISSUED, reserved_cents=cents)
+
+    def sweep(self, voucher_id: str) -> None:
+        """The voucher's time was over."""
+        self._post(ledger.expired(self.vouchers[voucher_id].reserved_cents))
+        self.vouchers[voucher_id] = replace(self.vouchers[voucher_id], state=VoucherState.EXPIRED, reserved_cents=0)
 
     async def lock_receipt(self, receipt_id: str) -> Sequence[KnownEntry]:
         return [each for each in self.entries.values() if each.receipt_id == receipt_id]

@@ -13,7 +13,7 @@ from libs.common.errors import RetryableError
 from libs.common.http.credentials import Credential, require
 from libs.common.http.openapi import problems
 from services.offers.api.doors import Doors, check_store, documented
-from services.offers.domain.lease import Entry, OfflineLine
+from services.offers.domain.lane_entry import Entry, OfflineLine
 from services.offers.handlers.leasing import store_of_lease
 from services.offers.handlers.reconciling import Reconciliation, TakenIn, encoded
 from services.offers.ports.offline import KnownEntry, LaneStores
@@ -92,7 +92,7 @@ class ConflictView(BaseModel):
     uncovered_cents: int
     """Given without a right to, and paid by nobody."""
     came_back_cents: int
-    """Of what the reserve did not pay: with goods, or since the receipt was cancelled."""
+    """Of what was paid beside the voucher: with goods, or since the receipt was cancelled."""
     taken_back_at: AwareDatetime | None
 
 
@@ -173,7 +173,7 @@ def _count(doors: Doors, taken: TakenIn) -> None:
 
 
 def _view(known: KnownEntry) -> ConflictView:
-    beside_cents = known.leased_cents + known.uncovered_cents
+    paid_cents = known.leased_cents + known.uncovered_cents
     return ConflictView(
         number=known.number,
         redemption_id=known.redemption_id,
@@ -188,9 +188,9 @@ def _view(known: KnownEntry) -> ConflictView:
         given_at=known.given_at,
         reconciled_at=known.reconciled_at,
         given_cents=known.given_cents,
-        from_reserve_cents=known.given_cents - beside_cents,
+        from_reserve_cents=known.given_cents - paid_cents,
         from_lease_cents=known.leased_cents,
         uncovered_cents=known.uncovered_cents,
-        came_back_cents=beside_cents - known.spent_cents - known.lost_cents,
+        came_back_cents=paid_cents - known.late_cents - known.spent_cents - known.lost_cents,
         taken_back_at=known.taken_back_at,
     )

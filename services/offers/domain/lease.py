@@ -4,22 +4,20 @@ A voucher's reserve pays for its first use, wherever that was. What no reserve p
 ended, the lane's lease pays. A lane that never gives more than its lease therefore never costs more: that is the bound that is shown.
 """
 
-import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-import msgspec
-
-from libs.common.money import allocate_cents
 from services.offers.domain.budget import Budget
 from services.offers.domain.campaign import OfflinePolicy
-from services.offers.domain.voucher import Basket, BasketLine, Given, GivenLine, NotRedeemed, ReturnedSoFar, Voucher
-
-_BYTES = 16
-_encoder = msgspec.msgpack.Encoder(decimal_format="string")
+from services.offers.domain.voucher import (
+    Given,
+    NotRedeemed,
+    ReturnedSoFar,
+    Voucher,
+    VoucherState,
+)
 
 
 class Status(StrEnum):
@@ -37,6 +35,8 @@ class Remark(StrEnum):
 
     REDEEMED = "redeemed"
     """Not listed: all is well."""
+    LATE = "redeemed-late"
+    """Not listed either: the lane took it in time, and we had ended it before we heard of that."""
     TAKEN_BACK = "taken-back"
     GAVE_MORE = "gave-more"
     """More than the voucher's reserve held."""
@@ -91,71 +91,24 @@ def grantable_cents(policy: OfflinePolicy, budget: Budget, *, most_cents: int | 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OfflineLine:
-    """One line of a receipt, and what the lane took off it."""
-
-    line_no: int
-    item_id: str
-    quantity: Decimal
-    amount_cents: int
-    discount_cents: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """One entry of a lane's journal: a voucher that it took without a network. `signed` is the text of its QR code."""
-
-    redemption_id: str
-    signed: str
-    receipt_id: str
-    currency: str
-    given_at: datetime
-    lines: Sequence[OfflineLine]
-    taken_back: bool = False
-    """The receipt was cancelled since: the last word on this entry, whichever is heard first."""
-
-    @property
-    def given_cents(self) -> int:
-        """What the lane gave."""
-        return sum(line.discount_cents for line in self.lines)
-
-    def basket(self, store_id: str) -> Basket:
-        """The receipt as the rules see it."""
-        return Basket(
-            receipt_id=self.receipt_id,
-            store_id=store_id,
-            currency=self.currency,
-            lines=[
-                BasketLine(
-                    line_no=line.line_no, item_id=line.item_id, quantity=line.quantity, amount_cents=line.amount_cents
-                )
-                for line in self.lines
-            ],
-        )
-
-    def digest(self) -> bytes:
-        """16 bytes that say what was given; not whether it was taken back, which may be told later."""
-        lines = [
-            (line.line_no, line.item_id, line.quantity.normalize(), line.amount_cents, line.discount_cents)
-            for line in self.lines
-        ]
-        said = (self.signed, self.receipt_id, self.currency, self.given_at.isoformat(), lines)
-        return hashlib.blake2b(_encoder.encode(said), digest_size=_BYTES).digest()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Settlement:
-    """Who pays for an entry: the voucher's reserve, the lease, or nobody. Together what was given."""
+    """Who pays for an entry: the voucher's reserve, the lease in its place, the lease beside it, or nobody. Together what was given."""
 
     reason: str
-    reserve_cents: int
-    leased_cents: int
-    uncovered_cents: int
+    reserve_cents: int = 0
+    late_cents: int = 0
+    leased_cents: int = 0
+    uncovered_cents: int = 0
+
+    @property
+    def redeemed_cents(self) -> int:
+        """What the voucher is redeemed for."""
+        return self.reserve_cents + self.late_cents
 
     @property
     def given_cents(self) -> int:
         """What the lane gave."""
-        return self.reserve_cents + self.leased_cents + self.uncovered_cents
+        return self.redeemed_cents + self.leased_cents + self.uncovered_cents
 
     @property
     def status(self) -> Status:
@@ -163,21 +116,35 @@ class Settlement:
         return Status.CONFLICT if self.leased_cents or self.uncovered_cents else Status.REDEEMED
 
 
+def as_taken(voucher: Voucher, judged_at: datetime) -> Voucher:
+    """The voucher as it stood when a lane took it: one that was ended since, only because its time was over, was good then."""
+    if voucher.state is not VoucherState.EXPIRED or judged_at >= voucher.expires_at:
+        return voucher
+    return replace(voucher, state=VoucherState.ISSUED, reserved_cents=voucher.terms.greatest_value_cents)
+
+
 def settle(
     voucher: Voucher | None, outcome: Given | NotRedeemed, given_cents: int, *, left_cents: int, in_time: bool
 ) -> Settlement:
-    """Who pays for what a lane gave, where `outcome` is what our own rules say of the voucher and the basket.
+    """Who pays for what a lane gave, where `outcome` is what our own rules say of the voucher as it was taken, and of the basket.
 
-    The lane has given it: no rule takes that back. Where the voucher can still be used its reserve pays, even if we would not have given it
-    for these goods; else the lease does as far as it goes. The rest was given without a right to.
+    The lane has given it: no rule takes that back. Where the voucher was good its reserve pays, or the lease in its place if that was
+    returned meanwhile, even if we would not have given it for these goods; else the lease does as far as it goes. The rest was given
+    without a right to.
     """
     of_ours = isinstance(outcome, Given) or outcome is NotRedeemed.NO_ELIGIBLE_LINE
-    reserve_cents = min(given_cents, voucher.reserved_cents) if voucher and of_ours else 0
-    rest_cents = given_cents - reserve_cents
-    leased_cents = min(rest_cents, left_cents)
+    reserve_cents = late_cents = 0
+    if voucher is not None and of_ours and voucher.state is VoucherState.EXPIRED:
+        late_cents = min(given_cents, voucher.terms.greatest_value_cents, left_cents)
+    elif voucher is not None and of_ours:
+        reserve_cents = min(given_cents, voucher.reserved_cents)
+    rest_cents = given_cents - reserve_cents - late_cents
+    leased_cents = min(rest_cents, left_cents - late_cents)
+    good = Remark.LATE if late_cents else Remark.REDEEMED
     return Settlement(
-        reason=_reason(outcome, given_cents, rest_cents, in_time=in_time),
+        reason=_reason(outcome, given_cents, rest_cents, good=good) if in_time else Remark.LEASE_OVER,
         reserve_cents=reserve_cents,
+        late_cents=late_cents,
         leased_cents=leased_cents,
         uncovered_cents=rest_cents - leased_cents,
     )
@@ -198,14 +165,6 @@ def settle_again(already_cents: int, given_cents: int, *, left_cents: int) -> Se
     )
 
 
-def split_lines(lines: Sequence[OfflineLine], reserve_cents: int) -> tuple[list[GivenLine], list[GivenLine]]:
-    """What the reserve paid of each line, and what somebody else did: together what the line got off."""
-    weights = [line.discount_cents for line in lines]
-    paid = allocate_cents(reserve_cents, weights)
-    rest = [whole - part for whole, part in zip(weights, paid, strict=True)]
-    return _given(lines, paid), _given(lines, rest)
-
-
 def give_back_share(line: ReturnedSoFar, quantity: Decimal, *, lost_cents: int) -> tuple[Decimal, int, int]:
     """How much of `quantity` a line in conflict takes, and the cents that are no longer spent, and no longer lost: these first."""
     taken, share_cents = line.give_back(quantity)
@@ -213,19 +172,9 @@ def give_back_share(line: ReturnedSoFar, quantity: Decimal, *, lost_cents: int) 
     return taken, share_cents - found_cents, found_cents
 
 
-def _reason(outcome: Given | NotRedeemed, given_cents: int, rest_cents: int, *, in_time: bool) -> str:
-    if not in_time:
-        return Remark.LEASE_OVER
+def _reason(outcome: Given | NotRedeemed, given_cents: int, rest_cents: int, *, good: Remark) -> str:
     if isinstance(outcome, NotRedeemed):
         return outcome
     if rest_cents:
         return Remark.GAVE_MORE
-    return Remark.REDEEMED if outcome.given_cents == given_cents else Remark.OTHER_AMOUNT
-
-
-def _given(lines: Sequence[OfflineLine], shares: Sequence[int]) -> list[GivenLine]:
-    return [
-        GivenLine(line_no=line.line_no, item_id=line.item_id, quantity=line.quantity, discount_cents=share)
-        for line, share in zip(lines, shares, strict=True)
-        if share
-    ]
+    return good if outcome.given_cents == given_cents else Remark.OTHER_AMOUNT

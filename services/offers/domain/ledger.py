@@ -45,8 +45,10 @@ class Move(StrEnum):
     """A lane may give so much without a network."""
     LEASE_END = "lease_end"
     """What is left of a lease is free again."""
+    LATE = "late"
+    """A lane took a voucher in time, and its reserve had been returned when we heard of it: the lease pays in its place."""
     CONFLICT = "conflict"
-    """A lane gave while offline what the voucher's reserve does not pay: it was used elsewhere, had ended, was revoked."""
+    """A lane gave while offline what the voucher's reserve does not pay: it was used elsewhere, or revoked."""
     UNCOVERED = "uncovered"
     """It gave more than its lease had left."""
     OPENING = "opening"
@@ -138,6 +140,11 @@ def leased(cents: int) -> list[Transfer]:
 def lease_ended(left_cents: int) -> list[Transfer]:
     """A lease is over, and this is left of it."""
     return _moved((Move.LEASE_END, Account.LEASED, Account.AVAILABLE, left_cents))
+
+
+def reserved_late(cents: int) -> list[Transfer]:
+    """A voucher whose reserve was returned had been taken in time by a lane: its lease sets so much aside again."""
+    return _moved((Move.LATE, Account.LEASED, Account.RESERVED, cents))
 
 
 def given_in_conflict(*, leased_cents: int, uncovered_cents: int) -> list[Transfer]:

@@ -8,16 +8,8 @@ import msgspec
 
 from libs.common.errors import Conflict, NotFound
 from services.offers.domain.code import CodeKey
-from services.offers.domain.lease import (
-    Entry,
-    Lease,
-    Remark,
-    Settlement,
-    Status,
-    settle,
-    settle_again,
-    split_lines,
-)
+from services.offers.domain.lane_entry import Entry, split_lines
+from services.offers.domain.lease import Lease, Remark, Settlement, Status, as_taken, settle, settle_again
 from services.offers.domain.signed_code import code_in
 from services.offers.domain.voucher import Given, NotRedeemed, Voucher, redeem
 from services.offers.handlers.knowledge import Knowledge
@@ -108,7 +100,7 @@ class Reconciler:
         before = await _redeemed_here(stores, voucher, entry)
         redeemed_by: str | None = None
         if entry.taken_back:
-            settlement = Settlement(reason=Remark.TAKEN_BACK, reserve_cents=0, leased_cents=0, uncovered_cents=0)
+            settlement = Settlement(reason=Remark.TAKEN_BACK)
         elif before is not None:
             settlement = settle_again(before.given_cents, entry.given_cents, left_cents=left_cents)
             redeemed_by = before.redemption_id
@@ -116,7 +108,7 @@ class Reconciler:
             outcome = self._judged(given)
             in_time = entry.given_at < lease.ends_at
             settlement = settle(voucher, outcome, entry.given_cents, left_cents=left_cents, in_time=in_time)
-            if voucher is not None and settlement.reserve_cents:
+            if voucher is not None and settlement.redeemed_cents:
                 await _redeem(stores, given, voucher, settlement)
                 redeemed_by = entry.redemption_id
         beside_cents = settlement.leased_cents + settlement.uncovered_cents
@@ -137,7 +129,8 @@ class Reconciler:
         """What our own rules say, at the time that counts."""
         if given.voucher is None:
             return given.why_none
-        return redeem(given.voucher, given.entry.basket(given.lease.store_id), self.knowledge.items, given.judged_at)
+        voucher = as_taken(given.voucher, given.judged_at)
+        return redeem(voucher, given.entry.basket(given.lease.store_id), self.knowledge.items, given.judged_at)
 
     async def _take_back(self, stores: LaneStores, known: KnownEntry, now: datetime) -> None:
         """Undo an entry: what its voucher gave is no longer spent, whoever paid for it."""
@@ -172,9 +165,11 @@ async def _redeemed_here(stores: LaneStores, voucher: Voucher | None, entry: Ent
 
 
 async def _redeem(stores: LaneStores, given: _Given, voucher: Voucher, settlement: Settlement) -> None:
-    """Redeem the voucher as a till online does, for what its reserve pays: lines frozen, told to the others."""
-    entry = given.entry
-    paid = Given(settlement.reserve_cents, tuple(split_lines(entry.lines, settlement.reserve_cents)[0]))
+    """Redeem the voucher as a till online does, for what its reserve pays or the lease in its place: lines frozen, told to the others."""
+    entry, cause = given.entry, Cause(given.entry.redemption_id, given.now)
+    if settlement.late_cents:
+        voucher = await stores.offline.reserve_late(given.lease.lease_id, voucher, settlement.late_cents, cause)
+    paid = Given(settlement.redeemed_cents, tuple(split_lines(entry.lines, settlement.redeemed_cents)[0]))
     answer = RedemptionAnswer(
         redemption_id=entry.redemption_id,
         status=REDEEMED,
@@ -197,7 +192,7 @@ async def _redeem(stores: LaneStores, given: _Given, voucher: Voucher, settlemen
     )
     if not await stores.redemptions.keep(attempt):
         raise Conflict("another attempt with this id is under way", slug="in-flight")
-    await stores.redemptions.spend(voucher, paid.given_cents, Cause(entry.redemption_id, given.now))
+    await stores.redemptions.spend(voucher, paid.given_cents, cause)
     await stores.redemptions.tell([redeemed_message(attempt, voucher, paid, given.judged_at)])
 
 

@@ -59,13 +59,14 @@ CREATE TABLE offline_redemptions (
     reconciled_at   timestamptz NOT NULL,
     given_cents     bigint      NOT NULL CHECK (given_cents > 0),
     leased_cents    bigint      NOT NULL CHECK (leased_cents >= 0),     -- paid by the lease
+    late_cents      bigint      NOT NULL CHECK (late_cents BETWEEN 0 AND leased_cents),  -- of which in place of a reserve that had been returned
     uncovered_cents bigint      NOT NULL CHECK (uncovered_cents >= 0),  -- paid by nobody
-    spent_cents     bigint      NOT NULL CHECK (spent_cents BETWEEN 0 AND leased_cents),    -- of which goods did not bring back
+    spent_cents     bigint      NOT NULL CHECK (spent_cents BETWEEN 0 AND leased_cents - late_cents),  -- of the rest: what goods did not bring back
     lost_cents      bigint      NOT NULL CHECK (lost_cents BETWEEN 0 AND uncovered_cents),
     taken_back_at   timestamptz
 );
 CREATE INDEX offline_redemptions_receipt ON offline_redemptions (receipt_id) WHERE spent_cents + lost_cents > 0;
-CREATE INDEX offline_redemptions_listed ON offline_redemptions (number) WHERE reason NOT IN ('redeemed', 'taken-back');
+CREATE INDEX offline_redemptions_listed ON offline_redemptions (number) WHERE reason NOT IN ('redeemed', 'redeemed-late', 'taken-back');
 
 CREATE TABLE offline_lines (
     redemption_id     text    NOT NULL REFERENCES offline_redemptions,

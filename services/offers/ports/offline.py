@@ -6,8 +6,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
-from services.offers.domain.lease import Entry, Lease, Settlement
-from services.offers.domain.voucher import GivenLine, ReturnedSoFar
+from services.offers.domain.lane_entry import Entry
+from services.offers.domain.lease import Lease, Settlement
+from services.offers.domain.voucher import GivenLine, ReturnedSoFar, Voucher
 from services.offers.ports.vouchers import Cause, RedemptionStore
 
 
@@ -33,9 +34,11 @@ class KnownEntry:
     reconciled_at: datetime
     given_cents: int
     leased_cents: int
+    late_cents: int
+    """Of that, in place of a reserve that had been returned."""
     uncovered_cents: int
     spent_cents: int
-    """Of what the lease paid: what goods that came back did not bring back."""
+    """Of what else the lease paid: what goods that came back did not bring back."""
     lost_cents: int
     """The same of what nobody paid."""
     taken_back_at: datetime | None
@@ -83,6 +86,10 @@ class OfflineStore(Protocol):
 
     async def keep(self, new: NewEntry) -> KnownEntry:
         """Keep an entry under its lease, which must be locked; the lease pays, or nobody does, as it was settled."""
+        ...
+
+    async def reserve_late(self, lease_id: str, voucher: Voucher, cents: int, cause: Cause) -> Voucher:
+        """Open an ended voucher, which must be locked as the lease must, with so much of the lease for its reserve."""
         ...
 
     async def conflicts(self, *, after: int, limit: int, campaign_id: str | None) -> Sequence[KnownEntry]:

@@ -1,6 +1,7 @@
 """What lanes gave without a network, in PostgreSQL: every entry once, with who paid for it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -10,7 +11,7 @@ from sqlalchemy import text
 from libs.common.persistence import Transaction
 from services.offers.domain import ledger
 from services.offers.domain.lease import Lease
-from services.offers.domain.voucher import ReturnedSoFar
+from services.offers.domain.voucher import ReturnedSoFar, Voucher, VoucherState
 from services.offers.ports.offline import ConflictLine, KnownEntry, NewEntry
 from services.offers.ports.vouchers import Cause
 from services.offers.store.leasing import LEASE_COLUMNS, lease_of
@@ -19,7 +20,7 @@ from services.offers.store.ledger import post
 _COLUMNS = """
     entry.number, entry.redemption_id, entry.lease_id, leases.store_id, leases.terminal_id, entry.asked, entry.voucher_id,
     entry.campaign_id, entry.receipt_id, entry.currency, entry.redeemed_by, entry.status, entry.reason, entry.given_at,
-    entry.reconciled_at, entry.given_cents, entry.leased_cents, entry.uncovered_cents, entry.spent_cents, entry.lost_cents,
+    entry.reconciled_at, entry.given_cents, entry.leased_cents, entry.late_cents, entry.uncovered_cents, entry.spent_cents, entry.lost_cents,
     entry.taken_back_at
 """
 _FROM = "FROM offline_redemptions AS entry JOIN leases USING (lease_id)"
@@ -28,7 +29,7 @@ _LEFT = text("SELECT left_cents FROM leased WHERE lease_id = :lease_id AND campa
 _ENTRY = text(f"SELECT {_COLUMNS} {_FROM} WHERE redemption_id = :redemption_id")  # columns of our own
 _CONFLICTS = text(f"""
     SELECT {_COLUMNS} {_FROM}
-    WHERE entry.number > :after AND entry.reason NOT IN ('redeemed', 'taken-back')
+    WHERE entry.number > :after AND entry.reason NOT IN ('redeemed', 'redeemed-late', 'taken-back')
       AND (CAST(:campaign_id AS text) IS NULL OR entry.campaign_id = :campaign_id)
     ORDER BY entry.number LIMIT :limit
 """)  # columns of our own
@@ -40,9 +41,9 @@ _LOCK_RECEIPT = text(f"""
 _KEEP = text("""
     INSERT INTO offline_redemptions
         (redemption_id, lease_id, asked, voucher_id, campaign_id, receipt_id, currency, redeemed_by, status, reason, given_at,
-         reconciled_at, given_cents, leased_cents, uncovered_cents, spent_cents, lost_cents, taken_back_at)
+         reconciled_at, given_cents, leased_cents, late_cents, uncovered_cents, spent_cents, lost_cents, taken_back_at)
     VALUES (:redemption_id, :lease_id, :asked, :voucher_id, :campaign_id, :receipt_id, :currency, :redeemed_by, :status,
-            :reason, :given_at, :now, :given_cents, :leased_cents, :uncovered_cents, :leased_cents, :uncovered_cents,
+            :reason, :given_at, :now, :given_cents, :leased_cents, :late_cents, :uncovered_cents, :beside_cents, :uncovered_cents,
             CASE WHEN :taken_back THEN CAST(:now AS timestamptz) END)
 """)
 _KEEP_LINE = text("""
@@ -52,6 +53,9 @@ _KEEP_LINE = text("""
 _COUNT = text("UPDATE leases SET entries = entries + 1 WHERE lease_id = :lease_id")
 _TAKE = text("""
     UPDATE leased SET left_cents = left_cents - :cents WHERE lease_id = :lease_id AND campaign_id = :campaign_id
+""")
+_OPEN_AGAIN = text("""
+    UPDATE vouchers SET state = 'issued', reserved_cents = :cents WHERE voucher_id = :voucher_id AND state = 'expired'
 """)
 _LINES = text("""
     SELECT line_no, item_id, quantity, discount_cents, returned_quantity, returned_cents FROM offline_lines
@@ -107,7 +111,9 @@ class PostgresOffline:
             "given_at": entry.given_at,
             "now": new.now,
             "given_cents": entry.given_cents,
-            "leased_cents": settlement.leased_cents,
+            "leased_cents": settlement.late_cents + settlement.leased_cents,
+            "beside_cents": settlement.leased_cents,
+            "late_cents": settlement.late_cents,
             "uncovered_cents": settlement.uncovered_cents,
             "taken_back": entry.taken_back,
         }
@@ -130,6 +136,15 @@ class PostgresOffline:
             leased_cents=new.settlement.leased_cents, uncovered_cents=new.settlement.uncovered_cents
         )
         await post(self._tx, campaign_id, paid, Cause(new.entry.redemption_id, new.now), new.voucher_id)
+
+    async def reserve_late(self, lease_id: str, voucher: Voucher, cents: int, cause: Cause) -> Voucher:
+        """As the port promises."""
+        names = {"voucher_id": voucher.voucher_id, "cents": cents}
+        await self._tx.connection.execute(_OPEN_AGAIN, names)
+        taken = {"lease_id": lease_id, "campaign_id": voucher.campaign_id, "cents": cents}
+        await self._tx.connection.execute(_TAKE, taken)
+        await post(self._tx, voucher.campaign_id, ledger.reserved_late(cents), cause, voucher.voucher_id)
+        return replace(voucher, state=VoucherState.ISSUED, reserved_cents=cents)
 
     async def conflicts(self, *, after: int, limit: int, campaign_id: str | None) -> Sequence[KnownEntry]:
         """As the port promises."""

@@ -152,7 +152,7 @@ async def test_the_money_is_right_and_every_answer_stays_true(database: Database
     moved = Counter(row["move"] for row in found.journal)
     assert set(Move) - moved.keys() == {
         *(Move.WITHDRAW, Move.REVOKE, Move.OPENING, Move.UNSTATED),
-        *(Move.LEASE, Move.LEASE_END, Move.CONFLICT, Move.UNCOVERED),
+        *(Move.LEASE, Move.LEASE_END, Move.LATE, Move.CONFLICT, Move.UNCOVERED),
     }
     _logger.info("%s answers, questions %s, unanswered %s, moves %s", answers.count, told, answers.unanswered, moved)
     await _books_agree(database)

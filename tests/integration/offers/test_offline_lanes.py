@@ -121,7 +121,7 @@ async def test_what_was_used_elsewhere_is_paid_by_the_lease_and_listed(database:
         assert lane.till.left_cents(lane.lease_id, "usual") == await worst_case(till) == 75
 
 
-async def test_a_voucher_that_ended_meanwhile_and_was_given_in_time_costs_the_lease(
+async def test_a_voucher_that_was_taken_in_time_is_redeemed_though_it_ended_meanwhile_and_the_lease_pays_for_its_reserve(
     database: Database, tmp_path: Path
 ) -> None:
     await told(database, validity_days=0)
@@ -129,19 +129,36 @@ async def test_a_voucher_that_ended_meanwhile_and_was_given_in_time_costs_the_le
         kept, swept = await printed(till, "k1"), await printed(till, "k2")
         lane = await lane_of(till, tmp_path)
         await lane.lend()
+        other = await lane_of(till, tmp_path, "lane-2")
+        await other.lend()
         for voucher in (kept, swept):
             lane.accept(voucher, at=NOW + HOUR)
+            other.accept(voucher, at=NOW + HOUR)
         with pytest.raises(Refused, match="expired"):
             lane.accept(await printed(till, "k3"), at=NOW + 20 * HOUR)
         till.clock.move(20 * HOUR)
-        (first, second) = lane.till.pending()[0]["entries"]
+        first, second = lane.till.pending()[0]["entries"]
         await lane.send({"lease_id": lane.lease_id, "entries": [first]})
         async with till.transaction() as (_, stores):
-            assert await expire_vouchers(stores.expiry, till.clock.now(), till.parts.metrics) == 2
+            assert await expire_vouchers(stores.expiry, till.clock.now(), till.parts.metrics) == 2, (
+                "the one that is redeemed stays"
+            )
         (outcome,) = await lane.send({"lease_id": lane.lease_id, "entries": [second]})
-        assert (outcome["reason"], outcome["from_lease_cents"]) == ("expired", 25)
+        assert (outcome["status"], outcome["reason"], outcome["from_lease_cents"]) == ("redeemed", "redeemed-late", 25)
+        assert await lane.send({"lease_id": lane.lease_id, "entries": [second, second]}) == [outcome] * 2
         held = await balances(till)
-        assert (held["reserved"], held["spent"], held["leased"]) == (0, 50, 75)
+        assert (held["reserved"], held["spent"], held["leased"]) == (0, 50, 175)
+        assert await conflicts(till) == []
+        await other.reconcile()
+        assert [(each["reason"], each["terminal_id"]) for each in await conflicts(till)] == [
+            ("already-redeemed", "lane-2"),
+            ("already-redeemed", "lane-2"),
+        ]
+        item_id = second["lines"][0]["item_id"]
+        await hand(till, [a_return("back", second["receipt_id"], item_id)])
+        held = await balances(till)
+        assert (held["spent"], held["leased"]) == (75, 125)
+        assert (lane.till.left_cents(lane.lease_id, "usual"), await worst_case(till)) == (75, 125)
 
 
 async def test_goods_and_receipts_of_conflicts_come_back_like_any_other(database: Database, tmp_path: Path) -> None:

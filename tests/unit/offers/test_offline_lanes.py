@@ -15,8 +15,9 @@ from pydantic import ValidationError
 
 from services.offers.domain.budget import Budget
 from services.offers.domain.campaign import OfflinePolicy
-from services.offers.domain.lease import Entry, OfflineLine, grantable_cents, settle, settle_again, split_lines
-from services.offers.domain.voucher import Given, NotRedeemed
+from services.offers.domain.lane_entry import Entry, OfflineLine, split_lines
+from services.offers.domain.lease import grantable_cents, settle, settle_again
+from services.offers.domain.voucher import Given, NotRedeemed, VoucherState
 from services.offers.handlers.lane_returns import give_back_offline
 from services.offers.handlers.reconciling import Outcome
 from services.offers.ports.vouchers import Cause
@@ -85,6 +86,26 @@ def test_any_order_with_any_repeats_makes_the_same_books_within_the_bound_shown(
     by_id: dict[str, Outcome] = {}
     for outcome in outcomes:
         assert by_id.setdefault(outcome.redemption_id, outcome) == outcome, "an entry has one outcome"
+
+
+@settings(deadline=None)
+@given(gave=GIVEN, swept=st.sets(st.sampled_from(VOUCHERS)), seed=st.integers(0, 2**32), at=st.integers(0, 12))
+def test_when_vouchers_are_swept_changes_who_pays_and_not_what_was_given(
+    gave: dict[tuple[str, str], int], swept: set[str], seed: int, at: int
+) -> None:
+    books, sent = opened(gave), shuffled(journals(gave), Random(seed))
+    bound = books.money.leased_cents
+    take_in(books, sent[:at])
+    for voucher_id in swept:
+        if books.vouchers[voucher_id].state is VoucherState.ISSUED:
+            books.sweep(voucher_id)
+    take_in(books, sent[at:])
+    conflicts = Counter(each.voucher_id for each in books.entries.values() if each.status == "conflict")
+    expected = {voucher_id: n - 1 for voucher_id, n in Counter(v for _, v in gave).items() if n > 1}
+    assert conflicts == expected
+    assert books.money.spent_cents == sum(gave.values())
+    assert sum(each.leased_cents for each in books.entries.values()) == bound - books.money.leased_cents <= bound
+    assert books.money.lost_cents == 0
 
 
 @settings(deadline=None)
@@ -176,6 +197,10 @@ def test_everything_given_is_paid_once_the_reserve_first_then_the_lease(
     outcome = Given(amount, ()) if ours else NotRedeemed.EXPIRED
     paid = settle(voucher, outcome, amount, left_cents=left, in_time=True)
     assert paid.given_cents == amount
+    ended = settle(replace(voucher, state=VoucherState.EXPIRED), outcome, amount, left_cents=left, in_time=True)
+    assert (ended.given_cents, ended.reserve_cents) == (amount, 0)
+    assert ended.late_cents + ended.leased_cents == min(amount, left)
+    assert ended.late_cents == (min(amount, 100, left) if ours else 0), "no more than the voucher ever promised"
     assert paid.reserve_cents == (min(amount, reserve) if ours else 0)
     assert paid.leased_cents == min(left, amount - paid.reserve_cents)
     again = settle_again(reserve, amount, left_cents=left)
