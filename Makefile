@@ -5,7 +5,7 @@ PYTHON ?= python3
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status check format lint imports types unit test test-integration test-e2e bench bench-ingest bench-profile bench-profile-size schemas docs clean
+.PHONY: help setup demo up down status check format lint imports types unit test test-integration test-e2e bench bench-ingest bench-profile bench-profile-size bench-offers schemas docs clean
 
 help:            ## what there is
 	@grep -hE '^[a-z-]+: .*##|^[a-z-]+: +##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 20
@@ -67,6 +67,9 @@ bench-profile: $(READY) ## a year of baskets through the durable profile worker 
 
 bench-profile-size: $(READY) ## bytes, memory and the customer view with 100 000, 300 000 and a million synthetic customers
 	$(BIN)/python -m benchmarks profile-size
+
+bench-offers: $(READY) ## durable voucher decisions against FastAPI alone and against a transaction for each (benchmarks/offers)
+	$(BIN)/python -m benchmarks offers
 
 schemas: $(READY) ## write the JSON Schema snapshots anew after a wanted change of a contract
 	$(BIN)/python -m docs.generate schemas

@@ -7,6 +7,7 @@ from pathlib import Path
 from benchmarks import contracts, delivery
 from benchmarks.ingest import comparing
 from benchmarks.ingest.contenders import Karapace
+from benchmarks.offers import comparing as vouchers
 from benchmarks.profile import comparing as year
 from benchmarks.profile.size import comparing as size
 from benchmarks.report import show
@@ -15,15 +16,17 @@ BENCHMARKS = {
     "contracts": ("Reading an event (20 lines; CPU time)", contracts.measure),
     "delivery": ("Exactly once in effect (one process, embedded broker, PostgreSQL)", delivery.run),
 }
-INGEST, PROFILE, SIZE = "ingest", "profile", "profile-size"
+INGEST, PROFILE, SIZE, OFFERS = "ingest", "profile", "profile-size", "offers"
 
 
 def main() -> None:
     """Run the benchmarks that the command line names, or all."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
-    parser.add_argument("names", nargs="*", choices=[[], *BENCHMARKS, INGEST, PROFILE, SIZE], default=[])
-    parser.add_argument("--rounds", type=int, help="of load, for ingest (else 5), or of the year, for profile (else 3)")
-    parser.add_argument("--seconds", type=int, default=3, help="whole seconds of each load, for ingest")
+    parser.add_argument("names", nargs="*", choices=[[], *BENCHMARKS, INGEST, PROFILE, SIZE, OFFERS], default=[])
+    parser.add_argument(
+        "--rounds", type=int, help="of load, for ingest and offers (else 5), or of the year, for profile (else 3)"
+    )
+    parser.add_argument("--seconds", type=int, default=3, help="whole seconds of each load, for ingest and offers")
     parser.add_argument("--weeks", type=int, help="only the first weeks of the year, for profile")
     parser.add_argument("--fold-processes", type=int, default=2, help="that fold beside the worker, for profile")
     parser.add_argument(
@@ -31,7 +34,7 @@ def main() -> None:
     )
     parser.add_argument("--folder", type=Path, help="keeps the database of profile-size; asked again if it is there")
     arguments = parser.parse_args()
-    for name in arguments.names or [*BENCHMARKS, INGEST, PROFILE]:
+    for name in arguments.names or [*BENCHMARKS, INGEST, PROFILE, OFFERS]:
         if name == INGEST:
             comparing.compare(rounds=arguments.rounds or 5, seconds=arguments.seconds, karapace=_karapace())
         elif name == PROFILE:
@@ -43,6 +46,8 @@ def main() -> None:
                 peer_python=peer,
             )
             year.compare(plan)
+        elif name == OFFERS:
+            vouchers.compare(rounds=arguments.rounds or 5, seconds=arguments.seconds)
         elif name == SIZE:
             size.compare(arguments.customers, arguments.folder)
         else:

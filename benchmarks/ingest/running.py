@@ -11,6 +11,7 @@ from urllib.error import URLError
 
 import psutil
 
+from benchmarks.cores import load_core, pin_server
 from benchmarks.ingest import load
 from benchmarks.ingest.contenders import PEERS, Contender, Karapace, contenders
 from libs.common.contracts import Topic
@@ -22,7 +23,6 @@ from libs.laptop.state_folder import StateFolder
 from libs.laptop.system import System
 
 DOOR_SERVICE = Service("ingest", "api")
-SERVER_CORE, LOAD_CORE = 0, 1
 READY_SECONDS = 30.0
 _LIMIT_PER_SECOND = 10_000_000.0
 """The limit is on, and never reached."""
@@ -60,7 +60,7 @@ class Run:
                 return await asyncio.to_thread(_takes, one)
 
             await self._servers[one.server].wait_ready(answers, within_seconds=READY_SECONDS)
-            _pin(self._servers[one.server].pid)
+            pin_server(self._servers[one.server].pid)
 
     async def stop(self) -> None:
         """Stop them."""
@@ -69,9 +69,8 @@ class Run:
     async def measure(self, one: Contender, *, connections: int, seconds: int) -> Measured:
         """Load one of them; only events that it took count. Raises ValueError when one of those is not on its topic."""
         before, cpu_before = await self._on_topic(one), self._cpu_seconds(one)
-        core = LOAD_CORE if _cores() > 1 else None
         answered = await asyncio.to_thread(
-            load.run, one.request, connections=connections, seconds=seconds, folder=self._folder, core=core
+            load.run, one.request, connections=connections, seconds=seconds, folder=self._folder, core=load_core()
         )
         cpu = self._cpu_seconds(one) - cpu_before
         events = (answered.requests - answered.refused) * one.request.events
@@ -137,15 +136,3 @@ def _takes(one: Contender) -> bool:
             return b"quarantined" not in text and b"refused" not in text
     except (URLError, OSError):
         return False
-
-
-def _cores() -> int:
-    return os.cpu_count() or 1
-
-
-def _pin(pid: int) -> None:
-    """All threads of a server to its core."""
-    if _cores() > 1 and hasattr(os, "sched_setaffinity"):
-        for process in (psutil.Process(pid), *psutil.Process(pid).children(recursive=True)):
-            for thread in process.threads():
-                os.sched_setaffinity(thread.id, {SERVER_CORE})

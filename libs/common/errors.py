@@ -79,6 +79,13 @@ class Conflict(UsualError):
     slug = "conflict"
 
 
+class InFlight(Conflict):
+    """The same request is being worked on just now: its answer is there in a moment."""
+
+    slug = "in-flight"
+    wait_seconds = 1
+
+
 class Outdated(UsualError):
     """Somebody changed it since the caller read it, or the caller does not say what it has read."""
 

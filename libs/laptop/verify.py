@@ -215,7 +215,7 @@ async def _budgets(observer: Observer) -> Difference:
 async def _journal(observer: Observer) -> Difference:
     """What the journal adds up to is what the budgets say, to the cent, and no number is missing."""
     rows = await observer.connection.fetch("""
-        SELECT campaign_id, cap_cents + lost_cents AS funded_cents, budgets.*, journal.*
+        SELECT campaign_id, cap_cents + backing_cents + lost_cents AS funded_cents, budgets.*, journal.*
         FROM offers.budgets LEFT JOIN (
             SELECT campaign_id, count(*) AS counted, max(number) AS newest,
                    sum(amount_cents * ((from_account = 'funder')::int - (to_account = 'funder')::int))::bigint AS cap,

@@ -10,8 +10,9 @@ from fastapi import FastAPI
 
 from libs.common.errors import RetryableError
 from libs.common.http.service_app import create_service_app
+from services.offers.api.budgets import budget_router
 from services.offers.api.campaigns import campaign_router
-from services.offers.api.checkouts import checkout_router
+from services.offers.api.checkouts import CHECKOUTS, checkout_router, plain_checkouts
 from services.offers.api.history import history_router
 from services.offers.api.holds import hold_router
 from services.offers.api.leases import lease_router
@@ -19,6 +20,7 @@ from services.offers.api.ledger import ledger_router
 from services.offers.api.receipts import receipt_router
 from services.offers.api.reconciliations import reconciliation_router
 from services.offers.api.redemptions import redemption_router
+from services.offers.api.repeating import KeyedWrites, describe_keys
 from services.offers.api.revocations import revocation_router
 from services.offers.api.voucher_keys import voucher_key_router
 from services.offers.bootstrap import Door, Parts, assemble, code_key_of, door_of, running
@@ -45,12 +47,17 @@ def create_app(door: Door) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.credentials = parts.credentials()
+    checkouts = checkout_router(door.doors)
+    app.include_router(checkouts)
+    app.shorten(checkouts, CHECKOUTS, plain_checkouts(door.doors), method="POST")
     for router_of in (
-        *(checkout_router, receipt_router, redemption_router, hold_router),
-        *(revocation_router, voucher_key_router, campaign_router, ledger_router, history_router),
+        *(receipt_router, redemption_router, hold_router),
+        *(revocation_router, voucher_key_router, campaign_router, ledger_router, history_router, budget_router),
         *(lease_router, reconciliation_router),
     ):
         app.include_router(router_of(door.doors))
+    app.surround(lambda within: KeyedWrites(within, app, door.once))
+    describe_keys(app)
     return app
 
 

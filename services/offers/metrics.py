@@ -94,7 +94,7 @@ class OffersMetrics:
         )
         self.budget_cents = Gauge(
             "offers_budget_cents",
-            "A campaign's money in minor units: cap, reserved, spent, leased to lanes (the worst case of all that are offline), lost.",
+            "A campaign's money in minor units: cap, reserved, spent, backing, drawn of the backing, leased to lanes, lost by them.",
             ["campaign", "part", "currency"],
             registry=registry,
         )
@@ -115,6 +115,29 @@ class OffersMetrics:
             "When journals and budgets were last compared.",
             registry=registry,
         )
+        self._of_lanes(registry)
+        self.freshness_seconds = Histogram(
+            "offers_profile_freshness_seconds",
+            "From an event's acceptance at the door to its effect in what checkouts read.",
+            buckets=FRESHNESS_BUCKETS,
+            registry=registry,
+        )
+        self.complete_until = Gauge(
+            "offers_profile_complete_until_timestamp_seconds",
+            "Everything accepted at the door before this moment is in the profiles that checkouts read.",
+            registry=registry,
+        )
+        self.knowledge_age_seconds = Gauge(
+            "offers_knowledge_age_seconds", "Since memory was last seen to be up to date.", registry=registry
+        )
+        self.keyed_writes = Counter(
+            "offers_keyed_writes_total",
+            "Writes with an Idempotency-Key: done, failed (nothing kept), repeat, other (request under this key), in-flight.",
+            ["outcome"],
+            registry=registry,
+        )
+
+    def _of_lanes(self, registry: CollectorRegistry) -> None:
         self.offline_entries = Counter(
             "offers_offline_entries_total",
             "Entries of lanes' journals that came in, by what became of them and why.",
@@ -131,20 +154,6 @@ class OffersMetrics:
             "offers_leases_forsaken_total",
             "Leases whose lane never sent its journal as a whole while it was waited for.",
             registry=registry,
-        )
-        self.freshness_seconds = Histogram(
-            "offers_profile_freshness_seconds",
-            "From an event's acceptance at the door to its effect in what checkouts read.",
-            buckets=FRESHNESS_BUCKETS,
-            registry=registry,
-        )
-        self.complete_until = Gauge(
-            "offers_profile_complete_until_timestamp_seconds",
-            "Everything accepted at the door before this moment is in the profiles that checkouts read.",
-            registry=registry,
-        )
-        self.knowledge_age_seconds = Gauge(
-            "offers_knowledge_age_seconds", "Since memory was last seen to be up to date.", registry=registry
         )
 
     def paper(self, printing: str, paper_mm: int, saved_mm: int) -> None:

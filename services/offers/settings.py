@@ -44,5 +44,7 @@ class Settings(ServiceSettings):
     """How often campaigns, catalogue and model are looked at for changes."""
     expiry_seconds: Positive = 5.0
     """How often a live deployment looks for vouchers whose time is over."""
+    answers_kept_days: Annotated[int, Field(ge=7)] = 7
+    """How long a write with an `Idempotency-Key` is answered again with the same bytes."""
     inbox_kept_days: Annotated[int, Field(ge=1)] = 35
     """How long the id of a return or void is remembered; longer than any repeat can take."""

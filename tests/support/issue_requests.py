@@ -6,6 +6,7 @@ from datetime import datetime
 
 from libs.common.persistence import OutboxMessage
 from services.offers.domain.campaign import Terms
+from services.offers.domain.limits import Claim
 from services.offers.domain.proposal import Proposal
 from services.offers.ports.checkout import Draft, IssueRequest
 from tests.support.offers_running import CODES
@@ -19,6 +20,7 @@ class Wanted:
     campaign_id: str
     cents: int
     expires_at: datetime
+    claims: Sequence[Claim] = ()
 
 
 def an_issue_request(checkout_id: str, wanted: Sequence[Wanted], now: datetime) -> IssueRequest:
@@ -49,6 +51,7 @@ def _draft(slot: int, wanted: Wanted, now: datetime) -> Draft:
         valid_from=now,
         expires_at=wanted.expires_at,
         message=_message("offers.vouchers.v1", wanted.voucher_id),
+        claims=wanted.claims,
     )
 
 

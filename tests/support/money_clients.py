@@ -10,7 +10,7 @@ import json
 import mmap
 import os
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -25,17 +25,21 @@ from libs.common.errors import Conflict, NotFound, RetryableError
 from libs.common.persistence import Transactions, make_engine
 from services.offers.bootstrap.parts import SERVICE
 from services.offers.bootstrap.redeeming import till_stores_of
+from services.offers.domain.asked import name_of
 from services.offers.domain.guessing import MissLimits, Presenter
 from services.offers.domain.voucher import Basket, BasketLine
 from services.offers.handlers.expiry import expire_vouchers
-from services.offers.handlers.holding import Holding, hold_voucher, release_hold
+from services.offers.handlers.holding import Holding, extend_hold, hold_voucher, release_hold
+from services.offers.handlers.idempotency import Once
 from services.offers.handlers.knowledge import Knowledge, KnowledgeKeeper
 from services.offers.handlers.money_clock import MoneyClock
 from services.offers.handlers.redemption import Redemption, RedemptionDesk
 from services.offers.handlers.returns import give_back_returned, roll_back, roll_back_receipt
 from services.offers.handlers.signing import SigningRing
 from services.offers.metrics import OffersMetrics
+from services.offers.ports.answers import Answer
 from services.offers.ports.checkout import IssueRequest
+from services.offers.store.answers import PostgresAnswers
 from services.offers.store.connections import connector
 from services.offers.store.expiry import PostgresExpiry
 from services.offers.store.issuing import SharedIssuing
@@ -52,6 +56,7 @@ ASKED_FOR = ("hot", "hot", "hot", "warm", "cold")
 WINDOW = 60
 """How far back of the newest checkout codes are presented: few, so that many clients meet at one."""
 STOP = "stop"
+CALLER = "till"
 _COUNTER = "checkouts"
 _SLOTS = 3
 _ATTEMPTS = 3
@@ -129,6 +134,7 @@ class Shop:
     issuing: SharedIssuing
     transactions: Transactions
     desk: RedemptionDesk
+    once: Once
     metrics: OffersMetrics
     counter: mmap.mmap
     log: Log
@@ -155,7 +161,7 @@ class Shop:
         voucher_id = voucher_id_of(number, random.randint(1, _SLOTS))
         redemption_id = f"r-{voucher_id}-{random.randint(1, _ATTEMPTS)}"
         if step == "redeem":
-            await self._redeem(redemption_id, voucher_id)
+            await self._redeem(redemption_id, voucher_id, keyed=random.random() < 0.25)
         elif step == "roll back":
             async with self.transactions.begin() as tx:
                 answer = await roll_back(PostgresRedemptions(tx), redemption_id, self.desk.clock)
@@ -185,14 +191,38 @@ class Shop:
         self.counter[:8] = max(number, int.from_bytes(self.counter[:8], "big")).to_bytes(8, "big")
         self.log.note("issued", f"k{number}", None if granted is None else sorted(granted))
 
-    async def _redeem(self, redemption_id: str, voucher_id: str) -> None:
+    async def _redeem(self, redemption_id: str, voucher_id: str, *, keyed: bool) -> None:
         asked = attempt_of(redemption_id, voucher_id, Random(redemption_id))
-        async with self.transactions.begin() as tx:
-            redeemed = await self.desk.redeem(till_stores_of(tx), asked)
-        self.log.note("redeemed", redemption_id, redeemed.answer.decode())
+
+        async def redeem() -> bytes:
+            async with self.transactions.begin() as tx:
+                return (await self.desk.redeem(till_stores_of(tx), asked)).answer
+
+        if keyed:
+            await self._under(f"k-{redemption_id}", redeem)
+        else:
+            self.log.note("redeemed", redemption_id, (await redeem()).decode())
+
+    async def _extend(self, hold_id: str) -> None:
+        """Under a key: its answer tells a time, so that only a kept one is the same again."""
+
+        async def extend() -> bytes:
+            async with self.transactions.begin() as tx:
+                holds, now = till_stores_of(tx).holds, CLOCK.now()
+                return await extend_hold(self.desk, holds, hold_id, timedelta(seconds=0.5), now)
+
+        await self._under(f"x-{hold_id}", extend)
+
+    async def _under(self, key: str, work: Callable[[], Awaitable[bytes]]) -> None:
+        async def answered() -> Answer:
+            return Answer(status=200, media_type="application/json", body=await work())
+
+        for _ in range(2):
+            answer, _ = await self.once.answer(name_of(CALLER, key), key.encode(), answered)
+            self.log.note("keyed", key, answer.body.decode())
 
     async def _hold(self, hold_id: str, voucher_id: str) -> None:
-        """For half a second; every third is let go at once."""
+        """For half a second; every third is extended, and every third let go at once."""
         asked = attempt_of(hold_id, voucher_id, Random(hold_id))
         lasting = timedelta(seconds=0.5)
         async with self.transactions.begin() as tx:
@@ -201,6 +231,8 @@ class Shop:
             )
             answer = await hold_voucher(self.desk, till_stores_of(tx), holding)
         self.log.note("held", hold_id, answer.decode())
+        if hold_id.endswith("2"):
+            await self._extend(hold_id)
         if hold_id.endswith("3"):
             async with self.transactions.begin() as tx:
                 await release_hold(self.desk, till_stores_of(tx).holds, hold_id, CLOCK.now())
@@ -223,6 +255,11 @@ async def work(url: str, folder: Path, log: Log, seeds: Sequence[str]) -> None:
         async with transactions.begin() as tx:
             yield PostgresSigningKeys(tx)
 
+    @asynccontextmanager
+    async def shared() -> AsyncIterator[PostgresAnswers]:
+        async with transactions.shared() as tx:
+            yield PostgresAnswers(tx)
+
     signing = SigningRing(CODES, signing_keys)
     await signing.refresh()
     many = 10**9
@@ -237,7 +274,8 @@ async def work(url: str, folder: Path, log: Log, seeds: Sequence[str]) -> None:
     async with AsyncExitStack() as stack:
         stack.push_async_callback(engine.dispose)
         file = stack.enter_context((folder / _COUNTER).open("r+b"))
-        shop = Shop(issuing, transactions, desk, metrics, mmap.mmap(file.fileno(), 8), log, folder / STOP)
+        once = Once(begin=shared, clock=CLOCK, metrics=metrics, deadline_seconds=20)
+        shop = Shop(issuing, transactions, desk, once, metrics, mmap.mmap(file.fileno(), 8), log, folder / STOP)
         serving = asyncio.create_task(issuing.statement.run())
         stack.push_async_callback(asyncio.wait_for, serving, 30)
         stack.callback(issuing.statement.stop)

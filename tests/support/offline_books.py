@@ -174,6 +174,9 @@ class Books:
     async def budget(self, campaign_id: str) -> Budget:
         return self.money
 
+    async def room_cents(self, voucher_id: str) -> int | None:
+        return None
+
     async def roll_back(
         self, redemption_id: str, voucher: Voucher, *, good_for_cents: int, answer: bytes, now: datetime
     ) -> None:

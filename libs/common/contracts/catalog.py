@@ -56,6 +56,8 @@ class CatalogStore(Contract):
     time_zone: Key
     country: CountryCode
     region: Key | None = None
+    partner: Key | None = None
+    """Who runs it, where that is not the chain itself."""
     currency: Currency
     opens_at: time = time(8)
     closes_at: time = time(22)

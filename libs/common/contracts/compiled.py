@@ -18,16 +18,16 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 from libs.common.contracts.constraints import NotCompilable, flat, pattern_of, said_by
 from libs.common.contracts.personal import Personal, Sealable
 from libs.common.contracts.plain_decimals import plain_decimals
-from libs.common.contracts.values import Contract
 
-Body = TypeVar("Body", bound=Contract)
+Body = TypeVar("Body", bound=BaseModel)
 
 _REMEMBERED_VALUES = 16_384
 _GREATEST_REMEMBERED_BYTES = 40
 _NO_CONTROLS = {r"^[^\x00-\x1f\x7f]+$": 1, r"^[^\x00-\x1f\x7f]*$": 0}
 """No control character, which is what a clean document holds anyway, and how many characters at least."""
-_CONFIG = {"frozen", "extra", "allow_inf_nan", "ser_json_inf_nan"}
+_CONFIG = {"frozen", "extra", "allow_inf_nan", "ser_json_inf_nan", "json_schema_extra"}
 _NATIVE = (str, int, bool)
+_LITERALS = ({str}, {int})
 
 
 class Spelling(Enum):
@@ -57,17 +57,23 @@ def read_body(model: type[Body], raw: bytes | msgspec.Raw, *, clean: bool | None
     What comes back has the fields and properties of the contract; it is the contract's own class only where pydantic had
     to judge. `clean` is what `is_clean` said of it, or of a document that it is part of; None: not asked yet.
     """
+    plain = plain_body(model, raw, clean=clean)
+    return plain if plain is not None else model.model_validate_json(bytes(raw))
+
+
+def plain_body(model: type[Body], raw: bytes | msgspec.Raw, *, clean: bool | None = None) -> Body | None:
+    """The same where a compiled form says yes; None where pydantic is to decide, and to say why."""
     for spelling in _AS_CLEAN if (is_clean(raw) if clean is None else clean) else _AS_ANY:
         decoder = compiled(model, spelling)
         if decoder is not None:
             try:
                 return cast("Body", decoder.decode(raw))
             except (msgspec.DecodeError, AssertionError, RecursionError, UnicodeDecodeError):
-                continue  # not so plain: the next one decides, at last pydantic, and says why
-    return model.model_validate_json(bytes(raw))
+                continue  # not so plain: the next one decides
+    return None
 
 
-def prepare(models: Iterable[type[Contract]]) -> None:
+def prepare(models: Iterable[type[BaseModel]]) -> None:
     """Compile before the first event comes: it takes some tenths of a second."""
     for model in models:
         for spelling in Spelling:
@@ -84,7 +90,7 @@ _AS_CLEAN, _AS_ANY = (Spelling.PLAIN, Spelling.CLEAN), (Spelling.ANY,)
 
 
 @cache
-def compiled(model: type[Contract], spelling: Spelling = Spelling.ANY) -> "msgspec.json.Decoder[Any] | None":
+def compiled(model: type[BaseModel], spelling: Spelling = Spelling.ANY) -> "msgspec.json.Decoder[Any] | None":
     """What decodes and checks bodies of `model` in one pass, None where no compiled form exists.
 
     The more it takes for granted the less time it takes: clean documents half of any, plain ones a third.
@@ -161,7 +167,7 @@ def _form(annotation: Any, metadata: Sequence[Any], terms: _Terms) -> Any:
         return _form(present[0], metadata, terms) | None
     if origin is tuple and len(arguments) == len((Any, Ellipsis)) and arguments[1] is Ellipsis:
         return _limited(tuple[_form(arguments[0], (), terms), ...], _limits(metadata, terms))  # type: ignore[misc]  # made here
-    if origin is Literal and all(isinstance(one, str) for one in arguments):
+    if origin is Literal and {type(one) for one in arguments} in _LITERALS:
         return _limited(annotation, _limits(metadata, terms))
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return _limited(_struct_of(annotation, terms.spelling), _limits(metadata, terms))

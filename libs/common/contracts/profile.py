@@ -43,6 +43,8 @@ class ProfileSnapshot(Contract):
     segments: tuple[Key, ...] = ()
     value: CustomerValue | None = None
     open_complaint: bool = False
+    household_id: Key | None = None
+    """The household that limits may count for, where somebody knows one."""
     ranking_state: Mapping[str, Any] = Field(default_factory=dict)
 
     @property

@@ -9,11 +9,14 @@ from typing import Any, cast
 
 from fastapi import FastAPI, Request, Response
 from fastapi.routing import APIRoute, APIRouter
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 ShortCut = Callable[[Request], Coroutine[Any, Any, Response | None]]
 """Answers as the declared endpoint would, or leaves the request to it: None."""
+
+
+_JSON = frozenset({"application/json", "application/json; charset=utf-8"})
 
 
 class DirectRoute(APIRoute):
@@ -22,6 +25,10 @@ class DirectRoute(APIRoute):
     def get_route_handler(self) -> Handler:
         """The endpoint itself."""
         return cast("Handler", self.endpoint)
+
+
+GREATEST_SHORT_BODY_BYTES = 256 * 1024
+"""What a short cut may be given to read; a longer body is for the declared route and its limits."""
 
 
 class DirectRoutes:
@@ -39,38 +46,42 @@ class DirectRoutes:
                 for method in route.methods or ():
                     self._handlers[method, prefix + route.path] = route, route.get_route_handler()
 
-    def shorten(self, router: APIRouter, path: str, short_cut: ShortCut) -> None:
-        """Ask `short_cut` first for the GET route of `router` at `path`, which may end in one parameter.
+    def shorten(self, router: APIRouter, path: str, short_cut: ShortCut, *, method: str = "GET") -> None:
+        """Ask `short_cut` first for the route of `router` at `path`, which may end in one parameter.
 
-        It sees every path of that form, those of other routes too. Raises ValueError when no such route is declared.
+        It sees every path of that form, those of other routes too. It may read a body of JSON whose length was stated; what it
+        leaves to the declared route is there to be read again. Raises ValueError when no such route is declared.
         """
         declared = (route for route in router.routes if isinstance(route, APIRoute))
-        route = next((one for one in declared if one.path == path and "GET" in (one.methods or ())), None)
+        route = next((one for one in declared if one.path == path and method in (one.methods or ())), None)
         before, _, last = path.rpartition("/")
         if route is None or "{" in before:
             raise ValueError(f"no such route: {path}")
         if last.startswith("{"):
-            self._below["GET", before] = route, short_cut
+            self._below[method, before] = route, short_cut
         else:
-            self._handlers["GET", path] = route, short_cut
+            self._handlers[method, path] = route, short_cut
 
-    async def answered(self, scope: Scope, receive: Receive, send: Send) -> bool:
-        """Whether this was a request for one of them; then it is answered."""
+    async def answered(self, scope: Scope, receive: Receive, send: Send) -> Receive | None:
+        """None when this was a request for one of them, which is answered; else where the app is to read it from."""
         found = self._found(scope["method"], scope["path"]) if scope["type"] == "http" else None
         if found is None:
-            return False
+            return receive
         scope["app"] = self._app
         route, handler = found
         request = Request(scope, receive)
+        is_short_cut = not isinstance(route, DirectRoute)
+        if is_short_cut and scope["method"] != "GET" and not _is_short_json(request):
+            return receive
         try:
             response = await handler(request)
         except Exception as error:  # noqa: BLE001 - the app's own handlers say what each means
             response = await self._problem(request, error)
         if response is None:
-            return False
+            return receive if scope["method"] == "GET" else _again(await request.body(), receive)
         scope["route"] = route
         await response(scope, receive, send)
-        return True
+        return None
 
     def _found(self, method: str, path: str) -> tuple[APIRoute, ShortCut] | None:
         return self._handlers.get((method, path)) or self._below.get((method, path[: path.rfind("/")]))
@@ -79,3 +90,25 @@ class DirectRoutes:
         handlers = self._app.exception_handlers
         handler = next(handlers[kind] for kind in type(error).__mro__ if kind in handlers)
         return await cast("Coroutine[Any, Any, Response]", handler(request, error))
+
+
+def _is_short_json(request: Request) -> bool:
+    """Whether the body is JSON, as it is, and says that it is short."""
+    headers = request.headers
+    length = headers.get("content-length", "")
+    return (
+        headers.get("content-type", "") in _JSON
+        and length.isdecimal()
+        and int(length) <= GREATEST_SHORT_BODY_BYTES
+        and "content-encoding" not in headers
+    )
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """A body that was read, to be read once more; then whatever comes."""
+    waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def again() -> Message:
+        return waiting.pop() if waiting else await receive()
+
+    return again

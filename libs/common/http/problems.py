@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from libs.common.errors import Kind, TooManyTries, UsualError
+from libs.common.errors import InFlight, Kind, TooManyTries, UsualError
 from libs.common.http.rate_limits import RateLimited
 
 STATUS: Mapping[Kind, int] = {
@@ -50,7 +50,12 @@ def _headers_of(error: UsualError) -> Mapping[str, str]:
     """When the caller may come again, where the error knows."""
     if isinstance(error, RateLimited):
         return error.headers
-    return {"Retry-After": str(error.wait_seconds)} if isinstance(error, TooManyTries) else {}
+    return {"Retry-After": str(error.wait_seconds)} if isinstance(error, TooManyTries | InFlight) else {}
+
+
+def problem_of(error: UsualError) -> JSONResponse:
+    """The answer that an error of ours is."""
+    return problem(STATUS[error.kind], error.slug, error.detail, error.context, _headers_of(error))
 
 
 def add_problem_handlers(app: FastAPI) -> None:
@@ -58,7 +63,7 @@ def add_problem_handlers(app: FastAPI) -> None:
 
     async def on_usual_error(_request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, UsualError)  # noqa: S101 - registered for this type only
-        return problem(STATUS[error.kind], error.slug, error.detail, error.context, _headers_of(error))
+        return problem_of(error)
 
     async def on_validation_error(_request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this type only

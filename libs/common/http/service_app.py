@@ -32,9 +32,9 @@ class ServiceApp(FastAPI):
         super().include_router(router, **options)
         self._direct.add(router, options.get("prefix", ""))
 
-    def shorten(self, router: APIRouter, path: str, short_cut: ShortCut) -> None:
+    def shorten(self, router: APIRouter, path: str, short_cut: ShortCut, *, method: str = "GET") -> None:
         """Ask `short_cut` before the declared route of `router` at `path`; see DirectRoutes."""
-        self._direct.shorten(router, path, short_cut)
+        self._direct.shorten(router, path, short_cut, method=method)
 
     def surround(self, middleware: Callable[[ASGIApp], ASGIApp]) -> None:
         """Put `middleware` around all routes; what `add_middleware` is given does not see direct ones."""
@@ -48,8 +48,9 @@ class ServiceApp(FastAPI):
         await self._surrounded(scope, receive, send)
 
     async def _served(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not await self._direct.answered(scope, receive, send):
-            await super().__call__(scope, receive, send)
+        unanswered = await self._direct.answered(scope, receive, send)
+        if unanswered is not None:
+            await super().__call__(scope, unanswered, send)
 
 
 def create_service_app(

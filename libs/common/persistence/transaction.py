@@ -1,7 +1,11 @@
 """The one place that commits. Handlers, stores and relays write inside a Transaction that somebody began here."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
 
 from asyncpg import InterfaceError as DriverInterfaceError
 from asyncpg import PostgresError
@@ -49,6 +53,19 @@ class Transaction:
             effect()
 
 
+@dataclass(slots=True)
+class _Shared:
+    """A transaction that one task shares with what it calls. `broken`: one of its parts raised, so none may commit."""
+
+    of: "Transactions"
+    task: asyncio.Task[Any] | None
+    transaction: Transaction
+    broken: bool = False
+
+
+_shared: ContextVar[_Shared | None] = ContextVar("shared_transaction", default=None)
+
+
 class Transactions:
     """Begins, commits and rolls back the transactions of one service's schema."""
 
@@ -65,9 +82,35 @@ class Transactions:
         Raises RetryableError when the database is away, slow, or chose another transaction: nothing was committed,
         except that a connection lost during the commit leaves it unknown. So what is tried again must be safe to
         repeat (an offset's compare-and-set, an inbox, a unique key). Raises InvalidValue for a value that no column takes.
+        Within a block of `shared` it is that block's transaction, and commits with it.
+        """
+        shared = _shared.get()
+        if shared is None or shared.of is not self or shared.task is not asyncio.current_task():
+            async with self._begun(self.engine) as transaction:
+                yield transaction
+            return
+        try:
+            with _translated():
+                yield shared.transaction
+        except BaseException:
+            shared.broken = True
+            raise
+
+    @asynccontextmanager
+    async def shared(self) -> AsyncIterator[Transaction]:
+        """One transaction for everything that this task does with `begin` in the block: all of it commits when the block ends, or nothing.
+
+        Raises like `begin`, and RuntimeError, uncommitted, when a part of it failed and the block ended as if it had not.
         """
         async with self._begun(self.engine) as transaction:
-            yield transaction
+            shared = _Shared(self, asyncio.current_task(), transaction)
+            token = _shared.set(shared)
+            try:
+                yield transaction
+            finally:
+                _shared.reset(token)
+            if shared.broken:
+                raise RuntimeError("a part of a shared transaction failed and the rest went on")
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[Transaction]:
@@ -80,12 +123,10 @@ class Transactions:
 
     @asynccontextmanager
     async def _begun(self, engine: AsyncEngine) -> AsyncIterator[Transaction]:
-        try:
+        with _translated():
             async with engine.begin() as connection:
                 transaction = Transaction(connection, self.schema)
                 yield transaction
-        except _DATABASE_ERRORS as error:
-            raise _translate(error) or error from error
         transaction.committed()
 
     async def peek(self, query: Executable) -> bool:
@@ -93,11 +134,17 @@ class Transactions:
 
         Raises RetryableError like `begin`.
         """
-        try:
+        with _translated():
             async with self._autocommitting.connect() as connection:
                 return bool((await connection.execute(query)).scalar())
-        except _DATABASE_ERRORS as error:
-            raise _translate(error) or error from error
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except _DATABASE_ERRORS as error:
+        raise _translate(error) or error from error
 
 
 def _translate(error: Exception) -> RetryableError | InvalidValue | None:

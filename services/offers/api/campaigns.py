@@ -9,21 +9,13 @@ from libs.common.contracts.values import Key
 from libs.common.errors import InvalidInput
 from libs.common.http.credentials import Credential, require
 from libs.common.http.openapi import problems
+from services.offers.api.budgets import BudgetView, budget_view
 from services.offers.api.doors import Doors
 from services.offers.domain.campaign import Campaign
 from services.offers.handlers.campaigns import get_campaign, put_campaign
 from services.offers.ports.campaigns import VersionedCampaign
 
 Caller = Annotated[Credential, Depends(require("campaigns:write"))]
-
-
-class BudgetView(BaseModel):
-    """A campaign's money in minor units: what vouchers may still cost, what they have cost, what is left."""
-
-    cap_cents: int
-    reserved_cents: int
-    spent_cents: int
-    remaining_cents: int
 
 
 class CampaignView(BaseModel):
@@ -60,14 +52,4 @@ def campaign_router(doors: Doors) -> APIRouter:
 
 
 def _view(found: VersionedCampaign) -> CampaignView:
-    budget = found.budget
-    return CampaignView(
-        version=found.version,
-        campaign=found.campaign,
-        budget=BudgetView(
-            cap_cents=budget.cap_cents,
-            reserved_cents=budget.reserved_cents,
-            spent_cents=budget.spent_cents,
-            remaining_cents=budget.remaining_cents,
-        ),
-    )
+    return CampaignView(version=found.version, campaign=found.campaign, budget=budget_view(found.budget))

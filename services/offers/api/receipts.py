@@ -66,6 +66,7 @@ def receipt_router(doors: Doors) -> APIRouter:
         if form is None:
             return problem(406, "not-acceptable", "a receipt is " + ", ".join(form.value for form in Form))
         stored = await _stored(doors, checkout_id, caller)
+        await _keys_known(doors)
         body = await doors.reprinter.render(stored, form, columns)
         return Response(body, media_type=form.value, headers={"Cache-Control": "no-store", "Vary": "Accept"})
 
@@ -79,6 +80,8 @@ def receipt_router(doors: Doors) -> APIRouter:
     ) -> Response:
         """Printed, declined by the customer, or failed; the last word counts, and what was printed stays so."""
         stored = await _stored(doors, checkout_id, caller)
+        if told.outcome is PrintOutcome.DECLINED:
+            await _keys_known(doors)  # before anything is kept: what is counted below lays the coupons out once more
         async with _in_time(doors) as store:
             standing, news = await note_printed(store, checkout_id, told.outcome, doors.clock.now())
         if news:
@@ -96,11 +99,22 @@ async def _stored(doors: Doors, checkout_id: str, caller: Credential) -> StoredC
     return stored
 
 
+async def _keys_known(doors: Doors) -> None:
+    async with _deadline(doors):
+        await doors.signing.known()
+
+
 @asynccontextmanager
 async def _in_time(doors: Doors) -> AsyncIterator[ReceiptStore]:
+    async with _deadline(doors), doors.receipts() as store:
+        yield store
+
+
+@asynccontextmanager
+async def _deadline(doors: Doors) -> AsyncIterator[None]:
     try:
-        async with asyncio.timeout(doors.write_deadline_seconds), doors.receipts() as store:
-            yield store
+        async with asyncio.timeout(doors.write_deadline_seconds):
+            yield
     except TimeoutError as error:
         raise RetryableError("the database did not answer in time; ask again") from error
 

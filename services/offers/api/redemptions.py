@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from libs.common.contracts.values import Currency, Key
@@ -14,6 +14,7 @@ from libs.common.http.credentials import Credential, require
 from libs.common.http.openapi import problems
 from services.offers.api.checkouts import CheckoutLine
 from services.offers.api.doors import Doors, check_store, documented
+from services.offers.api.repeating import when_durable
 from services.offers.domain.guessing import Presenter
 from services.offers.domain.voucher import Basket, BasketLine
 from services.offers.handlers.redemption import (
@@ -61,7 +62,7 @@ def redemption_router(doors: Doors) -> APIRouter:
         summary="Redeem a voucher on this receipt",
         responses=documented(RedemptionAnswer, "Redeemed, or refused with a reason") | problems(409, 429),
     )
-    async def redeem(request: RedemptionRequest, caller: Caller) -> Response:
+    async def redeem(request: RedemptionRequest, caller: Caller, http: Request) -> Response:
         """One wins, whoever asks at the same time. A refusal is an outcome, not an error.
 
         A key without the scope `voucher:explain` hears `not-valid` for every reason, and after the same time.
@@ -79,7 +80,8 @@ def redemption_router(doors: Doors) -> APIRouter:
             redeemed = await doors.redemption_desk.redeem(stores, asked)
         _count(doors, redeemed)
         if redeemed.status != REDEEMED and not asked.presenter.sees_reasons:
-            await _not_before(doors, accepted_seconds + doors.refusal_floor_seconds)
+            floor_seconds = accepted_seconds + doors.refusal_floor_seconds
+            await when_durable(http, lambda: _not_before(doors, floor_seconds))
         return Response(redeemed.answer, media_type="application/json")
 
     @router.post(

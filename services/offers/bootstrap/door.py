@@ -16,11 +16,14 @@ from services.offers.bootstrap.redeeming import lane_stores_of, miss_limits_of, 
 from services.offers.domain.code import CodeKey
 from services.offers.handlers.checkout import CheckoutDesk
 from services.offers.handlers.drafting import PrintRoom
+from services.offers.handlers.idempotency import Once
 from services.offers.handlers.knowledge import Knowledge, KnowledgeKeeper
 from services.offers.handlers.reconciling import Reconciler
 from services.offers.handlers.redemption import RedemptionDesk
 from services.offers.handlers.reprinting import Reprinter
 from services.offers.handlers.signing import SigningRing
+from services.offers.ports.answers import AnswerStore
+from services.offers.store.answers import PostgresAnswers
 from services.offers.store.campaigns import PostgresCampaigns
 from services.offers.store.checkout_reads import SharedCheckoutReads
 from services.offers.store.connections import connector
@@ -49,6 +52,7 @@ class Door:
     signing_keeper: RelayLoop
     reads: SharedCheckoutReads
     issuing: SharedIssuing
+    once: Once
 
 
 def door_of(parts: Parts, codes: CodeKey) -> Door:
@@ -131,7 +135,21 @@ def door_of(parts: Parts, codes: CodeKey) -> Door:
     signing_keeper = RelayLoop(
         signing.refresh, name="signing-keys", backoff=parts.backoff, idle_seconds=_SIGNING_KEYS_SECONDS
     )
-    return Door(parts=parts, doors=doors, keeper=keeper, signing_keeper=signing_keeper, reads=reads, issuing=issuing)
+    once = Once(
+        begin=_shared_by_all(parts.transactions),
+        clock=parts.clock,
+        metrics=parts.metrics,
+        deadline_seconds=settings.write_deadline_seconds,
+    )
+    return Door(
+        parts=parts,
+        doors=doors,
+        keeper=keeper,
+        signing_keeper=signing_keeper,
+        reads=reads,
+        issuing=issuing,
+        once=once,
+    )
 
 
 @asynccontextmanager
@@ -164,5 +182,16 @@ def _unit(
     async def begin() -> AsyncIterator[S]:
         async with transactions.begin() as tx:
             yield store_of(tx)
+
+    return begin
+
+
+def _shared_by_all(transactions: Transactions) -> Callable[[], AbstractAsyncContextManager[AnswerStore]]:
+    """Begins a transaction that all units begun within its block take part in."""
+
+    @asynccontextmanager
+    async def begin() -> AsyncIterator[AnswerStore]:
+        async with transactions.shared() as tx:
+            yield PostgresAnswers(tx)
 
     return begin

@@ -15,10 +15,12 @@ from services.offers.bootstrap.redeeming import miss_limits_of
 from services.offers.consumer import GROUP, TOPICS, Feeds
 from services.offers.handlers.expiry import EXPIRED_TOGETHER, expire_vouchers
 from services.offers.handlers.holding import free_lapsed_holds
+from services.offers.handlers.idempotency import FORGOTTEN_TOGETHER
 from services.offers.handlers.leasing import end_forsaken
 from services.offers.handlers.ledger import check_books
 from services.offers.handlers.privacy import answer_erasure
 from services.offers.handlers.revoking import end_revoked
+from services.offers.store.answers import PostgresAnswers
 from services.offers.store.campaigns import PostgresCampaigns
 from services.offers.store.expiry import PostgresExpiry
 from services.offers.store.guessing import PostgresMisses
@@ -78,6 +80,7 @@ def worker_of(parts: Parts) -> Worker:
         _every(_MEASURE_SECONDS, "measure", measure_round(parts), parts),
         _every(_BOOKS_SECONDS, "books", books_round(parts), parts),
         _every(_FORGET_SECONDS, "misses", misses_round(parts), parts),
+        _every(_FORGET_SECONDS, "answers", answers_round(parts), parts),
         FeedWatch(parts, Cluster(runtime.settings)),
         Housekeeping(
             parts.transactions,
@@ -159,6 +162,18 @@ def lease_round(parts: Parts) -> Round:
     return end
 
 
+def answers_round(parts: Parts) -> Round:
+    """Forgets kept answers whose days are over; by server time in a play too, where event time would run out before a repeat can come."""
+    kept = timedelta(days=parts.settings.answers_kept_days)
+
+    async def forget() -> int:
+        async with parts.transactions.begin() as tx:
+            forgotten = await PostgresAnswers(tx).forget(parts.clock.now() - kept, FORGOTTEN_TOGETHER)
+        return forgotten if forgotten == FORGOTTEN_TOGETHER else 0
+
+    return forget
+
+
 def measure_round(parts: Parts) -> Round:
     """Sets the gauges of every campaign's money."""
 
@@ -173,6 +188,8 @@ def measure_round(parts: Parts) -> Round:
                 "spent": each.budget.spent_cents,
                 "leased": each.budget.leased_cents,
                 "lost": each.budget.lost_cents,
+                "backing": each.budget.backing_cents,
+                "drawn": each.budget.drawn_cents,
             }
             for part, cents in money.items():
                 parts.metrics.budget_cents.labels(names[0], part, names[1]).set(cents)

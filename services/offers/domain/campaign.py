@@ -3,15 +3,18 @@
 The same form is read from YAML, from the API and from the database.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from libs.common.contracts.values import Currency, Funder, Key, Moment
+from services.offers.domain.limits import Limit, contradiction, tightened
 from services.offers.domain.numbers import Numbered
 
 ANY_CATEGORY = "*"
@@ -22,6 +25,8 @@ Days = Annotated[int, Field(ge=0, le=366)]
 Title = Annotated[str, StringConstraints(min_length=1, max_length=60)]
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]
 Share = Annotated[float, Field(ge=0, le=1)]
+Limits = Annotated[tuple[Limit, ...], Field(max_length=8)]
+OverIssue = Annotated[float, Field(ge=1, le=10)]
 
 
 class Aim(StrEnum):
@@ -49,6 +54,7 @@ class GuardRails(_Part):
     issued_per_customer: Annotated[int, Field(ge=1, le=1000)] = 4
     """Vouchers of this campaign that one customer may get within `issued_within_days`."""
     issued_within_days: Annotated[int, Field(ge=1, le=366)] = 28
+    greatest_over_issue_ratio: OverIssue = 1.0
 
 
 class StoreOverride(_Part):
@@ -59,6 +65,11 @@ class StoreOverride(_Part):
     amount_cents: Cents | None = None
     greatest_value_cents: Cents | None = None
     validity_days: Days | None = None
+    limits: Limits = ()
+    """In place of the campaign's of the same kind, and beside the others: they may only be tighter."""
+
+
+_AS_IT_IS = StoreOverride()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +140,12 @@ class Campaign(_Part):
     stores: Mapping[Key, StoreOverride] = Field(default_factory=dict)
     offline: OfflinePolicy | None = None
     """Whether lanes without a network take its vouchers, which must be signed; None: they do not."""
+    limits: Limits = ()
+    """For one customer, household, store, region, partner; in a day, a week, for good."""
+    over_issue_ratio: OverIssue = 1.0
+    """Vouchers may be worth so many times the budget, since many are never used."""
+    backing_cents: Annotated[int, Field(ge=0, le=10**12)] = 0
+    """Money of its own that covers what the budget does not if all are used after all."""
 
     @model_validator(mode="after")
     def _keeps_its_own_rules(self) -> Self:
@@ -150,12 +167,52 @@ class Campaign(_Part):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _keeps_its_limits(self) -> Self:
+        for store_id in ("", *self.stores):
+            where = f"store {store_id}" if store_id else "the campaign"
+            try:
+                limits = self.limits_in(store_id)
+            except ValueError as error:
+                raise ValueError(f"{where}: {error}") from error
+            value_cents = self._terms(self.stores.get(store_id)).greatest_value_cents
+            own = self.stores[store_id].limits if store_id else ()
+            wrong = contradiction(own, value_cents) or contradiction(limits, value_cents)
+            if wrong:
+                raise ValueError(f"{where}: {wrong}")
+        return self
+
+    @model_validator(mode="after")
+    def _backs_what_it_over_issues(self) -> Self:
+        if self.over_issue_ratio > self.guard_rails.greatest_over_issue_ratio:
+            raise ValueError("the campaign leaves its guard rails: greatest_over_issue_ratio")
+        if self.backing_cents < self.over_issue_cents:
+            raise ValueError(
+                f"over_issue_ratio {self.over_issue_ratio} needs backing_cents of at least {self.over_issue_cents}"
+            )
+        return self
+
+    @property
+    def over_issue_cents(self) -> int:
+        """What vouchers may be worth beyond the budget."""
+        return int(self.cap_cents * (Decimal(str(self.over_issue_ratio)) - 1))
+
+    def limits_in(self, store_id: str) -> Sequence[Limit]:
+        """Its limits there."""
+        override = self.stores.get(store_id)
+        return tightened(self.limits, override.limits) if override else self.limits
+
     def in_store(self, store_id: str, currency: str) -> Terms | None:
         """What it promises there, or None where it does not run."""
         override = self.stores.get(store_id)
         if currency != self.currency or (override is not None and not override.active):
             return None
-        return self._terms(override)
+        return self._terms(override) if override is not None else self.terms
+
+    @cached_property
+    def terms(self) -> Terms:
+        """What it promises where no store changed it."""
+        return self._terms(None)
 
     def title_in(self, language: str) -> str:
         """Its title for customers of this language."""
@@ -170,7 +227,7 @@ class Campaign(_Part):
         return ANY_CATEGORY in self.categories or category in self.categories
 
     def _terms(self, override: StoreOverride | None) -> Terms:
-        changed = override or StoreOverride()
+        changed = override or _AS_IT_IS
         amount_cents = changed.amount_cents or self.amount_cents if self.kind == "amount" else None
         return Terms(
             kind=self.kind,

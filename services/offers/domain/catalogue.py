@@ -36,6 +36,9 @@ class Store:
     country: str
     closed: Closed = field(default_factory=Closed)
     """The days on which it does not open."""
+    region: str | None = None
+    partner: str | None = None
+    """Who runs it, where that is not the chain."""
 
     @property
     def zone(self) -> ZoneInfo:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from services.offers.domain.campaign import Campaign, Terms
-from services.offers.domain.eligibility import Circumstances, Eligible, Refusal, eligible, is_held_out, running
+from services.offers.domain.eligibility import Circumstances, Refusal, eligible, is_held_out, running
+from services.offers.domain.limits import Claim
 from services.offers.domain.needs import CategoryNeed
-from services.offers.domain.policy import Choice, Prior, choose, distribution, redemption_ratio
+from services.offers.domain.policy import Choice, Prior, drawn, redemption_ratio, weighed
 
 OFFERS_WEIGHED = 24
 OFFERED = "offered"
@@ -22,6 +23,7 @@ class Chosen:
     terms: Terms
     need: CategoryNeed
     redemption_ratio: float
+    claims: Sequence[Claim] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,28 +49,21 @@ def decide(
     """The decision; neither the order of `campaigns` nor that of `needs` matters, and the same seed chooses the same."""
     here = running(campaigns, at)
     found = eligible(here, needs, at, prior)
-    weighed = [choice.offer for choice in _strongest(found, prior)]
+    alternatives = weighed(found.offers, prior, OFFERS_WEIGHED)
     chosen = [
         Chosen(
             choice=choice,
             terms=found.terms[choice.offer.key],
             need=found.needs[choice.offer.category],
             redemption_ratio=redemption_ratio(choice.offer, prior),
+            claims=found.claims[choice.offer.campaign_id],
         )
-        for choice in choose(weighed, prior, slots=slots, seed=seed)
+        for choice in drawn(alternatives, prior, slots=slots, seed=seed)
     ]
     return Decision(
         group="holdout" if is_held_out(at.holdout_key, [campaign for campaign, _ in here]) else "treated",
         reason=OFFERED if chosen else found.main_refusal,
         chosen=tuple(chosen),
-        alternatives=tuple(distribution(weighed, prior)),
+        alternatives=tuple(alternatives),
         refusals=found.refusals,
     )
-
-
-def _strongest(found: Eligible, prior: Prior) -> list[Choice]:
-    """The offers that are weighed against each other: a bound on the log, by score and then by key."""
-    choices = distribution(found.offers, prior)
-    if len(choices) <= OFFERS_WEIGHED:
-        return choices
-    return sorted(choices, key=lambda choice: (-choice.score_cents, choice.offer.key))[:OFFERS_WEIGHED]

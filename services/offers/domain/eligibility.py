@@ -1,12 +1,13 @@
 """Who may get which offer: campaigns by categories, each either an offer or a reason why not."""
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from services.offers.domain.campaign import Aim, Campaign, Terms
+from services.offers.domain.campaign import ANY_CATEGORY, Aim, Campaign, Terms
+from services.offers.domain.limits import NOBODY_KNOWN, Claim, Standing, claims_of, room_for_one
 from services.offers.domain.needs import CategoryNeed
 from services.offers.domain.policy import Offer, Prior, stable_ratio
 
@@ -23,6 +24,8 @@ class Refusal(StrEnum):
     UNAVAILABLE = "unavailable"
     FREQUENCY = "frequency"
     NO_NEED = "no-need"
+    LIMIT_REACHED = "limit-reached"
+    LIMIT_UNKNOWN = "limit-unknown"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +52,8 @@ class Circumstances:
     now: datetime
     open_complaint: bool = False
     past: Sequence[PastVoucher] = ()
+    standing: Standing = NOBODY_KNOWN
+    """What limits are judged by."""
 
 
 @dataclass(slots=True)
@@ -59,6 +64,8 @@ class Eligible:
     terms: dict[tuple[str, str], Terms] = field(default_factory=dict)
     needs: dict[str, CategoryNeed] = field(default_factory=dict)
     refusals: Counter[Refusal] = field(default_factory=Counter)
+    claims: dict[str, Sequence[Claim]] = field(default_factory=dict)
+    """By campaign: the counters of its limits that a voucher would stand on."""
 
     @property
     def main_refusal(self) -> Refusal:
@@ -75,7 +82,7 @@ def holdout_ratio_of(key: str) -> float:
 
 def is_held_out(key: str, campaigns: Sequence[Campaign]) -> bool:
     """Whether any of these campaigns holds the customer out."""
-    return any(holdout_ratio_of(key) < campaign.holdout_ratio for campaign in campaigns)
+    return holdout_ratio_of(key) < max((campaign.holdout_ratio for campaign in campaigns), default=0.0)
 
 
 def running(campaigns: Mapping[str, Campaign], at: Circumstances) -> list[tuple[Campaign, Terms]]:
@@ -96,12 +103,23 @@ def eligible(
     result = Eligible(needs={need.category: need for need in needs})
     if not campaigns:
         result.refusals[Refusal.NO_CAMPAIGN] += 1
+    holdout_ratio = holdout_ratio_of(at.holdout_key)
+    past: defaultdict[str, list[PastVoucher]] = defaultdict(list)
+    for voucher in at.past:
+        past[voucher.campaign_id].append(voucher)
     for campaign, terms in campaigns:
-        whole = _campaign_refusal(campaign, at)
+        claims = claims_of(campaign.limits_in(at.store_id), at.standing)
+        whole = _campaign_refusal(campaign, at, holdout_ratio, past.get(campaign.campaign_id, ())) or _limit_refusal(
+            campaign, terms, claims, at
+        )
         if whole is not None:
             result.refusals[whole] += max(1, len(needs))
             continue
-        for need in needs:
+        result.claims[campaign.campaign_id] = claims or ()
+        targeted = _targeted(campaign, result.needs)
+        if len(targeted) < len(needs):
+            result.refusals[Refusal.NOT_TARGETED] += len(needs) - len(targeted)
+        for need in targeted:
             refusal = _category_refusal(campaign, need)
             if refusal is not None:
                 result.refusals[refusal] += 1
@@ -112,15 +130,19 @@ def eligible(
     return result
 
 
-def _campaign_refusal(campaign: Campaign, at: Circumstances) -> Refusal | None:
+def _campaign_refusal(
+    campaign: Campaign, at: Circumstances, holdout_ratio: float, mine: Sequence[PastVoucher]
+) -> Refusal | None:
+    """`mine` are the customer's vouchers of this campaign."""
     if at.open_complaint:
         return Refusal.OPEN_COMPLAINT
     if at.tier not in campaign.tiers:
         return Refusal.TIER
-    if holdout_ratio_of(at.holdout_key) < campaign.holdout_ratio:
+    if holdout_ratio < campaign.holdout_ratio:
         return Refusal.HOLDOUT
+    if not mine:
+        return None  # the rails allow at least one
     rails = campaign.guard_rails
-    mine = [past for past in at.past if past.campaign_id == campaign.campaign_id]
     since = at.now - timedelta(days=rails.issued_within_days)
     lately = sum(past.issued_at > since for past in mine)
     still_open = sum(past.open for past in mine)
@@ -128,9 +150,24 @@ def _campaign_refusal(campaign: Campaign, at: Circumstances) -> Refusal | None:
     return Refusal.FREQUENCY if too_often else None
 
 
+def _targeted(campaign: Campaign, needs: Mapping[str, CategoryNeed]) -> Collection[CategoryNeed]:
+    """The needs that it may answer. A campaign names few categories where a customer needs many, or all of them."""
+    if ANY_CATEGORY in campaign.categories:
+        return needs.values()
+    return [needs[category] for category in dict.fromkeys(campaign.categories) if category in needs]
+
+
+def _limit_refusal(
+    campaign: Campaign, terms: Terms, claims: Sequence[Claim] | None, at: Circumstances
+) -> Refusal | None:
+    """What is known before the commit, which has the last word."""
+    if claims is None:
+        return Refusal.LIMIT_UNKNOWN
+    fits = room_for_one(campaign.campaign_id, claims, at.standing.uses, terms.greatest_value_cents)
+    return None if fits else Refusal.LIMIT_REACHED
+
+
 def _category_refusal(campaign: Campaign, need: CategoryNeed) -> Refusal | None:
-    if not campaign.targets(need.category):
-        return Refusal.NOT_TARGETED
     if campaign.aim is not Aim.ANY and (campaign.aim is Aim.USUAL) != need.known:
         return Refusal.AIM
     return None if need.item_ids else Refusal.UNAVAILABLE

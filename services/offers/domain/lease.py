@@ -86,7 +86,7 @@ def grantable_cents(policy: OfflinePolicy, budget: Budget, *, most_cents: int | 
     >>> grantable_cents(policy, Budget(cap_cents=1000, leased_cents=400), most_cents=None, lane_left_cents=100)
     400
     """
-    bounds = (policy.lane_cents - lane_left_cents, policy.chain_cents - budget.leased_cents, budget.remaining_cents)
+    bounds = (policy.lane_cents - lane_left_cents, policy.chain_cents - budget.leased_cents, budget.available_cents)
     return max(0, min(bounds if most_cents is None else (*bounds, most_cents)))
 
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 
 class Account(StrEnum):
-    """Where money stands. The funder's balance is minus the budget's cap and what was lost beside it; the others share the cap."""
+    """Where money stands. The funder's balance is minus the budget's cap, backing and what was lost beside them; the others share these."""
 
     FUNDER = "funder"
     AVAILABLE = "available"
@@ -19,6 +19,8 @@ class Account(StrEnum):
     """Lent to lanes that may lose the network: what vouchers may cost there that are used elsewhere too."""
     LOST = "lost"
     """What a lane gave against its lease's rules. The funder gave it beside the cap, and nobody may spend it."""
+    BACKING = "backing"
+    """Money beside the cap that covers what is promised above it. `available` is never further below zero than this is above."""
 
 
 class Move(StrEnum):
@@ -28,6 +30,10 @@ class Move(StrEnum):
     """Head office set or raised a budget."""
     WITHDRAW = "withdraw"
     """It lowered one."""
+    BACK = "back"
+    """Head office set money aside for what is promised above the cap."""
+    UNBACK = "unback"
+    """It took some of that back."""
     ISSUE = "issue"
     REDEEM = "redeem"
     RELEASE = "release"
@@ -92,6 +98,13 @@ def funded(before_cents: int, after_cents: int) -> list[Transfer]:
     if after_cents >= before_cents:
         return _moved((Move.FUND, Account.FUNDER, Account.AVAILABLE, after_cents - before_cents))
     return _moved((Move.WITHDRAW, Account.AVAILABLE, Account.FUNDER, before_cents - after_cents))
+
+
+def backed(before_cents: int, after_cents: int) -> list[Transfer]:
+    """What covers promises above the cap is changed."""
+    if after_cents >= before_cents:
+        return _moved((Move.BACK, Account.FUNDER, Account.BACKING, after_cents - before_cents))
+    return _moved((Move.UNBACK, Account.BACKING, Account.FUNDER, before_cents - after_cents))
 
 
 def issued(value_cents: int) -> list[Transfer]:

@@ -8,6 +8,9 @@ import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
+
+import msgspec
 
 MODEL_ID = "offer-prior-1"
 
@@ -30,8 +33,7 @@ class Prior:
     """How many cents of expected margin make an offer e times as likely to be chosen."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Offer:
+class Offer(msgspec.Struct, frozen=True, kw_only=True):
     """One offer that could be made."""
 
     campaign_id: str
@@ -49,13 +51,15 @@ class Offer:
         return self.campaign_id, self.category
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(msgspec.Struct, frozen=True):
     """An offer with its score in cents and the chance that the policy gave it at its draw."""
 
     offer: Offer
     score_cents: float
     propensity_ratio: float
+
+
+Scored: TypeAlias = tuple[Offer, float]
 
 
 def incremental_margin_cents(offer: Offer, prior: Prior) -> float:
@@ -87,19 +91,21 @@ def distribution(offers: Sequence[Offer], prior: Prior) -> list[Choice]:
     Softmax over expected incremental margin, mixed with a floor for each offer: its campaign's exploration ratio by
     the number of offers. So each offer's propensity is known, and none is zero where its campaign explores.
     """
-    ordered = sorted(offers, key=lambda offer: offer.key)
-    if not ordered:
-        return []
-    scores = [incremental_margin_cents(offer, prior) for offer in ordered]
-    best = max(scores)
-    weights = [math.exp((score - best) / prior.temperature_cents) for score in scores]
-    whole = math.fsum(weights)
-    floors = [offer.exploration_ratio / len(ordered) for offer in ordered]
-    greedy_ratio = 1.0 - math.fsum(floors)
-    return [
-        Choice(offer, score, floor + greedy_ratio * weight / whole)
-        for offer, score, weight, floor in zip(ordered, scores, weights, floors, strict=True)
-    ]
+    return _chances(scored(offers, prior), prior)
+
+
+def scored(offers: Sequence[Offer], prior: Prior) -> list[Scored]:
+    """Every offer with its expected incremental margin, ordered by key."""
+    return [(offer, incremental_margin_cents(offer, prior)) for offer in sorted(offers, key=_key)]
+
+
+def weighed(offers: Sequence[Offer], prior: Prior, most: int) -> list[Choice]:
+    """As `distribution`, of the strongest offers only: a bound on the log, by score and then by key."""
+    strongest = scored(offers, prior)
+    if len(strongest) > most:
+        strongest = sorted(strongest, key=lambda one: -one[1])[:most]  # which keeps equals in the order of keys
+        strongest.sort(key=lambda one: one[0].key)
+    return _chances(strongest, prior)
 
 
 def choose(offers: Sequence[Offer], prior: Prior, *, slots: int, seed: str) -> list[Choice]:
@@ -107,13 +113,37 @@ def choose(offers: Sequence[Offer], prior: Prior, *, slots: int, seed: str) -> l
 
     A propensity is that of the offer's own draw, given the draws before it. The order of `offers` does not matter.
     """
-    left = list(offers)
-    chosen: list[Choice] = []
+    return drawn(distribution(offers, prior), prior, slots=slots, seed=seed)
+
+
+def drawn(choices: Sequence[Choice], prior: Prior, *, slots: int, seed: str) -> list[Choice]:
+    """The same from a distribution that is known already."""
+    left, chosen = choices, list[Choice]()
     while left and len(chosen) < slots:
-        drawn = _draw(distribution(left, prior), _uniform(seed, len(chosen)))
-        chosen.append(drawn)
-        left = [offer for offer in left if offer.category != drawn.offer.category]
+        draw = _draw(left, _uniform(seed, len(chosen)))
+        chosen.append(draw)
+        if len(chosen) < slots:
+            others = [(one.offer, one.score_cents) for one in left if one.offer.category != draw.offer.category]
+            left = _chances(others, prior)
     return chosen
+
+
+def _chances(ordered: Sequence[Scored], prior: Prior) -> list[Choice]:
+    if not ordered:
+        return []
+    best = max(score for _, score in ordered)
+    weights = [math.exp((score - best) / prior.temperature_cents) for _, score in ordered]
+    whole = math.fsum(weights)
+    floors = [offer.exploration_ratio / len(ordered) for offer, _ in ordered]
+    greedy_ratio = 1.0 - math.fsum(floors)
+    return [
+        Choice(offer, score, floor + greedy_ratio * weight / whole)
+        for (offer, score), weight, floor in zip(ordered, weights, floors, strict=True)
+    ]
+
+
+def _key(offer: Offer) -> tuple[str, str]:
+    return offer.campaign_id, offer.category
 
 
 def stable_ratio(*parts: str) -> float:

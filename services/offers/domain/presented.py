@@ -30,6 +30,11 @@ class Presented:
     number_lookup: bytes
 
 
+def is_signed(presented: str) -> bool:
+    """Whether it claims to be the text of a signed voucher, so that `read` needs the keys for it."""
+    return presented.strip().startswith(PREFIX)
+
+
 def read(
     presented: str, codes: CodeKey, keys: Sequence[SigningKey], coupons: Collection[str], *, at_till: bool
 ) -> Presented:
@@ -38,7 +43,7 @@ def read(
     An EAN-13 has too few digits to be let in from elsewhere: it is looked for under nothing there.
     """
     text = presented.strip()
-    if text.startswith(PREFIX):
+    if is_signed(presented):
         code = code_in(text, keys)
         return _found(codes, Form.CODE if code else Form.FOREIGN, code=code)
     code = normalised(text)

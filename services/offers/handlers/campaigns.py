@@ -1,10 +1,16 @@
 """Campaigns: put a new version, look them up, apply a file of them."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
 
 from libs.common.errors import Conflict, NotFound
 from services.offers.domain.campaign import Campaign
+from services.offers.domain.limits import PERSONAL, Limit, Per
 from services.offers.ports.campaigns import CampaignStore, VersionedCampaign
+
+LIMITS_SHOWN = 50
+COUNTERS_SHOWN = 20
 
 
 async def put_campaign(store: CampaignStore, campaign: Campaign, author: str) -> VersionedCampaign:
@@ -17,7 +23,7 @@ async def put_campaign(store: CampaignStore, campaign: Campaign, author: str) ->
         return known
     if known is not None and known.campaign.currency != campaign.currency:
         raise Conflict("a campaign keeps its currency; make another campaign", slug="currency-change")
-    if known is not None and known.budget.exposure_cents > campaign.cap_cents:
+    if known is not None and known.budget.exposure_cents > campaign.cap_cents + campaign.over_issue_cents:
         raise Conflict(
             "more is reserved and spent than the new cap",
             slug="cap-below-exposure",
@@ -33,6 +39,35 @@ async def get_campaign(store: CampaignStore, campaign_id: str) -> VersionedCampa
     if known is None:
         raise NotFound(f"no campaign {campaign_id!r}")
     return known
+
+
+@dataclass(frozen=True, slots=True)
+class LimitNow:
+    """A limit with what is used of it: entity, first day, vouchers or cents; None where that is told to nobody."""
+
+    limit: Limit
+    store_id: str | None
+    uses: Sequence[tuple[str, date, int]] | None
+
+
+async def limits_now(store: CampaignStore, campaign_id: str) -> tuple[VersionedCampaign, Sequence[LimitNow]]:
+    """The campaign with all its limits, and the counters of their newest periods that are used most; raises NotFound."""
+    found = await get_campaign(store, campaign_id)
+    stated: list[tuple[str | None, Limit]] = [(None, limit) for limit in found.campaign.limits]
+    stated += [(store_id, limit) for store_id, own in found.campaign.stores.items() for limit in own.limits]
+    return found, [await _limit_now(store, campaign_id, *each) for each in stated[:LIMITS_SHOWN]]
+
+
+async def _limit_now(store: CampaignStore, campaign_id: str, store_id: str | None, limit: Limit) -> LimitNow:
+    if limit.per in PERSONAL:
+        return LimitNow(limit, store_id, None)
+    only = store_id if limit.per is Per.STORE else None
+    uses = await store.most_used(campaign_id, limit.per, limit.period, only, COUNTERS_SHOWN)
+    return LimitNow(
+        limit,
+        store_id,
+        [(c.entity, c.starts_on, use.count if limit.measure == "count" else use.cents) for c, use in uses],
+    )
 
 
 async def apply_campaigns(store: CampaignStore, campaigns: Sequence[Campaign], author: str) -> int:

@@ -20,12 +20,13 @@ from services.offers.domain.policy import MODEL_ID, Prior
 from services.offers.domain.proposal import Proposal
 from services.offers.domain.receipts.sheet import Columns
 from services.offers.handlers.drafting import PrintRoom, decided_message, drafts_of, proposed
+from services.offers.handlers.idempotency import check_same
 from services.offers.handlers.knowledge import KnowledgeKeeper
+from services.offers.handlers.limiting import question_of, standing_of
 from services.offers.handlers.money_clock import MoneyClock
 from services.offers.handlers.signing import SigningRing
 from services.offers.metrics import OffersMetrics
 from services.offers.ports.checkout import (
-    CheckoutQuestion,
     CheckoutReads,
     CheckoutView,
     IssueRequest,
@@ -54,6 +55,8 @@ class Checkout:
     occurred_at: datetime | None = None
     language: str | None = None
     """The customer's, where the till knows it: `de`, `pt-BR`."""
+    asked: bytes | None = None
+    """All that it says, as a digest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,7 @@ class CheckoutDesk:
     prior: Prior = field(default_factory=Prior)
 
     async def answer(self, checkout: Checkout, accepted_seconds: float) -> bytes:
-        """The answer's JSON, before the deadline, whatever is down or slow; `accepted_seconds` is the monotonic start."""
+        """The answer's JSON in time, whatever is down or slow, from a monotonic start; raises InvalidInput where the id was another's."""
         passed = self.clock.monotonic_seconds() - accepted_seconds
         left = checkout.deadline_seconds - passed - min(ANSWER_SECONDS, checkout.deadline_seconds / 4)
         try:
@@ -108,12 +111,11 @@ class CheckoutDesk:
 
     async def _decided(self, checkout: Checkout) -> tuple[int, str, bytes]:
         customer_id = derived_id("customer", checkout.identifier) if checkout.identifier else None
-        question = CheckoutQuestion(
-            checkout_id=checkout.checkout_id, customer_id=customer_id, store_id=checkout.store_id
-        )
+        looked_at = self.money_clock.now(stated=checkout.occurred_at, reached=None)
+        question = question_of(self.keeper.knowledge, checkout.checkout_id, customer_id, checkout.store_id, looked_at)
         view = await self.reads.read(question)
         if view.stored is not None:
-            return self._repeated(view.stored, view.granted)
+            return self._repeated(checkout, view.stored, view)
         if not self.keeper.saw(view.revisions) and (self.money_clock.play_mode or not self.keeper.knowledge.loaded):
             await self.keeper.catch_up(view.revisions)
             view = await self.reads.read(question)
@@ -131,7 +133,7 @@ class CheckoutDesk:
             again = await self.reads.read(question)
             if again.stored is None:
                 return TIER_NONE, "undecided", nothing(checkout.checkout_id, "undecided")
-            return self._repeated(again.stored, again.granted)
+            return self._repeated(checkout, again.stored, again)
         return self._answered(proposal, granted)
 
     def _tiered(self, checkout: Checkout, store: Store, view: CheckoutView) -> _Asked:
@@ -165,6 +167,7 @@ class CheckoutDesk:
                 now=asked.now,
                 open_complaint=asked.personal.open_complaint if asked.personal else False,
                 past=asked.view.past if asked.personal else (),
+                standing=standing_of(asked.store, asked.now, asked.personal, asked.view),
             ),
             slots=checkout.slots,
             seed=checkout.checkout_id,
@@ -181,6 +184,7 @@ class CheckoutDesk:
             decided_at=asked.now,
             message=self._decision_message(asked, decision, proposal),
             drafts=drafts_of(proposal, decision, checkout.receipt_id, checkout.store_id, asked.customer_id, self.codes),
+            asked=checkout.asked,
         )
         return proposal, request
 
@@ -240,6 +244,7 @@ class CheckoutDesk:
     def _body(self, proposal: Proposal, granted: Sequence[int]) -> tuple[bytes, PrintedReceipt]:
         return answered(proposal, granted, self.codes, lambda: self.signing.keys)
 
-    def _repeated(self, stored: Proposal, granted: Sequence[int]) -> tuple[int, str, bytes]:
+    def _repeated(self, checkout: Checkout, stored: Proposal, view: CheckoutView) -> tuple[int, str, bytes]:
+        check_same(view.asked, checkout.asked, "checkout_id")
         self.metrics.repeats.inc()
-        return stored.tier, "repeat", self._body(stored, granted)[0]
+        return stored.tier, "repeat", self._body(stored, view.granted)[0]

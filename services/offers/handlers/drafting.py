@@ -163,6 +163,7 @@ def drafts_of(
                 valid_from=voucher.valid_from,
                 expires_at=voucher.expires_at,
                 message=voucher_message(issued, f"{voucher.voucher_id}:issued", voucher.valid_from),
+                claims=chosen.claims,
             )
         )
     return drafts

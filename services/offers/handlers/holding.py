@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from libs.common.errors import Conflict, NotFound
+from libs.common.errors import Conflict, InFlight, NotFound
 from services.offers.domain.asked import digest_of
 from services.offers.domain.guessing import Presenter
 from services.offers.domain.voucher import Basket, Given, Hold, NotRedeemed, Voucher, VoucherState, redeem
@@ -122,7 +122,7 @@ async def hold_voucher(desk: RedemptionDesk, stores: TillStores, asked: Holding)
         asked=digest,
     )
     if not await holds.keep(attempt):
-        raise Conflict("another attempt with this id is under way", slug="in-flight")
+        raise InFlight("another attempt with this id is under way")
     if weighed.voucher_id is not None and until is not None:
         await holds.hold(weighed.voucher_id, Hold(asked.hold_id, asked.basket.receipt_id, until))
     desk.metrics.holds.labels(answer.status).inc()

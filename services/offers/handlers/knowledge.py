@@ -10,6 +10,7 @@ from libs.common.clock import Clock
 from libs.common.errors import RetryableError
 from services.offers.domain.campaign import Campaign
 from services.offers.domain.catalogue import Item, Store
+from services.offers.domain.limits import Per, Period
 from services.offers.domain.needs import NeedModel
 from services.offers.ports.knowledge import Changes, KnowledgeStore, Revisions, StoredModel
 
@@ -27,11 +28,19 @@ class Knowledge:
     model: NeedModel = field(default_factory=NeedModel.unlearned)
     prior_item_ids: list[str] = field(default_factory=list)
     loaded: bool = False
+    limit_pairs: frozenset[tuple[Per, Period]] = frozenset()
+    """Of which kinds the campaigns' limits are."""
 
     def take_in(self, changes: Changes, model: NeedModel | None) -> None:
         """Apply what is newer."""
         if changes.campaigns is not None:
             self.campaigns = dict(changes.campaigns)
+            self.limit_pairs = frozenset(
+                (limit.per, limit.period)
+                for campaign in self.campaigns.values()
+                for store_id in ("", *campaign.stores)
+                for limit in campaign.limits_in(store_id)
+            )
         self.items.update((item.item_id, item) for item in changes.items)
         for item_id in changes.gone_item_ids:
             self.items.pop(item_id, None)

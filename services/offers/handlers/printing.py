@@ -26,7 +26,7 @@ async def note_printed(
 
 
 def count_printed(metrics: OffersMetrics, stored: StoredCheckout, outcome: PrintOutcome, keys: Keys) -> None:
-    """Count the outcome, and the paper that a customer who said no has saved."""
+    """Count the outcome, and the paper that a customer who said no has saved; for that the keys must be known."""
     metrics.printings.labels(outcome.value).inc()
     if outcome is PrintOutcome.DECLINED:
         _, receipt = answered(stored.proposal, stored.granted, keys.codes, keys.signing)

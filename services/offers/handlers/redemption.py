@@ -7,12 +7,12 @@ from math import ceil
 import msgspec
 
 from libs.common.contracts.offers import RedeemedLine, VoucherRedeemed
-from libs.common.errors import Conflict, TooManyTries
+from libs.common.errors import InFlight, TooManyTries
 from libs.common.persistence import OutboxMessage
 from services.offers.domain.asked import digest_of
 from services.offers.domain.code import CodeKey
 from services.offers.domain.guessing import NOT_VALID, MissLimits, Presenter, is_miss
-from services.offers.domain.presented import Form, Presented, read
+from services.offers.domain.presented import Form, Presented, is_signed, read
 from services.offers.domain.voucher import Basket, Given, GivenLine, NotRedeemed, Voucher, redeem
 from services.offers.handlers.facts import about, voucher_message
 from services.offers.handlers.idempotency import check_same
@@ -104,7 +104,7 @@ class RedemptionDesk:
         if not await store.keep(attempt):
             known = await store.answered(asked.redemption_id, None, asked.basket.receipt_id)
             if known is None:
-                raise Conflict("another attempt with this id is under way", slug="in-flight")
+                raise InFlight("another attempt with this id is under way")
             return self._again(known, asked)
         if isinstance(outcome, Given) and voucher is not None:
             await store.spend(voucher, outcome.given_cents, Cause(attempt.redemption_id, now))
@@ -139,7 +139,8 @@ class RedemptionDesk:
 
     def _read(self, code: str, presenter: Presenter) -> Presented:
         coupons = {each.numbered.head for each in self.knowledge.campaigns.values() if each.numbered}
-        return read(code, self.codes, self.signing.keys, coupons, at_till=presenter.sees_reasons)
+        keys = self.signing.keys if is_signed(code) else ()
+        return read(code, self.codes, keys, coupons, at_till=presenter.sees_reasons)
 
     async def _while_locked(self, store: RedemptionStore, asked: Redemption, until: datetime) -> Redeemed:
         """What was answered before is answered again, since a till that lost the answer must learn it; nothing else is."""

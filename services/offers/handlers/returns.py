@@ -88,7 +88,9 @@ async def _reopen(store: RedemptionStore, redemption_id: str, voucher: Voucher, 
     budget = await store.budget(voucher.campaign_id)
     given_cents, again_cents = voucher.given_cents, 0
     if now < voucher.expires_at and not voucher.revoked:
-        again_cents = budget.good_again_cents(given_cents=given_cents, value_cents=voucher.terms.greatest_value_cents)
+        room_cents = await store.room_cents(voucher.voucher_id)
+        value_cents = voucher.terms.greatest_value_cents
+        again_cents = budget.good_again_cents(given_cents=given_cents, value_cents=value_cents, room_cents=room_cents)
     answer = _encoder.encode(RollbackAnswer(redemption_id, "rolled_back", voucher.voucher_id, given_cents, again_cents))
     await store.roll_back(redemption_id, voucher, good_for_cents=again_cents, answer=answer, now=now)
     fact_id = f"{redemption_id}:rolled-back"

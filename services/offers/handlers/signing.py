@@ -28,6 +28,12 @@ class SigningRing:
             raise RetryableError("the keys of signed vouchers could not be read yet", slug="signing-keys-unread")
         return self._keys
 
+    async def known(self) -> Sequence[SigningKey]:
+        """All keys, read now if they never were; raises RetryableError when they cannot be."""
+        if self._keys is None:
+            await self.refresh()
+        return self.keys
+
     async def refresh(self) -> int:
         """Read them; returns 0. Raises RetryableError, and goes on with those it knows."""
         async with self._begin() as store:

@@ -2,14 +2,15 @@
 
 ALTER TABLE budgets ADD COLUMN leased_cents bigint NOT NULL DEFAULT 0 CHECK (leased_cents >= 0);
 ALTER TABLE budgets ADD COLUMN lost_cents bigint NOT NULL DEFAULT 0 CHECK (lost_cents >= 0);  -- beside the cap
-ALTER TABLE budgets ADD CONSTRAINT within_cap_with_leases CHECK (reserved_cents + spent_cents + leased_cents <= cap_cents);
+ALTER TABLE budgets ADD CONSTRAINT within_cap_with_leases 
+    CHECK (reserved_cents + spent_cents + leased_cents <= cap_cents + over_issue_cents);
 
 ALTER TABLE journal DROP CONSTRAINT journal_from_account_check;
 ALTER TABLE journal DROP CONSTRAINT journal_to_account_check;
 ALTER TABLE journal ADD CONSTRAINT journal_from_account_check
-    CHECK (from_account IN ('funder', 'available', 'reserved', 'spent', 'leased', 'lost')) NOT VALID;
+    CHECK (from_account IN ('funder', 'available', 'reserved', 'spent', 'backing', 'leased', 'lost')) NOT VALID;
 ALTER TABLE journal ADD CONSTRAINT journal_to_account_check
-    CHECK (to_account IN ('funder', 'available', 'reserved', 'spent', 'leased', 'lost')) NOT VALID;
+    CHECK (to_account IN ('funder', 'available', 'reserved', 'spent', 'backing', 'leased', 'lost')) NOT VALID;
 ALTER TABLE journal_sums ADD COLUMN leased_cents bigint NOT NULL DEFAULT 0;
 ALTER TABLE journal_sums ADD COLUMN lost_cents bigint NOT NULL DEFAULT 0;
 

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from services.offers.domain.budget import Budget
 from services.offers.domain.campaign import Campaign
+from services.offers.domain.limits import Counter, Per, Period, Use
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,4 +31,10 @@ class CampaignStore(Protocol):
 
     async def put(self, campaign: Campaign, version: int, author: str) -> None:
         """Keep a new version and set its budget's cap; raises Conflict when reserved and spent are above the cap."""
+        ...
+
+    async def most_used(
+        self, campaign_id: str, per: Per, period: Period, entity: str | None, most: int
+    ) -> Sequence[tuple[Counter, Use]]:
+        """Of one kind of counter those of the newest period that are used most, or that of one entity."""
         ...

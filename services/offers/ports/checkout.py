@@ -1,14 +1,15 @@
 """What a checkout needs: one round trip to read, one to make its decision durable."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from typing import Protocol
 
 from libs.common.errors import RetryableError
 from libs.common.persistence import OutboxMessage
 from services.offers.domain.campaign import Terms
 from services.offers.domain.eligibility import PastVoucher
+from services.offers.domain.limits import Claim, Per, Period, Uses
 from services.offers.domain.proposal import Proposal
 from services.offers.ports.knowledge import Revisions
 
@@ -27,6 +28,17 @@ class KnownCustomer:
     personal_offers: bool
     open_complaint: bool
     ranking_state: bytes
+    household_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitsOf:
+    """Which limits there are, and whose may matter beside the customer's: the store's, on this day of its calendar."""
+
+    pairs: Collection[tuple[Per, Period]]
+    day: date
+    region: str | None
+    partner: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +48,7 @@ class CheckoutQuestion:
     checkout_id: str
     customer_id: str | None
     store_id: str
+    limits_of: LimitsOf | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +56,8 @@ class CheckoutView:
     """All that the database knows for one checkout, as of one moment."""
 
     stored: Proposal | None
+    asked: bytes | None
+    """What was asked then, as a digest; None: nobody noted it."""
     granted: Sequence[int]
     customer: KnownCustomer | None
     there: frozenset[str]
@@ -53,6 +68,8 @@ class CheckoutView:
     reached_at: datetime | None
     """Event time, in a deployment that plays a data set."""
     revisions: Revisions
+    uses: Uses = field(default_factory=dict)
+    """Of limits, as far as they were asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +89,8 @@ class Draft:
     expires_at: datetime
     message: OutboxMessage
     number_lookup: bytes | None = None
+    claims: Sequence[Claim] = ()
+    """On which counters of its campaign's limits it will stand."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +104,8 @@ class IssueRequest:
     decided_at: datetime
     message: OutboxMessage
     drafts: Sequence[Draft] = ()
+    asked: bytes | None = None
+    """What was asked, as a digest; None where there is nothing to compare a repeat with."""
 
 
 class CheckoutReads(Protocol):

@@ -100,6 +100,10 @@ class RedemptionStore(Protocol):
         """A campaign's budget, locked until the end."""
         ...
 
+    async def room_cents(self, voucher_id: str) -> int | None:
+        """How much more its campaign's limits leave to a voucher, whose budget must be locked; None: no limit in money."""
+        ...
+
     async def roll_back(
         self,
         redemption_id: str,

@@ -8,9 +8,11 @@ from libs.common.errors import Conflict
 from libs.common.persistence import Transaction
 from services.offers.domain import ledger
 from services.offers.domain.campaign import Campaign
+from services.offers.domain.limits import Counter, Per, Period, Use
 from services.offers.ports.campaigns import VersionedCampaign
 from services.offers.ports.vouchers import Cause
 from services.offers.store.ledger import BUDGET_COLUMNS, budget_of, lock_budget, post
+from services.offers.store.limits import most_used
 
 _NEWEST = f"""
     SELECT DISTINCT ON (campaign_id) campaign_id, version, CAST(body AS text) AS body, {BUDGET_COLUMNS}
@@ -57,11 +59,21 @@ class PostgresCampaigns:
             raise Conflict("somebody else put a version at the same time", slug="campaign-changed")
         await self._tx.connection.execute(_BUDGET, names | {"currency": campaign.currency})
         budget = await lock_budget(self._tx, campaign.campaign_id)
-        if budget.exposure_cents > campaign.cap_cents:
+        if budget.exposure_cents > campaign.cap_cents + campaign.over_issue_cents:
             raise Conflict("more is reserved and spent than the new cap", slug="cap-below-exposure")
         cause = Cause(f"version {version} by {author}")
-        await post(self._tx, campaign.campaign_id, ledger.funded(budget.cap_cents, campaign.cap_cents), cause)
+        transfers = [
+            *ledger.funded(budget.cap_cents, campaign.cap_cents),
+            *ledger.backed(budget.backing_cents, campaign.backing_cents),
+        ]
+        await post(self._tx, campaign.campaign_id, transfers, cause, over_issue_cents=campaign.over_issue_cents)
         await self._tx.connection.execute(_CHANGED)
+
+    async def most_used(
+        self, campaign_id: str, per: Per, period: Period, entity: str | None, most: int
+    ) -> Sequence[tuple[Counter, Use]]:
+        """As the port promises."""
+        return await most_used(self._tx, campaign_id, per, period, entity, most)
 
     async def _read(self, statement: TextClause, parameters: dict[str, str]) -> list[VersionedCampaign]:
         return [

@@ -5,6 +5,7 @@ from typing import Any
 
 from libs.common.contracts.topics import PROFILE_SNAPSHOTS
 from services.offers.domain.eligibility import PastVoucher
+from services.offers.domain.limits import Counter, Per, Period, Use, Uses
 from services.offers.domain.proposal import unpack
 from services.offers.ports.checkout import CheckoutQuestion, CheckoutView, KnownCustomer
 from services.offers.ports.knowledge import Revisions
@@ -13,18 +14,55 @@ from services.offers.store.shared_statement import Connect, Limits, OnFailure, S
 _HOPS = 4
 _PAST_VOUCHERS = 100
 
-_READ = f"""
-SELECT decided.proposal,
+_USES = """
+LEFT JOIN LATERAL (
+    SELECT array_agg(campaign_id) AS campaign_ids, array_agg(per) AS pers, array_agg(entity) AS entities,
+           array_agg(period) AS periods, array_agg(starts_on) AS starts, array_agg(count) AS counts, array_agg(cents) AS cents
+    FROM (
+        SELECT used.campaign_id, pair.per, whom.entity, pair.period, used.starts_on,
+               CAST(sum(used.count) AS bigint) AS count, CAST(sum(used.cents) AS bigint) AS cents
+        FROM unnest($5::text[], $6::text[]) AS pair (per, period)
+        JOIN (VALUES ('customer', known.customer_id), ('household', known.household_id), ('store', asked.store_id),
+                     ('region', asked.region), ('partner', asked.partner), ('campaign', '')) AS whom (per, entity) ON whom.per = pair.per
+        JOIN LATERAL (
+            SELECT customer_id AS entity FROM same_persons(ARRAY[whom.entity]) WHERE pair.per = 'customer'
+            UNION ALL SELECT whom.entity WHERE pair.per <> 'customer'
+        ) AS each ON whom.entity IS NOT NULL
+        CROSS JOIN LATERAL (
+            SELECT * FROM limit_uses
+            WHERE limit_uses.per = pair.per AND limit_uses.entity = each.entity AND limit_uses.period = pair.period
+              AND limit_uses.starts_on = CASE pair.period WHEN 'day' THEN asked.day WHEN 'life' THEN DATE '1970-01-01'
+                                         ELSE CAST(date_trunc('week', asked.day) AS date) END
+        ) AS used
+        GROUP BY used.campaign_id, pair.per, whom.entity, pair.period, used.starts_on
+    ) AS used
+) AS used ON asked.day IS NOT NULL
+"""
+_USED = "used.campaign_ids AS used_campaign_ids, used.pers, used.entities, used.periods, used.starts, used.counts, used.cents,"
+_ASKED = (
+    "unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS asked (checkout_id, customer_id, store_id, place)"
+)
+_ASKED_WITH_LIMITS = """
+    unnest($1::text[], $2::text[], $3::text[], $7::date[], $8::text[], $9::text[]) WITH ORDINALITY
+        AS asked (checkout_id, customer_id, store_id, day, region, partner, place)
+"""
+
+
+def _read(asked: str, columns: str = "", joins: str = "") -> str:
+    """The statement, with what else to look up."""
+    return f"""
+SELECT {columns} decided.proposal, decided.asked AS asked_then,
        CASE WHEN decided.proposal IS NOT NULL THEN
            (SELECT array_agg(slot) FROM vouchers WHERE vouchers.checkout_id = asked.checkout_id)
        END AS granted,
        known.customer_id, known.personal_offers, known.open_complaint, known.ranking_state,
+       known.household_id,
        there.item_ids AS there,
        past.campaign_ids, past.categories, past.issued_at, past.open,
        (SELECT min(fresh_at) FROM feeds WHERE topic = '{PROFILE_SNAPSHOTS.name}') AS snapshots_fresh_at,
        (SELECT reached_at FROM play_clock) AS reached_at,
        (SELECT array_agg(revision ORDER BY kind) FROM revisions) AS revisions
-FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS asked (checkout_id, customer_id, store_id, place)
+FROM {asked}
 LEFT JOIN decisions AS decided ON decided.checkout_id = asked.checkout_id
 LEFT JOIN LATERAL (
     WITH RECURSIVE became (customer_id, hops) AS (
@@ -48,8 +86,13 @@ LEFT JOIN LATERAL (
     FROM (SELECT campaign_id, category, valid_from, state FROM vouchers
           WHERE vouchers.customer_id = known.customer_id ORDER BY valid_from DESC LIMIT {_PAST_VOUCHERS}) AS newest
 ) AS past ON true
+{joins}
 ORDER BY asked.place
 """  # noqa: S608  # numbers and a topic's name of our own
+
+
+_READ = _read(_ASKED)
+_READ_WITH_LIMITS = _read(_ASKED_WITH_LIMITS, _USED, _USES)
 
 
 class SharedCheckoutReads:
@@ -72,12 +115,24 @@ class SharedCheckoutReads:
         return await self.statement.ask(question)
 
     async def _execute(self, connection: Any, questions: Sequence[CheckoutQuestion]) -> Sequence[CheckoutView]:
-        rows = await connection.fetch(
-            _READ,
+        plain = (
             [question.checkout_id for question in questions],
             [question.customer_id for question in questions],
             [question.store_id for question in questions],
             list(self._prior_item_ids()),
+        )
+        limits = [question.limits_of for question in questions]
+        pairs = sorted({pair for each in limits if each for pair in each.pairs})
+        if not pairs:
+            return [_view(row) for row in await connection.fetch(_READ, *plain)]
+        rows = await connection.fetch(
+            _READ_WITH_LIMITS,
+            *plain,
+            [per for per, _ in pairs],
+            [period for _, period in pairs],
+            [each.day if each else None for each in limits],
+            [each.region if each else None for each in limits],
+            [each.partner if each else None for each in limits],
         )
         return [_view(row) for row in rows]
 
@@ -86,12 +141,14 @@ def _view(row: Any) -> CheckoutView:
     campaigns, catalogue, models = row["revisions"]
     return CheckoutView(
         stored=unpack(row["proposal"]) if row["proposal"] is not None else None,
+        asked=row["asked_then"],
         granted=row["granted"] or (),
         customer=KnownCustomer(
             customer_id=row["customer_id"],
             personal_offers=row["personal_offers"],
             open_complaint=row["open_complaint"],
             ranking_state=row["ranking_state"],
+            household_id=row["household_id"],
         )
         if row["customer_id"] is not None
         else None,
@@ -105,4 +162,15 @@ def _view(row: Any) -> CheckoutView:
         snapshots_fresh_at=row["snapshots_fresh_at"],
         reached_at=row["reached_at"],
         revisions=Revisions(campaigns=campaigns, catalogue=catalogue, models=models),
+        uses=_uses(row) if "used_campaign_ids" in row else {},
     )
+
+
+def _uses(row: Any) -> Uses:
+    names = ("used_campaign_ids", "pers", "entities", "periods", "starts", "counts", "cents")
+    return {
+        (campaign_id, Counter(Per(per), entity, Period(period), starts_on)): Use(count, cents)
+        for campaign_id, per, entity, period, starts_on, count, cents in zip(
+            *((row[name] or ()) for name in names), strict=True
+        )
+    }

@@ -2,7 +2,7 @@
 
 Within it no row raises: a checkout that was decided before, and a budget that has not enough, are outcomes of that row.
 Budgets are locked in the order of their ids and serve the cheapest vouchers first, so that a running sum decides exactly
-what serving one by one would (domain/budget.py: `grant`). Each voucher posts `domain/ledger.py: issued` to the journal.
+what serving one by one would (domain/budget.py: `grant`). Where a voucher has limits the database looks at each by itself. Each voucher posts `domain/ledger.py: issued` to the journal.
 """
 
 from collections.abc import Sequence
@@ -14,18 +14,30 @@ from libs.common.persistence.outbox import bucket_of
 from services.offers.domain import ledger
 from services.offers.domain.proposal import pack
 from services.offers.ports.checkout import Draft, IssueRequest
+from services.offers.store.limits import BY_LIMITS, COUNTED, claim_columns
 from services.offers.store.shared_statement import Connect, Limits, OnFailure, SharedStatement
 
 _JOIN = "\x1f"  # ids hold no control characters
 
 (_RESERVING,) = ledger.issued(1)
-_ISSUE = f"""
+_BY_SUM = """
+    SELECT wanted.*, budget.remaining_cents,
+           sum(wanted.greatest_value_cents) OVER (
+               PARTITION BY campaign_id ORDER BY wanted.greatest_value_cents, wanted.voucher_id
+               ROWS UNBOUNDED PRECEDING) AS running_cents
+    FROM wanted JOIN budget USING (campaign_id, currency)
+"""
+
+
+def _issue(summed: str, allowed: str, counted: str = "") -> str:
+    """The statement that issues of `summed` what is `allowed`."""
+    return f"""
 WITH fresh AS (
     INSERT INTO decisions (checkout_id, decision_id, receipt_id, store_id, customer_id, tier, reason, "group", model_id,
-                           proposal, decided_at)
+                           proposal, decided_at, asked)
     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::smallint[], $7::text[], $8::text[],
-                         $9::text[], $10::bytea[], $11::timestamptz[]) AS asked (checkout_id)
-    ORDER BY asked.checkout_id  -- one order for everybody: batches that share checkouts cannot wait for each other
+                         $9::text[], $10::bytea[], $11::timestamptz[], $35::bytea[]) AS wish (checkout_id)
+    ORDER BY wish.checkout_id  -- one order for everybody: batches that share checkouts cannot wait for each other
     ON CONFLICT (checkout_id) DO NOTHING
     RETURNING checkout_id, receipt_id, store_id, customer_id, tier
 ),
@@ -39,17 +51,12 @@ wanted AS (
     JOIN fresh USING (checkout_id)
 ),
 budget AS (
-    SELECT campaign_id, currency, transfers, cap_cents - reserved_cents - spent_cents - leased_cents AS remaining_cents FROM budgets
+    SELECT campaign_id, currency, transfers,
+           cap_cents + over_issue_cents - reserved_cents - spent_cents - leased_cents AS remaining_cents FROM budgets
     WHERE campaign_id IN (SELECT campaign_id FROM wanted)
     ORDER BY campaign_id FOR NO KEY UPDATE
 ),
-summed AS (
-    SELECT wanted.*, budget.remaining_cents,
-           sum(wanted.greatest_value_cents) OVER (
-               PARTITION BY campaign_id ORDER BY wanted.greatest_value_cents, wanted.voucher_id
-               ROWS UNBOUNDED PRECEDING) AS running_cents
-    FROM wanted JOIN budget USING (campaign_id, currency)
-),
+summed AS ({summed}),
 issued AS (
     INSERT INTO vouchers (voucher_id, checkout_id, slot, code_lookup, campaign_id, customer_id, receipt_id, store_id,
                           category, item_ids, kind, percent, amount_cents, greatest_value_cents, reserved_cents, currency,
@@ -57,7 +64,7 @@ issued AS (
     SELECT voucher_id, checkout_id, slot, code_lookup, campaign_id, customer_id, receipt_id, store_id, category,
            string_to_array(item_ids, E'\\x1f'), kind, percent, amount_cents, greatest_value_cents, greatest_value_cents,
            currency, propensity_ratio, tier, valid_from, expires_at, number_lookup
-    FROM summed WHERE running_cents <= remaining_cents
+    FROM summed WHERE {allowed}
     ON CONFLICT DO NOTHING
     RETURNING checkout_id, slot, voucher_id, campaign_id, greatest_value_cents, valid_from
 ),
@@ -82,11 +89,15 @@ told AS (
     WHERE (message.slot IS NULL AND EXISTS (SELECT FROM fresh WHERE fresh.checkout_id = message.checkout_id))
        OR EXISTS (SELECT FROM issued WHERE issued.checkout_id = message.checkout_id AND issued.slot = message.slot)
     ORDER BY message.place
-)
+){counted}
 SELECT fresh.checkout_id,
        (SELECT array_agg(slot) FROM issued WHERE issued.checkout_id = fresh.checkout_id) AS granted
 FROM fresh
 """  # noqa: S608  # names of our own
+
+
+_ISSUE = _issue(_BY_SUM, "running_cents <= remaining_cents")
+_ISSUE_WITHIN_LIMITS = _issue(BY_LIMITS, "true", COUNTED)
 
 
 class SharedIssuing:
@@ -106,7 +117,11 @@ async def _execute(connection: Any, requests: Sequence[IssueRequest]) -> Sequenc
     # Of equal checkouts the first decides; the others learn that it was decided elsewhere and read it.
     first = {request.proposal.checkout_id: request for request in reversed(requests)}
     *drafts, numbers = _drafts(first)
-    rows = await connection.fetch(_ISSUE, *_decisions(list(first.values())), *drafts, *_messages(first), numbers)
+    claims = claim_columns(first.values())
+    digests = [request.asked for request in first.values()]
+    asked = (*_decisions(list(first.values())), *drafts, *_messages(first), numbers, digests)
+    # Limits in several dimensions cannot be decided by a running sum; who has none does not pay for it.
+    rows = await connection.fetch(*((_ISSUE_WITHIN_LIMITS, *asked, *claims) if claims else (_ISSUE, *asked)))
     granted = {row["checkout_id"]: row["granted"] or () for row in rows}
     return [
         granted.get(request.proposal.checkout_id) if first[request.proposal.checkout_id] is request else None

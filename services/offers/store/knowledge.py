@@ -17,9 +17,10 @@ _ITEMS = text("""
     SELECT item_id, name, category, item_type, price_cents, voucherable, stock_keeping, barred, gone
     FROM items WHERE revision > :known
 """)
-_STORES = text(
-    "SELECT store_id, name, time_zone, currency, country, closed_weekdays, closed_on FROM stores WHERE revision > :known"
-)
+_STORES = text("""
+    SELECT store_id, name, time_zone, currency, country, region, partner, closed_weekdays, closed_on
+    FROM stores WHERE revision > :known
+""")
 _MODEL = text("SELECT model_id, body FROM models WHERE revision > :known ORDER BY revision DESC LIMIT 1")
 
 
@@ -79,6 +80,8 @@ class PostgresKnowledge:
                 currency=row.currency,
                 country=row.country,
                 closed=Closed(weekdays=frozenset(row.closed_weekdays), dates=frozenset(row.closed_on)),
+                region=row.region,
+                partner=row.partner,
             )
             for row in rows
         ]

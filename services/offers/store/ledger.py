@@ -13,16 +13,18 @@ from services.offers.ports.ledger import Books, Posted
 from services.offers.ports.vouchers import Cause
 
 BUDGET_COLUMNS = """
-    budgets.cap_cents, budgets.reserved_cents, budgets.spent_cents, budgets.leased_cents, budgets.lost_cents
+    budgets.cap_cents, budgets.reserved_cents, budgets.spent_cents, budgets.leased_cents, budgets.lost_cents,
+    budgets.backing_cents, budgets.over_issue_cents
 """
 """What `budget_of` reads."""
 
 _LOCK = text(f"SELECT {BUDGET_COLUMNS} FROM budgets WHERE campaign_id = :campaign_id FOR NO KEY UPDATE")  # noqa: S608  # columns of our own
 _POST = text("""
     WITH moved AS (
-        UPDATE budgets SET cap_cents = cap_cents - :funder - :lost, reserved_cents = reserved_cents + :reserved,
+        UPDATE budgets SET cap_cents = cap_cents - :funder - :backing - :lost, reserved_cents = reserved_cents + :reserved,
                            spent_cents = spent_cents + :spent, leased_cents = leased_cents + :leased,
-                           lost_cents = lost_cents + :lost, transfers = transfers + :count
+                           lost_cents = lost_cents + :lost, backing_cents = backing_cents + :backing,
+                           over_issue_cents = coalesce(CAST(:over_issue AS bigint), over_issue_cents), transfers = transfers + :count
         WHERE campaign_id = :campaign_id RETURNING transfers - :count AS before
     )
     INSERT INTO journal (campaign_id, number, move, from_account, to_account, amount_cents, voucher_id, cause_id, occurred_at)
@@ -115,22 +117,31 @@ def budget_of(row: Any) -> Budget:
         spent_cents=row.spent_cents,
         leased_cents=row.leased_cents,
         lost_cents=row.lost_cents,
+        backing_cents=row.backing_cents,
+        over_issue_cents=row.over_issue_cents,
     )
 
 
 async def post(
-    tx: Transaction, campaign_id: str, transfers: Sequence[Transfer], cause: Cause, voucher_id: str | None = None
+    tx: Transaction,
+    campaign_id: str,
+    transfers: Sequence[Transfer],
+    cause: Cause,
+    voucher_id: str | None = None,
+    *,
+    over_issue_cents: int | None = None,
 ) -> None:
     """Post transfers and move the budget by exactly their sums: money has no other way.
 
-    Raises RuntimeError for a campaign without a budget.
+    `over_issue_cents` is what may be promised above the cap from now on; None: as before. Raises RuntimeError for a campaign without a budget.
     """
-    if not transfers:
+    if not transfers and over_issue_cents is None:
         return
     moved = balances(transfers)
     names = {
         "campaign_id": campaign_id,
         **{str(account): cents for account, cents in moved.items()},
+        "over_issue": over_issue_cents,
         "count": len(transfers),
         "voucher_id": voucher_id,
         "cause_id": cause.cause_id,

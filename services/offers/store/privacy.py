@@ -31,9 +31,19 @@ _OURS = "customer_id = ANY(CAST(:customer_ids AS text[]))"
 _ERASE: Mapping[str, TextClause] = {
     "views": text(f"DELETE FROM customers WHERE {_OURS}"),  # noqa: S608  # our own words
     "identities": text(f"DELETE FROM identities WHERE {_OURS} OR now_{_OURS}"),  # noqa: S608  # our own words
-    "decisions": text(f"UPDATE decisions SET customer_id = NULL WHERE {_OURS}"),  # noqa: S608  # our own words
+    "decisions": text(f"UPDATE decisions SET customer_id = NULL, asked = NULL WHERE {_OURS}"),  # noqa: S608  # our own words
     "vouchers": text(f"UPDATE vouchers SET customer_id = NULL WHERE {_OURS}"),  # noqa: S608  # our own words
 }
+_FORGET_LIMITS = (
+    text(f"SELECT FROM vouchers WHERE {_OURS} ORDER BY voucher_id FOR UPDATE"),  # whoever ends one moves limits
+    text("DELETE FROM limit_uses WHERE per = 'customer' AND entity = ANY(CAST(:customer_ids AS text[]))"),
+    # What a household has used stays used; nobody can say any more by whom.
+    text(f"""
+        DELETE FROM voucher_limits WHERE per IN ('customer', 'household')
+          AND voucher_id IN (SELECT voucher_id FROM vouchers WHERE {_OURS})
+    """),  # noqa: S608  # our own words
+    text("DELETE FROM voucher_limits WHERE per = 'customer' AND entity = ANY(CAST(:customer_ids AS text[]))"),
+)
 _DECISIONS = text("""
     SELECT proposal, receipt_id, store_id, decided_at FROM decisions WHERE customer_id = :customer_id
     ORDER BY decided_at DESC, checkout_id LIMIT :row_limit
@@ -107,6 +117,8 @@ class PostgresPrivacy:
 
     async def _erase(self, customer_ids: Sequence[str], kinds: Collection[str] = tuple(_ERASE)) -> dict[str, int]:
         names = {"customer_ids": list(customer_ids)}
+        for statement in _FORGET_LIMITS:
+            await self._connection.execute(statement, names)
         return {kind: (await self._connection.execute(_ERASE[kind], names)).rowcount for kind in kinds}
 
     async def _strip(self, customer_ids: Sequence[str]) -> dict[str, int]:

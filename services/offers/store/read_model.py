@@ -20,11 +20,12 @@ _INBOX_SCOPE = "offers"
 _NOTHING_KNOWN = state_of([], {})
 
 _CUSTOMERS = text("""
-    INSERT INTO customers (customer_id, version, accepted_at, personal_offers, open_complaint, ranking_state, item_ids)
-    VALUES (:customer_id, :version, :accepted_at, :personal_offers, :open_complaint, :ranking_state, :item_ids)
+    INSERT INTO customers (customer_id, version, accepted_at, personal_offers, open_complaint, ranking_state, item_ids, household_id)
+    VALUES (:customer_id, :version, :accepted_at, :personal_offers, :open_complaint, :ranking_state, :item_ids, :household_id)
     ON CONFLICT (customer_id) DO UPDATE SET
         version = excluded.version, accepted_at = excluded.accepted_at, personal_offers = excluded.personal_offers,
-        open_complaint = excluded.open_complaint, ranking_state = excluded.ranking_state, item_ids = excluded.item_ids
+        open_complaint = excluded.open_complaint, ranking_state = excluded.ranking_state, item_ids = excluded.item_ids,
+        household_id = excluded.household_id
     WHERE customers.version < excluded.version
 """)
 _NO_CUSTOMERS = text("DELETE FROM customers WHERE customer_id = ANY(CAST(:keys AS text[]))")
@@ -72,11 +73,13 @@ _ITEMS = text("""
 """)
 _NO_ITEMS = text("UPDATE items SET gone = true, revision = :revision WHERE item_id = ANY(CAST(:keys AS text[]))")
 _STORES = text("""
-    INSERT INTO stores (store_id, name, time_zone, currency, country, closed_weekdays, closed_on, stated_at, event_id, revision)
-    VALUES (:store_id, :name, :time_zone, :currency, :country, CAST(:closed_weekdays AS smallint[]),
+    INSERT INTO stores (store_id, name, time_zone, currency, country, region, partner, closed_weekdays, closed_on, stated_at,
+                        event_id, revision)
+    VALUES (:store_id, :name, :time_zone, :currency, :country, :region, :partner, CAST(:closed_weekdays AS smallint[]),
             CAST(:closed_on AS date[]), :stated_at, :event_id, :revision)
     ON CONFLICT (store_id) DO UPDATE SET
         name = excluded.name, time_zone = excluded.time_zone, currency = excluded.currency, country = excluded.country,
+        region = excluded.region, partner = excluded.partner,
         closed_weekdays = excluded.closed_weekdays, closed_on = excluded.closed_on,
         stated_at = excluded.stated_at, event_id = excluded.event_id, revision = excluded.revision
     WHERE (stores.stated_at, stores.event_id) < (excluded.stated_at, excluded.event_id)
@@ -201,6 +204,7 @@ def _customer(view: ProfileSnapshot) -> dict[str, Any]:
         "open_complaint": view.open_complaint,
         "ranking_state": state.encode(),
         "item_ids": list(state.items),
+        "household_id": view.household_id,
     }
 
 
@@ -233,7 +237,7 @@ def _item(event: Event, revision: int) -> dict[str, Any]:
 
 
 def _store(event: Event, revision: int) -> dict[str, Any]:
-    fields = ("store_id", "name", "time_zone", "currency", "country")
+    fields = ("store_id", "name", "time_zone", "currency", "country", "region", "partner")
     plain = {name: getattr(event.data, name) for name in fields}
     closed = {name: list(getattr(event.data, name)) for name in ("closed_weekdays", "closed_on")}
     return plain | closed | _stated(event, revision)

@@ -12,6 +12,7 @@ from services.offers.domain.budget import Budget
 from services.offers.domain.voucher import ReturnedSoFar, Voucher, VoucherState
 from services.offers.ports.vouchers import Cause, NewRedemption, ReturnedLine, StoredRedemption
 from services.offers.store.ledger import lock_budget, post
+from services.offers.store.limits import room_of
 from services.offers.store.voucher_rows import REDEMPTION_COLUMNS, VOUCHER_COLUMNS, redemption_of, voucher_of
 
 _BY_CODE = text(f"SELECT {VOUCHER_COLUMNS} FROM vouchers WHERE code_lookup = :code_lookup FOR UPDATE")  # noqa: S608  # columns of our own
@@ -163,6 +164,10 @@ class PostgresRedemptions:
     async def budget(self, campaign_id: str) -> Budget:
         """A campaign's budget, locked until the end."""
         return await lock_budget(self._tx, campaign_id)
+
+    async def room_cents(self, voucher_id: str) -> int | None:
+        """How much more its campaign's limits leave to a voucher, whose budget must be locked; None: no limit in money."""
+        return await room_of(self._tx, voucher_id)
 
     async def roll_back(
         self,

@@ -14,7 +14,7 @@ import pytest
 
 from libs.laptop.embedded_postgres import EmbeddedPostgres
 from tests.support.offers_facts import a_snapshot
-from tests.support.offers_running import Till, checkout_body, next_id, open_till, tell_world
+from tests.support.offers_running import Till, checkout_body, next_id, open_till, redemption_body, tell_world
 from tests.support.postgres import Database
 from tests.support.standstill import stand_still
 from tests.support.stopwatch import stopwatch
@@ -144,3 +144,20 @@ async def test_a_redemption_that_cannot_be_kept_is_not_promised(
             assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
         await works_again(till)
         assert (await till.redeem(code, "r1"))["status"] == "redeemed"
+
+
+async def test_a_keyed_write_that_cannot_be_kept_is_not_promised_and_is_done_once_when_it_comes_again(
+    database: Database, stoppable: EmbeddedPostgres, tmp_path: Path
+) -> None:
+    await tell_world(database, customers=[a_snapshot()])
+    async with open_till(database, tmp_path, **SHORT) as till:
+        body = redemption_body((await works_again(till))["vouchers"][0]["code"], "r1")
+        keyed = {"Idempotency-Key": '"once"'}
+        async with stopped(stoppable):
+            answer = await till.client.post("/v1/redemptions", json=body, headers=keyed)
+            assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+        await works_again(till)
+        answers = [await till.client.post("/v1/redemptions", json=body, headers=keyed) for _ in range(2)]
+        assert answers[0].json()["status"] == "redeemed"
+        assert answers[0].content == answers[1].content
+        assert await till.rows("SELECT count(*) FROM journal WHERE move = 'redeem'") == [{"count": 1}]

@@ -22,10 +22,11 @@ import pytest
 
 from libs.common.persistence import Transactions, make_engine
 from services.offers.bootstrap.parts import SERVICE
+from services.offers.domain.asked import name_of
 from services.offers.domain.budget import Budget
 from services.offers.domain.ledger import Account, Move, Transfer, balances
 from services.offers.store.ledger import PostgresLedger
-from tests.support.money_clients import CAPS_CENTS, STOP, new_counter, voucher_id_of, wishes_of
+from tests.support.money_clients import CALLER, CAPS_CENTS, STOP, new_counter, voucher_id_of, wishes_of
 from tests.support.offers_facts import a_campaign
 from tests.support.offers_running import tell_world
 from tests.support.postgres import Database
@@ -108,6 +109,7 @@ class Found:
     redemptions: Mapping[str, Row]
     lines: Sequence[Row]
     holds: frozenset[str]
+    kept: Mapping[bytes, str]
     budgets: Mapping[str, Row]
     facts: Sequence[Mapping[str, Any]]
     issued_facts: int
@@ -127,6 +129,7 @@ async def found_in(database: Database) -> Found:
         return Found(
             journal=tables["journal"],
             lines=tables["lines"],
+            kept={row["name"]: row["answer"].decode() for row in await connection.fetch("SELECT * FROM kept_answers")},
             holds=frozenset(row["hold_id"] for row in await connection.fetch("SELECT hold_id FROM holds")),
             vouchers={row["voucher_id"]: row for row in await connection.fetch("SELECT * FROM vouchers")},
             redemptions={row["redemption_id"]: row for row in await connection.fetch("SELECT * FROM redemptions")},
@@ -159,6 +162,7 @@ async def test_the_money_is_right_and_every_answer_stays_true(database: Database
     _caps_held_at_every_moment(found)
     _each_voucher_lived_one_life(found)
     _answers_are_true(answers, found)
+    _keys_are_answered_once(answers, found)
     _refunds_never_exceed_what_was_given(found)
     _everything_was_told_once(found)
 
@@ -244,6 +248,15 @@ def _answers_are_true(answers: Answers, found: Found) -> None:
     assert answers.by_kind["held"], "codes were held"
     for redemption_id, said in answers.by_kind["rolled back"].items():
         assert set(said) == {found.redemptions[redemption_id]["rollback_answer"].decode()}, redemption_id
+
+
+def _keys_are_answered_once(answers: Answers, found: Found) -> None:
+    """Whoever asked under a key heard what was kept in the transaction of its one effect, byte for byte."""
+    keyed = answers.by_kind["keyed"]
+    for key, said in keyed.items():
+        assert set(said) == {found.kept[name_of(CALLER, key)]}, key
+    for kind in ("k-", "x-"):
+        assert sum(len(said) > 1 for key, said in keyed.items() if key.startswith(kind)) > 10, "keys were used again"
 
 
 def _refunds_never_exceed_what_was_given(found: Found) -> None:

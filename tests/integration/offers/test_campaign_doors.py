@@ -35,6 +35,10 @@ async def test_a_campaign_is_versioned_and_the_same_content_makes_no_version(
             "reserved_cents": 0,
             "spent_cents": 0,
             "remaining_cents": 1_000_000,
+            "exposure_cents": 0,
+            "over_issue_cents": 0,
+            "backing_cents": 0,
+            "drawn_cents": 0,
         }
         assert [each["version"] for each in (await till.client.get("/v1/campaigns")).json()] == [3]
         assert await till.rows("SELECT count(*) FROM campaigns") == [{"count": 3}]

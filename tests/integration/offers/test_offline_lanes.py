@@ -89,6 +89,7 @@ async def test_a_voucher_that_one_lane_took_is_redeemed_by_its_own_reserve(datab
             "spent": 38,
             "leased": 100,
             "lost": 0,
+            "backing": 0,
         }
         assert (await till.redeem(voucher["code"], "online"))["reason"] == "already-redeemed"
         lines = await till.rows("SELECT line_no, discount_cents FROM redemption_lines ORDER BY line_no")
@@ -325,12 +326,10 @@ async def test_the_same_journal_sent_by_many_at_once_counts_once(database: Datab
                 lane.accept(voucher, at=NOW + HOUR)
         bodies = [body for lane in lanes for body in lane.till.pending()]
         backwards = [{**body, "entries": body["entries"][::-1]} for body in bodies]
-        sent = [till.client.post("/v1/reconciliations", json=body) for body in (bodies + backwards) * 3]
-        answers = await asyncio.gather(*sent)
-        assert {answer.status_code for answer in answers} == {200}
+        answers = await asyncio.gather(*(until_answered(till, body) for body in (bodies + backwards) * 3))
         said: dict[str, set[str]] = {}
-        for answer in answers:
-            for outcome in answer.json()["outcomes"]:
+        for outcomes in answers:
+            for outcome in outcomes:
                 said.setdefault(outcome["redemption_id"], set()).add(json.dumps(outcome))
         assert [len(words) for words in said.values()] == [1] * 6
         held = await balances(till)
@@ -379,6 +378,15 @@ async def test_conflicts_are_read_page_by_page_and_by_campaign(database: Databas
         assert seen == sorted(seen)
         assert len(set(seen)) == 3
         assert (await till.client.get("/v1/conflicts", params={"campaign_id": "other"})).json()["conflicts"] == []
+
+
+async def until_answered(till: Till, body: dict[str, Any]) -> list[dict[str, Any]]:
+    """As a till does: after a 503 (somebody held a lock for too long) the same again."""
+    while True:
+        answer = await till.client.post("/v1/reconciliations", json=body)
+        if answer.status_code != 503:
+            assert answer.status_code == 200, answer.text
+            return list(answer.json()["outcomes"])
 
 
 async def hand(till: Till, events: list[Event]) -> None:

@@ -1,6 +1,8 @@
 """Laws of signed vouchers at the doors: printed, checked without a network, redeemed with one, rotated and withdrawn."""
 
 from base64 import b64decode
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
@@ -11,10 +13,11 @@ import pytest
 import zxingcpp
 from PIL import Image
 
+from libs.common.errors import RetryableError
 from libs.tills.verify_voucher import Refused, verify
 from tests.support.escpos_paper import Printer
 from tests.support.offers_facts import NOW, a_campaign, a_snapshot
-from tests.support.offers_running import Till, checkout_body, open_till, tell_world
+from tests.support.offers_running import Till, checkout_body, open_till, redemption_body, tell_world
 from tests.support.postgres import Database
 
 
@@ -122,3 +125,58 @@ async def test_a_key_that_tills_cannot_know_yet_signs_nothing(database: Database
         assert (answer.status_code, answer.json()["title"]) == (409, "other-key")
         answer = await till.client.post("/v1/voucher-keys/9/withdrawal")
         assert (answer.status_code, answer.json()["title"]) == (404, "unknown-voucher-key")
+
+
+async def test_before_the_keys_were_read_what_is_not_signed_is_redeemed_and_what_is_waits(
+    database: Database, tmp_path: Path
+) -> None:
+    await tell_world(database, campaigns=[a_campaign(signed="chain")], customers=[a_snapshot()])
+    async with open_till(database, tmp_path) as till:
+        signed, typed = await printed(till, "signed"), await printed(till, "typed")
+        ring = till.door.doors.signing
+        ring._keys = None
+        assert (await till.redeem(typed["code"], "r1"))["status"] == "redeemed"
+        scanned = redemption_body(signed["signed"], "r2")
+        answer = await till.client.post("/v1/redemptions", json=scanned)
+        assert (answer.status_code, answer.json()["title"]) == (503, "signing-keys-unread")
+        assert await till.rows("SELECT redemption_id FROM redemptions") == [{"redemption_id": "r1"}]
+        await ring.refresh()
+        assert (await till.client.post("/v1/redemptions", json=scanned)).json()["status"] == "redeemed"
+
+
+async def test_before_the_keys_were_read_a_receipt_reads_them(database: Database, tmp_path: Path) -> None:
+    await tell_world(database, campaigns=[a_campaign(signed="chain")], customers=[a_snapshot()])
+    async with open_till(database, tmp_path) as till:
+        mm = (await till.checkout("checkout"))["receipt"]["paper_mm"]
+        ring = till.door.doors.signing
+        ring._keys = None
+        told = await till.client.put("/v1/checkouts/checkout/printed", json={"outcome": "declined"})
+        assert (told.status_code, told.json()["outcome"]) == (200, "declined")
+        declined = {"outcome": "declined"}
+        assert till.parts.registry.get_sample_value("offers_paper_millimetres_total", declined) == mm > 0
+        ring._keys = None
+        assert (await till.client.get("/v1/checkouts/checkout/receipt")).status_code == 200
+
+
+async def test_where_the_keys_cannot_be_read_nothing_is_kept_that_is_answered_with_an_error(
+    database: Database, tmp_path: Path
+) -> None:
+    @asynccontextmanager
+    async def away() -> AsyncIterator[Any]:
+        raise RetryableError("away")
+        yield
+
+    await tell_world(database, campaigns=[a_campaign(signed="chain")], customers=[a_snapshot()])
+    async with open_till(database, tmp_path) as till:
+        await till.checkout("checkout")
+        ring = till.door.doors.signing
+        ring._keys, ring._begin = None, away
+        told = {
+            outcome: (await till.client.put("/v1/checkouts/checkout/printed", json={"outcome": outcome})).status_code
+            for outcome in ("declined", "failed", "printed")
+        }
+        assert told == {"declined": 503, "failed": 200, "printed": 200}
+        (kept,) = await till.rows("SELECT outcome FROM printings")
+        assert kept == {"outcome": "printed"}
+        counted = "offers_receipts_printed_total"
+        assert till.parts.registry.get_sample_value(counted, {"outcome": "declined"}) is None

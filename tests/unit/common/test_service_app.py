@@ -8,13 +8,16 @@ from fastapi import APIRouter, FastAPI, HTTPException, Path, Query, Request, Res
 from fastapi.responses import JSONResponse
 from httpx import ASGITransport, AsyncClient
 from prometheus_client import CollectorRegistry
+from pydantic import BaseModel, Field
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from libs.common.errors import Conflict, Kind, NotFound, RetryableError, UsualError
-from libs.common.http.direct_routes import DirectRoute
+from libs.common.http.direct_routes import GREATEST_SHORT_BODY_BYTES, DirectRoute
 from libs.common.http.problems import STATUS
 from libs.common.http.service_app import create_service_app
 from libs.common.observability.health import Health
+
+JSON = {"content-type": "application/json"}
 
 
 @pytest.fixture
@@ -222,3 +225,39 @@ async def test_a_short_cut_answers_the_ordinary_request_and_leaves_the_rest_to_t
     short = {"route": "/things/{thing_id}", "method": "GET", "code": "200"}
     assert registry.get_sample_value("http_requests_total", short) == 2
     assert registry.get_sample_value("http_requests_total", short | {"code": "404"}) == 1
+
+
+class Thing(BaseModel):
+    """What is sent."""
+
+    name: Annotated[str, Field(max_length=9)]
+
+
+async def test_a_short_cut_that_read_a_body_leaves_it_to_the_declared_route_as_it_was() -> None:
+    read: list[bytes] = []
+    app, router = (
+        create_service_app("Things", description="", health=Health(), metrics=CollectorRegistry()),
+        APIRouter(),
+    )
+
+    @router.post("/things")
+    async def thing(thing: Thing) -> str:
+        return f"declared {thing.name}"
+
+    async def short_cut(request: Request) -> Response | None:
+        read.append(await request.body())
+        return JSONResponse("short") if read[-1] == b'{"name":"hot"}' else None
+
+    app.include_router(router)
+    app.shorten(router, "/things", short_cut, method="POST")
+    async with AsyncClient(transport=ASGITransport(app), base_url="http://app") as client:
+        assert (await client.post("/things", json={"name": "hot"})).json() == "short"
+        assert (await client.post("/things", json={"name": "odd"})).json() == "declared odd"
+        assert (await client.post("/things", json={"name": "far too long"})).json()["errors"][0]["pointer"] == "/name"
+        assert (await client.post("/things", content=b"{", headers=JSON)).status_code == 422
+        assert len(read) == 4
+        large = b'{"name":"big"' + b" " * GREATEST_SHORT_BODY_BYTES + b"}"
+        assert (await client.post("/things", content=large, headers=JSON)).json() == "declared big"
+        assert (await client.post("/things", content=b'{"name":"hot"}')).status_code == 422
+        assert (await client.get("/things")).status_code == 405
+        assert len(read) == 4

@@ -1,0 +1,299 @@
+"""Laws of `Idempotency-Key`: one effect, the same bytes, nobody else's, for every write of the door."""
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import httpx
+import pytest
+
+from libs.common.http.credentials import new_key
+from services.offers.api.repeating import OWN_IDS, WRITES
+from services.offers.bootstrap.work import answers_round
+from tests.support.offers_facts import NOW, a_campaign, a_snapshot
+from tests.support.offers_running import SCOPES, Till, open_till, redemption_body, tell_world
+from tests.support.postgres import Database
+
+DOCUMENT = Path(__file__).parents[3] / "docs/openapi/offers.json"
+TOGETHER = 64
+
+
+@dataclass(frozen=True)
+class Write:
+    """One write as a caller makes it, with a body that it may be confused with."""
+
+    method: str
+    path: str
+    body: Mapping[str, Any] | None = None
+    other: Mapping[str, Any] | None = None
+
+    async def by(self, till: Till, key: str, *, other: bool = False, caller: str | None = None) -> httpx.Response:
+        body = self.other if other else self.body
+        headers = {"Idempotency-Key": f'"{key}"'} | ({"X-Api-Key": caller} if caller else {})
+        return await till.client.request(
+            self.method, self.path, json=body, headers={"Idempotency-Key": f'"{key}"', **headers}
+        )
+
+
+@asynccontextmanager
+async def a_till(database: Database, folder: Path, **changes: Any) -> AsyncIterator[tuple[Till, list[str]]]:
+    """A till and the codes of three vouchers."""
+    await tell_world(database, customers=[a_snapshot()])
+    async with open_till(database, folder, **changes) as till:
+        codes = [
+            voucher["code"]
+            for number in range(3)
+            for voucher in (await till.checkout(f"first-{number}", customer=None, slots=1))["vouchers"]
+        ]
+        assert len(codes) == 3
+        yield till, codes
+
+
+async def every_write(till: Till, codes: list[str]) -> dict[str, Write]:
+    """Each write of the door but those whose key is in their body, by its route; what it needs is there."""
+    held = redemption_body(codes[1], "held") | {"hold_id": "held", "seconds": 60}
+    del held["redemption_id"]
+    for hold_id in ("held", "let-go"):
+        assert (await till.client.post("/v1/holds", json=held | {"hold_id": hold_id})).status_code == 200
+    assert (await till.client.post("/v1/holds", json=held)).status_code == 200
+    assert (await till.redeem(codes[2], "taken-back"))["status"] == "redeemed"
+    redemption = redemption_body(codes[0], "redeemed")
+    qualification = {**redemption_body("", "x"), "codes": [codes[0]]}
+    for name in ("redemption_id", "code"):
+        del qualification[name]
+    campaign = a_campaign(cap_cents=50_000).model_dump(mode="json")
+    revocation = {"revocation_id": "leak", "batch_id": "none", "reason": "a test"}
+    signs_from = (NOW + timedelta(days=1)).isoformat()
+    later = (NOW + timedelta(days=2)).isoformat()
+    return {
+        "post /v1/redemptions": Write("POST", "/v1/redemptions", redemption, redemption | {"redemption_id": "x"}),
+        "post /v1/redemptions/{redemption_id}/rollback": Write("POST", "/v1/redemptions/taken-back/rollback"),
+        "post /v1/qualifications": Write("POST", "/v1/qualifications", qualification, qualification | {"codes": ["x"]}),
+        "post /v1/holds": Write("POST", "/v1/holds", held | {"hold_id": "new"}, held | {"hold_id": "newer"}),
+        "post /v1/holds/{hold_id}/extension": Write("POST", "/v1/holds/new/extension", {"seconds": 90}, {"seconds": 9}),
+        "post /v1/holds/{hold_id}/release": Write("POST", "/v1/holds/let-go/release"),
+        "put /v1/checkouts/{checkout_id}/printed": Write(
+            "PUT", "/v1/checkouts/first-0/printed", {"outcome": "declined"}, {"outcome": "printed"}
+        ),
+        "post /v1/revocations": Write("POST", "/v1/revocations", revocation, revocation | {"reason": "another"}),
+        "put /v1/campaigns/{campaign_id}": Write(
+            "PUT", "/v1/campaigns/usual", campaign, campaign | {"cap_cents": 60_000}
+        ),
+        "put /v1/voucher-keys/{key_id}": Write(
+            "PUT", "/v1/voucher-keys/7", {"signs_from": signs_from}, {"signs_from": later}
+        ),
+        "post /v1/voucher-keys/{key_id}/withdrawal": Write("POST", "/v1/voucher-keys/7/withdrawal"),
+    }
+
+
+async def everything_but_answers(till: Till) -> dict[str, str]:
+    """What lies in every table, so that a repeat is seen to change nothing."""
+    tables = await till.rows(
+        "SELECT tablename FROM pg_tables WHERE schemaname = 'offers' AND tablename <> 'kept_answers'"
+    )
+    return {
+        table["tablename"]: str(await till.rows(f"SELECT * FROM {table['tablename']} AS t ORDER BY t::text"))  # noqa: S608
+        for table in tables
+    }
+
+
+async def test_every_write_of_the_door_is_repeated_with_the_same_bytes_and_no_effect(
+    database: Database, tmp_path: Path
+) -> None:
+    async with a_till(database, tmp_path) as (till, codes):
+        writes = await every_write(till, codes)
+        documented = {
+            f"{method} {path}"
+            for path, methods in json.loads(DOCUMENT.read_text())["paths"].items()
+            for method in methods
+            if method.upper() in WRITES and path not in OWN_IDS
+        }
+        assert documented == set(writes), "none is left out"
+        for name, write in writes.items():
+            first = await write.by(till, name.replace(" ", "-"))
+            assert first.status_code == 200, (name, first.text)
+            assert "idempotent-replayed" not in first.headers
+            # What the answer is made from goes on: time, money, states.
+            till.clock.move(timedelta(seconds=1))
+            meanwhile = a_campaign(cap_cents=70_000, title=f"Since {name}").model_dump(mode="json")
+            assert (await till.client.put("/v1/campaigns/usual", json=meanwhile)).status_code == 200
+            before = await everything_but_answers(till)
+            again = await write.by(till, name.replace(" ", "-"))
+            assert (again.status_code, again.content) == (200, first.content), name
+            assert again.headers["content-type"] == first.headers["content-type"], name
+            assert again.headers["idempotent-replayed"] == "true"
+            assert await everything_but_answers(till) == before, name
+            if write.other is not None:
+                refused = await write.by(till, name.replace(" ", "-"), other=True)
+                assert (refused.status_code, refused.json()["title"]) == (422, "other-request"), name
+                assert await everything_but_answers(till) == before, name
+
+
+async def test_of_many_with_one_key_at_once_one_has_the_effect_and_all_that_get_an_answer_get_its_bytes(
+    database: Database, tmp_path: Path
+) -> None:
+    async with a_till(database, tmp_path) as (one, codes), open_till(database, tmp_path) as other:
+        held = redemption_body(codes[1], "x") | {"hold_id": "held", "seconds": 60}
+        del held["redemption_id"]
+        assert (await one.client.post("/v1/holds", json=held)).status_code == 200
+        for write in (
+            Write("POST", "/v1/redemptions", redemption_body(codes[0], "r1")),
+            Write("POST", "/v1/holds/held/extension", {"seconds": 300}),
+            Write("PUT", "/v1/campaigns/usual", a_campaign(title="New").model_dump(mode="json")),
+        ):
+            together = [write.by(till, write.path) for till in (one, other) for _ in range(TOGETHER // 2)]
+            answers = await asyncio.gather(*together)
+            told = Counter(answer.status_code for answer in answers)
+            assert told.keys() <= {200, 409}, write.path
+            given = [answer for answer in answers if answer.status_code == 200]
+            assert len({answer.content for answer in given}) == 1, write.path
+            assert sum("idempotent-replayed" not in answer.headers for answer in given) == 1, "the one that did it"
+            for answer in answers:
+                if answer.status_code == 409:
+                    assert (answer.json()["title"], answer.headers["retry-after"]) == ("in-flight", "1")
+        moves = await one.rows("SELECT count(*) FROM journal WHERE move = 'redeem'")
+        versions = await one.rows("SELECT count(*) FROM campaigns")
+        assert (moves, versions) == ([{"count": 1}], [{"count": 2}])
+        assert len(await one.rows("SELECT 1 FROM kept_answers")) == 3
+
+
+async def test_who_finds_the_same_under_way_waits_shortly_and_is_then_told_when_to_come_again(
+    database: Database, tmp_path: Path
+) -> None:
+    async with a_till(database, tmp_path) as (till, codes):
+        write = Write("POST", "/v1/redemptions", redemption_body(codes[0], "r1"))
+        async with till.transaction() as (tx, _):
+            await tx.connection.exec_driver_sql("SELECT FROM vouchers FOR UPDATE")
+            first = asyncio.create_task(write.by(till, "key"))
+            while not await till.rows("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"):
+                assert not first.done()
+            second = await write.by(till, "key")
+            assert (second.status_code, second.json()["title"], second.headers["retry-after"]) == (
+                409,
+                "in-flight",
+                "1",
+            )
+            third = asyncio.create_task(write.by(till, "key"))
+        assert (await first).status_code == 200
+        assert (await third).content == (await first).content, "it has waited"
+
+
+async def test_no_caller_sees_what_another_asked_under_the_same_key(database: Database, tmp_path: Path) -> None:
+    key, credential = new_key("other", SCOPES)
+    async with a_till(database, tmp_path, more_callers=[credential]) as (till, codes):
+        mine = Write("POST", "/v1/redemptions", redemption_body(codes[0], "mine"))
+        theirs = Write("POST", "/v1/redemptions", redemption_body(codes[1], "theirs"))
+        first = await mine.by(till, "the-same")
+        second = await theirs.by(till, "the-same", caller=key)
+        assert (first.json()["redemption_id"], second.json()["redemption_id"]) == ("mine", "theirs")
+        assert "idempotent-replayed" not in second.headers
+        assert (await mine.by(till, "the-same")).content == first.content
+        assert (await mine.by(till, "the-same", caller="tk_other_0")).status_code == 401
+        assert (await mine.by(till, "the-same", caller=key)).json()["title"] == "other-request"
+
+
+async def test_an_error_has_no_effect_and_is_not_kept(database: Database, tmp_path: Path) -> None:
+    async with a_till(database, tmp_path) as (till, codes):
+        rollback = Write("POST", "/v1/redemptions/later/rollback")
+        assert (await rollback.by(till, "key")).status_code == 404
+        assert await till.rows("SELECT 1 FROM kept_answers") == []
+        assert (await till.redeem(codes[0], "later"))["status"] == "redeemed"
+        first = await rollback.by(till, "key")
+        assert first.status_code == 200
+        assert (await rollback.by(till, "key")).content == first.content
+        malformed = Write("POST", "/v1/redemptions", {"code": 5}, redemption_body(codes[1], "mended"))
+        assert (await malformed.by(till, "mended")).json()["title"] == "invalid-input"
+        assert (await malformed.by(till, "mended", other=True)).json()["status"] == "redeemed", (
+            "mended under the same key"
+        )
+
+
+async def test_a_key_is_a_short_visible_text_stated_once(database: Database, tmp_path: Path) -> None:
+    async with a_till(database, tmp_path) as (till, codes):
+        body = redemption_body(codes[0], "r1")
+        for header in ('""', '"a', "a b", "x" * 256, '"' + "x" * 256 + '"', "k\xe9y", 'a"b'):
+            told = await till.client.post(
+                "/v1/redemptions", json=body, headers=[(b"Idempotency-Key", header.encode("latin-1"))]
+            )
+            assert (told.status_code, told.json()["title"]) == (422, "invalid-key"), header
+        twice = [("Idempotency-Key", "a"), ("Idempotency-Key", "b")]
+        assert (await till.client.post("/v1/redemptions", json=body, headers=twice)).json()["title"] == "invalid-key"
+        assert (await till.client.get("/v1/campaigns", headers={"Idempotency-Key": "a b"})).status_code == 200
+        first = await till.client.post("/v1/redemptions", json=body, headers={"Idempotency-Key": "a-key"})
+        quoted = await till.client.post("/v1/redemptions", json=body, headers={"Idempotency-Key": '"a-key"'})
+        spaced = json.dumps(dict(reversed(body.items())), indent=3)
+        said_otherwise = await till.client.post(
+            "/v1/redemptions", content=spaced, headers={"Idempotency-Key": "a-key", "Content-Type": "application/json"}
+        )
+        assert quoted.content == said_otherwise.content == first.content
+        assert {answer.headers["idempotent-replayed"] for answer in (quoted, said_otherwise)} == {"true"}
+
+
+async def test_answers_are_kept_for_their_days_and_then_forgotten(database: Database, tmp_path: Path) -> None:
+    async with a_till(database, tmp_path) as (till, codes):
+        early = Write("POST", "/v1/redemptions", redemption_body(codes[0], "early"))
+        first = await early.by(till, "early")
+        till.clock.move(timedelta(days=3))
+        late = Write("POST", "/v1/redemptions", redemption_body("no code", "late"))
+        await late.by(till, "late")
+        forget = answers_round(till.parts)
+        till.clock.move(timedelta(days=4))
+        assert await forget() == 0
+        assert (await early.by(till, "early")).content == first.content, "seven days, not a moment less"
+        till.clock.move(timedelta(seconds=1))
+        assert await forget() == 0
+        assert len(await till.rows("SELECT 1 FROM kept_answers")) == 1
+
+
+async def test_who_hears_no_reasons_waits_after_the_commit_and_holds_nothing_meanwhile(
+    database: Database, tmp_path: Path
+) -> None:
+    key, credential = new_key("shop", frozenset({"voucher:redeem"}))
+    async with a_till(database, tmp_path, more_callers=[credential], refusal_floor_ms=20_000) as (till, codes):
+        write = Write("POST", "/v1/redemptions", redemption_body(codes[0], "r1", currency="EUR"))
+        waiting = asyncio.create_task(write.by(till, "key", caller=key))
+        while not await till.rows("SELECT 1 FROM redemptions WHERE redemption_id = 'r1'"):
+            assert not waiting.done()
+        open_transactions = await till.rows(
+            "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in transaction%%'"
+        )
+        assert open_transactions == []
+        assert not waiting.done()
+        waiting.cancel()
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+async def test_any_mixture_of_keys_callers_and_bodies_is_answered_as_a_dictionary_would(
+    database: Database, tmp_path: Path, seed: int
+) -> None:
+    random = Random(seed)
+    callers = {name: new_key(name, SCOPES) for name in ("a", "b")}
+    credentials = [credential for _, credential in callers.values()]
+    async with a_till(database, tmp_path, more_callers=credentials) as (till, codes):
+        known: dict[tuple[str, str], tuple[Any, bytes]] = {}
+        redeemed: dict[str, bytes] = {}
+        for _ in range(120):
+            caller, key = random.choice("ab"), f"key-{random.randrange(5)}"
+            code, number = random.choice([*codes, "no code"]), random.randrange(4)
+            path = random.choice(["/v1/redemptions", f"/v1/redemptions/r{number}/rollback"])
+            body = redemption_body(code, f"r{number}") if path == "/v1/redemptions" else None
+            asked = (path, body)
+            write = Write("POST", path, body)
+            answer = await write.by(till, key, caller=callers[caller][0])
+            if (caller, key) not in known:
+                assert "idempotent-replayed" not in answer.headers
+                if answer.status_code == 200:
+                    known[caller, key] = (asked, answer.content)
+                    assert redeemed.setdefault(str(asked), answer.content) == answer.content
+            elif known[caller, key][0] == asked:
+                assert (answer.status_code, answer.content) == (200, known[caller, key][1])
+            else:
+                assert (answer.status_code, answer.json()["title"]) == (422, "other-request")
+        assert len(known) == 10
