@@ -135,7 +135,12 @@ class Habits:
 
     def trips_between(self) -> Floats:
         """Trips from one purchase of each item to the next; as if six trips had gone by while few are known."""
-        return (self.last_visit - self.first_visit + 6.0) / (self.counts + 0.5)
+        return trips_between(self.first_visit, self.last_visit, self.counts)
+
+
+def trips_between(first_visit: Integers, last_visit: Integers, counts: Floats | Integers) -> Floats:
+    """See Habits.trips_between."""
+    return np.asarray((last_visit - first_visit + 6.0) / (counts + 0.5))
 
 
 def trip_gap_days(visit_days: Floats) -> float:

@@ -165,14 +165,18 @@ def spread(knots: Floats, smooth: Floats) -> None:
     np.matmul(around.reshape(-1, 2), _SHARES.T, out=smooth.reshape(-1, SPREAD))
 
 
-def score(table: Floats, cells: Integers) -> Floats:
+def parts_of(table: Floats, cells: Integers) -> Floats:
+    """What each table entry adds to the score of each candidate, (entries x candidates)."""
+    return np.asarray(table.take(cells), np.float64)
+
+
+def score(parts: Floats) -> Floats:
     """The log-odds of each candidate: the same for a candidate whoever else is one."""
-    return np.asarray(table.take(cells).sum(axis=0), np.float64)
+    return np.asarray(parts.sum(axis=0), np.float64)
 
 
-def lifts(table: Floats, cells: Integers, chosen: list[int]) -> list[dict[Group, float]]:
+def lifts(parts: Floats, chosen: list[int]) -> list[dict[Group, float]]:
     """How much each group of features lifts the chosen candidates above the mean of all."""
-    parts = table.take(cells)
     above = parts[:, chosen] - parts.mean(axis=1, keepdims=True)
     by_group = {group: above[rows].sum(axis=0).tolist() for group, rows in _GROUP_ROWS.items()}
     return [{group: values[place] for group, values in by_group.items()} for place in range(len(chosen))]

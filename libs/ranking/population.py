@@ -3,7 +3,7 @@
 A learner (in profile) fills it; a snapshot of it travels beside the model. Rows and codes never change their meaning while it grows.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from zlib import DEFLATED, Z_HUFFMAN_ONLY, compressobj, crc32, decompress
 
@@ -34,6 +34,12 @@ def greatest(counts: npt.NDArray[np.float64], most: int) -> Integers:
     least = np.partition(counts, -most)[-most] if most < len(counts) else -np.inf
     found = np.flatnonzero(counts >= least)
     return found[np.argsort(-counts[found], kind="stable")][:most]
+
+
+def numbers_in(number_of: Mapping[str, int], names: Iterable[str]) -> Integers:
+    """The number of each name; UNKNOWN for those without one."""
+    found = list(map(number_of.get, names))
+    return np.array([UNKNOWN if number is None else number for number in found] if None in found else found, np.int64)
 
 
 def fading(
@@ -71,8 +77,7 @@ class Labels:
 
     def codes(self, names: Iterable[str]) -> Integers:
         """The codes of names; UNKNOWN for those without one."""
-        code_of = self.code_of
-        return np.array([code_of.get(name, UNKNOWN) for name in names], np.int64)
+        return numbers_in(self.code_of, names)
 
     def slots(self, codes: Integers, size: int) -> Integers:
         """Where the names with these codes live in a hashed table of `size` rows."""
@@ -102,8 +107,7 @@ class PopulationState:
 
     def rows(self, item_ids: Iterable[str]) -> Integers:
         """The rows of items; UNKNOWN for those never seen."""
-        row_of = self.row_of
-        return np.array([row_of.get(item_id, UNKNOWN) for item_id in item_ids], np.int64)
+        return numbers_in(self.row_of, item_ids)
 
     def fading(self, at_days: float | npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """The factors that turn the faded columns into counts as of `at_days`: (columns), or of a column of times (columns x times x 1)."""

@@ -1,24 +1,53 @@
 """Asking a model what a customer will want next: profile answers its API with it, offers its checkouts with the basket in hand."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol, TypeAlias
+from functools import cache, partial
+from typing import Protocol, TypeAlias, overload
 
 import numpy as np
 import numpy.typing as npt
 
-from libs.ranking.features import Candidates, candidates_of
-from libs.ranking.history import Floats, Habits, History
-from libs.ranking.model import Model, cells_of, lifts, score, table_of
+from libs.ranking.features import Candidates, asked_together, question_of
+from libs.ranking.history import Floats, History, trips_between
+from libs.ranking.model import Model, cells_of, lifts, parts_of, score, table_of
 from libs.ranking.population import PopulationState
 from libs.ranking.schema import Group
 from libs.ranking.state import CustomerRankingState, Moment
+from libs.ranking.together import Question
 
 REASONS = 3
+EXPLAINED_TOGETHER = 10
 AGAIN_WITHIN_TRIPS = 2.0  # an item in hand may be named again when it is bought at least every other trip
 
 Reason: TypeAlias = Group
 Allowed: TypeAlias = npt.NDArray[np.bool_]
+
+
+class Drivers(Sequence[Reason]):
+    """The reasons of one of several needs, worked out when somebody looks: few needs of a long list are ever explained."""
+
+    __slots__ = ("_place", "_portion")
+
+    def __init__(self, portion: Callable[[], Sequence[tuple[Reason, ...]]], place: int) -> None:
+        self._portion = portion
+        self._place = place
+
+    @overload
+    def __getitem__(self, index: int) -> Reason: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Reason]: ...
+    def __getitem__(self, index: int | slice) -> Reason | Sequence[Reason]:
+        return self._portion()[self._place][index]
+
+    def __len__(self) -> int:
+        return len(self._portion()[self._place])
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and tuple(self) == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +56,16 @@ class Need:
 
     item_id: str
     score: float
-    reasons: tuple[Reason, ...]
+    reasons: Sequence[Reason]
+
+
+@dataclass(frozen=True, slots=True)
+class Posed:
+    """Who asks, when and where, with what in hand; see Ranker."""
+
+    state: CustomerRankingState
+    moment: Moment
+    basket_in_hand: Collection[str] = ()
 
 
 class Ranker(Protocol):
@@ -47,6 +85,9 @@ class Ranker(Protocol):
     ) -> list[Need]:
         """The k strongest needs, best first. Items in hand are left out unless their rhythm says they are needed by the next trip."""
 
+    def rank_together(self, posed: Sequence[Posed], population: PopulationState, k: int) -> list[list[Need]]:
+        """The same for several at once, at least one, in less time: each gets the answer that it would get alone."""
+
 
 @dataclass(frozen=True, slots=True)
 class PriorRanker:
@@ -63,7 +104,14 @@ class PriorRanker:
         basket_in_hand: Collection[str] = (),
     ) -> list[Need]:
         """As Ranker promises; `score` is the decayed count, popular items below all others."""
-        candidates, allowed = _question(state, population, moment, basket_in_hand)
+        return self.rank_together([Posed(state, moment, basket_in_hand)], population, k)[0]
+
+    def rank_together(self, posed: Sequence[Posed], population: PopulationState, k: int) -> list[list[Need]]:
+        """As Ranker promises."""
+        return [self._needs(candidates, allowed, k) for candidates, allowed in _candidates(posed, population)]
+
+    @staticmethod
+    def _needs(candidates: Candidates, allowed: Allowed, k: int) -> list[Need]:
         tail = candidates.popularity / (1e6 + candidates.popularity)
         scores = candidates.faded_120 + np.where(np.arange(len(tail)) < candidates.owned, 0.0, tail)
         best = _best(scores, allowed, k)
@@ -93,17 +141,29 @@ class LearnedRanker:
         basket_in_hand: Collection[str] = (),
     ) -> list[Need]:
         """As Ranker promises; `score` is the log-odds, reasons are the groups of features that lift it above the other candidates."""
-        candidates, allowed = _question(state, population, moment, basket_in_hand)
-        return needs_of(self.table, candidates, allowed, k)
+        return self.rank_together([Posed(state, moment, basket_in_hand)], population, k)[0]
+
+    def rank_together(self, posed: Sequence[Posed], population: PopulationState, k: int) -> list[list[Need]]:
+        """As Ranker promises."""
+        return [needs_of(self.table, candidates, allowed, k) for candidates, allowed in _candidates(posed, population)]
 
 
 def needs_of(table: Floats, candidates: Candidates, allowed: Allowed, k: int) -> list[Need]:
     """The k best of the allowed candidates under the weights in `table`, with reasons."""
-    cells = cells_of(candidates)
-    scores = score(table, cells)
+    parts = parts_of(table, cells_of(candidates))
+    scores = score(parts)
     best = _best(scores, allowed, k)
-    drivers = [_top(lift) for lift in lifts(table, cells, best)]
-    return [Need(candidates.item_ids[i], float(scores[i]), why) for i, why in zip(best, drivers, strict=True)]
+    names, found = candidates.item_ids, scores.take(best).tolist()
+    needs: list[Need] = []
+    for start in range(0, len(best), EXPLAINED_TOGETHER):
+        portion = best[start : start + EXPLAINED_TOGETHER]
+        drivers = cache(partial(_drivers, parts, portion))
+        needs += [Need(names[i], found[start + place], Drivers(drivers, place)) for place, i in enumerate(portion)]
+    return needs
+
+
+def _drivers(parts: Floats, chosen: list[int]) -> Sequence[tuple[Reason, ...]]:
+    return [_top(lift) for lift in lifts(parts, chosen)]
 
 
 def all_allowed(candidates: Candidates) -> Allowed:
@@ -111,26 +171,41 @@ def all_allowed(candidates: Candidates) -> Allowed:
     return np.ones(len(candidates.item_ids), bool)
 
 
-def _question(
-    state: CustomerRankingState, population: PopulationState, moment: Moment, basket_in_hand: Collection[str]
-) -> tuple[Candidates, Allowed]:
-    if basket_in_hand:
-        moment = replace(moment, kind="till")
-        state = state.with_visit(moment, basket_in_hand, population.labels_of(basket_in_hand))
-    history = History.of(state, population)
-    candidates = candidates_of(history, population, moment, state.items)
-    allowed = all_allowed(candidates)
-    if basket_in_hand:
-        habits = Habits.of(history.trips, len(history.rows))
-        in_hand = habits.last_visit == state.visits - 1
-        allowed[: candidates.owned] = ~in_hand | (habits.trips_between() <= AGAIN_WITHIN_TRIPS)
-    return candidates, allowed
+def _candidates(posed: Sequence[Posed], population: PopulationState) -> Iterator[tuple[Candidates, Allowed]]:
+    known: list[tuple[CustomerRankingState, History]] = []
+    questions: list[Question] = []
+    for one in posed:
+        state, moment = one.state, one.moment
+        if one.basket_in_hand:
+            moment = replace(moment, kind="till")
+            state = state.with_visit(moment, one.basket_in_hand, population.labels_of(one.basket_in_hand))
+        history = History.of(state, population)
+        known.append((state, history))
+        questions.append(question_of(history, population, [moment]))
+    together = asked_together(questions, population)
+    for one, (state, history), asked in zip(posed, known, together, strict=True):
+        candidates = Candidates.of(asked, population, state.items)
+        allowed = all_allowed(candidates)
+        if one.basket_in_hand:
+            allowed[: candidates.owned] = _not_in_hand(history)
+        yield candidates, allowed
+
+
+def _not_in_hand(history: History) -> Allowed:
+    """Of what was bought: all but what the last trip brought, unless it is bought at least every other trip."""
+    trips, items = history.trips, len(history.rows)
+    bought_at, bought = trips.line_visits, trips.line_items
+    first, last = np.zeros(items, np.int64), np.zeros(items, np.int64)
+    first[bought[::-1]], last[bought] = bought_at[::-1], bought_at  # of several the one that is written last
+    counts = np.bincount(bought, minlength=items)
+    return np.asarray((last != history.visits - 1) | (trips_between(first, last, counts) <= AGAIN_WITHIN_TRIPS))
 
 
 def _best(scores: Floats, allowed: Allowed, k: int) -> list[int]:
     """The numbers of the k greatest scores; of equals the earlier candidate."""
     order = np.argsort(np.where(allowed, -scores, np.inf), kind="stable")
-    return [int(number) for number in order[: min(k, int(allowed.sum()))]]
+    best: list[int] = order[: min(k, int(allowed.sum()))].tolist()
+    return best
 
 
 def _top(lift_of: Mapping[Group, float]) -> tuple[Reason, ...]:

@@ -1,19 +1,21 @@
 """A customer's compact ranking state and the moment of a question: profile derives it from a facet, the snapshot carries it to offers."""
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
-Integers: TypeAlias = npt.NDArray[np.int64]
+from libs.ranking import kept
+from libs.ranking.kept import inserted, of_strongest, shifted
+
+Integers: TypeAlias = kept.Integers
 
 FORMAT_VERSION = 1
-DAY_SECONDS = 86_400
 ITEMS_KEPT = 400
-FADING_DAYS = 120.0
+DAY_SECONDS = kept.DAY_SECONDS
 _UNLABELLED = ("", "")
 
 MomentKind: TypeAlias = Literal["arrival", "till"]
@@ -135,10 +137,45 @@ class CustomerRankingState:
         self, moment: Moment, items: Iterable[str], labels: Mapping[str, tuple[str, str]]
     ) -> "CustomerRankingState":
         """The state after one more trip at `moment`; `labels` gives (category, type) of items that the state does not know."""
-        known = dict(zip(self.items, zip(self.categories, self.types, strict=True), strict=True))
-        visit = PastVisit(moment.at_seconds, moment.utc_offset_minutes, moment.store_id, tuple(sorted(set(items))))
-        state = state_of([*self.past_visits(), visit], {**labels, **known})
-        return replace(state, visit_sizes=np.append(self.visit_sizes, len(visit.items)))
+        bought, known = sorted(set(items)), set(self.items)
+        new = [item for item in bought if item not in known]
+        places = [bisect_left(self.items, item) for item in new]
+        named = inserted(self.items, places, new)
+        pairs = [labels.get(item, _UNLABELLED) for item in new]
+        stores, visit_stores, store = self._stores_with(moment.store_id)
+        state = CustomerRankingState(
+            items=tuple(named),
+            categories=tuple(inserted(self.categories, places, [category for category, _ in pairs])),
+            types=tuple(inserted(self.types, places, [item_type for _, item_type in pairs])),
+            stores=stores,
+            visit_at_seconds=np.append(self.visit_at_seconds, moment.at_seconds),
+            visit_utc_offset_minutes=np.append(self.visit_utc_offset_minutes, moment.utc_offset_minutes),
+            visit_stores=np.append(visit_stores, store),
+            visit_sizes=np.append(self.visit_sizes, len(bought)),
+            line_visits=np.append(self.line_visits, np.full(len(bought), self.visits)),
+            line_items=np.append(
+                shifted(self.line_items, places), np.array([bisect_left(named, item) for item in bought], np.int64)
+            ),
+        )
+        return state if len(named) <= ITEMS_KEPT else state._bounded()
+
+    def _stores_with(self, store_id: str) -> tuple[tuple[str, ...], Integers, int]:
+        """Its stores with this one, each visit's among them, and the number of this one."""
+        if store_id in self.stores:
+            return self.stores, self.visit_stores, self.stores.index(store_id)
+        place = bisect_left(self.stores, store_id)
+        return tuple(inserted(self.stores, [place], [store_id])), shifted(self.visit_stores, [place]), place
+
+    def _bounded(self) -> "CustomerRankingState":
+        """With the strongest items only."""
+        stayed, line_visits, line_items = of_strongest(
+            self.line_items, self.line_visits, self.visit_at_seconds, len(self.items), ITEMS_KEPT
+        )
+        parts = ([getattr(self, name)[number] for number in stayed] for name in ("items", "categories", "types"))
+        items, categories, types = map(tuple, parts)
+        return replace(
+            self, items=items, categories=categories, types=types, line_visits=line_visits, line_items=line_items
+        )
 
     def past_visits(self) -> list[PastVisit]:
         """The trips as values; items beyond the bound are left out."""
@@ -190,12 +227,8 @@ def state_of_trips(trips: Trips, items: Sequence[str], labels: Mapping[str, tupl
     line_items, line_visits = trips.items, np.repeat(np.arange(len(sizes)), sizes).astype(np.int64)
     at_seconds = np.array(trips.at_seconds, np.int64)
     if len(items) > ITEMS_KEPT:
-        kept = _strongest(len(items), line_items, at_seconds[line_visits])
-        number_of = np.full(len(items), -1, np.int64)
-        number_of[kept] = np.arange(ITEMS_KEPT)
-        items = [items[number] for number in kept.tolist()]
-        stays = number_of[line_items] >= 0
-        line_items, line_visits = number_of[line_items[stays]], line_visits[stays]
+        stayed, line_visits, line_items = of_strongest(line_items, line_visits, at_seconds, len(items), ITEMS_KEPT)
+        items = [items[number] for number in stayed]
     pairs = [labels.get(item, _UNLABELLED) for item in items]
     return CustomerRankingState(
         items=tuple(items),
@@ -209,18 +242,6 @@ def state_of_trips(trips: Trips, items: Sequence[str], labels: Mapping[str, tupl
         line_visits=line_visits,
         line_items=line_items,
     )
-
-
-def strengths(items: int, line_items: Integers, line_at_seconds: Integers) -> npt.NDArray[np.float64]:
-    """The faded count of each item as of the newest line; lines are in the order of time."""
-    age_days = (line_at_seconds[-1] - line_at_seconds) / DAY_SECONDS
-    return np.asarray(np.bincount(line_items, np.exp(-age_days / FADING_DAYS) + 0.01, minlength=items), np.float64)
-
-
-def _strongest(items: int, line_items: Integers, line_at_seconds: Integers) -> Integers:
-    """The ITEMS_KEPT numbers with the greatest faded count, ascending; of equals the lower ones."""
-    strength = strengths(items, line_items, line_at_seconds)
-    return np.sort(np.argsort(-strength, kind="stable")[:ITEMS_KEPT])
 
 
 def _numbered(names: tuple[str, ...]) -> tuple[list[str], list[int]]:

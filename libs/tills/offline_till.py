@@ -59,15 +59,16 @@ class OfflineTill:
             raise Refused("spent-here")
         if voucher.currency != currency:
             raise Refused("other-currency")
-        fit = [line for line in lines if line.category and fingerprint(line.category, 4) == voucher.category]
-        fit = [line for line in fit if line.amount_cents > 0]
-        total = sum(line.amount_cents for line in fit)
+        sold = [line for line in lines if line.amount_cents > 0]
+        ours = [line.category and fingerprint(line.category, 4) == voucher.category for line in sold]
+        weights = [line.amount_cents if fits else 0 for line, fits in zip(sold, ours)]
+        total = sum(weights)
         worth = total * voucher.percent // 100 if voucher.percent else voucher.greatest_value_cents
         gives = min(worth, total, voucher.greatest_value_cents)
         if gives <= 0:
             raise Refused("no-eligible-line")
         lease_id, campaign_id = self._lease_for(voucher.campaign, gives, now)
-        shares = _allocate(gives, [line.amount_cents for line in fit])
+        shares = _allocate(gives, weights)
         entry = {
             "redemption_id": os.urandom(16).hex(),
             "signed": signed,
@@ -75,7 +76,7 @@ class OfflineTill:
             "currency": currency,
             "given_at": datetime.fromtimestamp(now, timezone.utc).isoformat(),
             "lines": [
-                {**dict(zip(Line._fields[:4], line)), "discount_cents": share} for line, share in zip(fit, shares)
+                {**dict(zip(Line._fields[:4], line)), "discount_cents": share} for line, share in zip(sold, shares)
             ],
             "lease_id": lease_id,
             "campaign_id": campaign_id,

@@ -21,7 +21,9 @@ from services.offers.api.receipts import receipt_router
 from services.offers.api.reconciliations import reconciliation_router
 from services.offers.api.redemptions import redemption_router
 from services.offers.api.repeating import KeyedWrites, describe_keys
+from services.offers.api.returns import return_router
 from services.offers.api.revocations import revocation_router
+from services.offers.api.stacking import stacking_router
 from services.offers.api.voucher_keys import voucher_key_router
 from services.offers.bootstrap import Door, Parts, assemble, code_key_of, door_of, running
 from services.offers.domain.code import CodeKey
@@ -54,6 +56,7 @@ def create_app(door: Door) -> FastAPI:
         *(receipt_router, redemption_router, hold_router),
         *(revocation_router, voucher_key_router, campaign_router, ledger_router, history_router, budget_router),
         *(lease_router, reconciliation_router),
+        *(stacking_router, return_router),
     ):
         app.include_router(router_of(door.doors))
     app.surround(lambda within: KeyedWrites(within, app, door.once))

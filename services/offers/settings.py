@@ -48,3 +48,5 @@ class Settings(ServiceSettings):
     """How long a write with an `Idempotency-Key` is answered again with the same bytes."""
     inbox_kept_days: Annotated[int, Field(ge=1)] = 35
     """How long the id of a return or void is remembered; longer than any repeat can take."""
+    returns_kept_days: Annotated[int, Field(ge=1)] = 14
+    """How long goods that came back are remembered for a redemption that comes later than they did."""

@@ -18,7 +18,6 @@ def a_view() -> CheckoutView:
         asked=None,
         granted=(),
         customer=None,
-        there=frozenset(),
         past=(),
         snapshots_fresh_at=None,
         reached_at=None,

@@ -13,7 +13,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from random import Random
@@ -27,6 +27,7 @@ from services.offers.bootstrap.parts import SERVICE
 from services.offers.bootstrap.redeeming import till_stores_of
 from services.offers.domain.asked import name_of
 from services.offers.domain.guessing import MissLimits, Presenter
+from services.offers.domain.limits import Claim, Counter, Per, Period
 from services.offers.domain.voucher import Basket, BasketLine
 from services.offers.handlers.expiry import expire_vouchers
 from services.offers.handlers.holding import Holding, extend_hold, hold_voucher, release_hold
@@ -53,6 +54,9 @@ from tests.support.offers_running import CODES
 CLOCK = SystemClock()
 CAPS_CENTS = {"hot": 4_000, "warm": 60_000, "cold": 10_000_000}
 ASKED_FOR = ("hot", "hot", "hot", "warm", "cold")
+LIMITED = "warm"
+MOST = {Per.CUSTOMER: (3, 400), Per.STORE: (30, None), Per.CAMPAIGN: (None, 7_000)}
+"""Vouchers and cents of the limited campaign."""
 WINDOW = 60
 """How far back of the newest checkout codes are presented: few, so that many clients meet at one."""
 STOP = "stop"
@@ -73,6 +77,14 @@ def wishes_of(number: int) -> list[tuple[str, int, timedelta]]:
     ]
 
 
+def claims_of(number: int, campaign_id: str) -> Sequence[Claim]:
+    """On which counters vouchers of checkout `number` stand: those of one campaign only, so that others are issued beside it."""
+    if campaign_id != LIMITED:
+        return ()
+    entities = {Per.CUSTOMER: f"c{number % 30}", Per.STORE: f"s{number % 2}", Per.CAMPAIGN: ""}
+    return [Claim(Counter(per, entities[per], Period.LIFE, date(1970, 1, 1)), *MOST[per]) for per in MOST]
+
+
 def voucher_id_of(number: int, slot: int) -> str:
     """The voucher in a slot of a checkout."""
     return f"v{number}.{slot}"
@@ -91,7 +103,7 @@ def new_counter(folder: Path) -> None:
 def checkout_of(number: int, now: datetime) -> IssueRequest:
     """Checkout `number` as somebody asks for it now."""
     wanted = [
-        Wanted(voucher_id_of(number, slot), campaign_id, cents, now + good_for)
+        Wanted(voucher_id_of(number, slot), campaign_id, cents, now + good_for, claims_of(number, campaign_id))
         for slot, (campaign_id, cents, good_for) in enumerate(wishes_of(number), 1)
     ]
     return an_issue_request(f"k{number}", wanted, now)
@@ -171,7 +183,12 @@ class Shop:
             goods = [(f"milk-{random.randint(1, 3)}", Decimal(random.randint(1, 3)))]
             async with self.transactions.begin() as tx:
                 cents = await give_back_returned(
-                    PostgresRedemptions(tx), receipt_of(voucher_id, random.randint(1, 2)), goods, event_id, CLOCK.now()
+                    PostgresRedemptions(tx),
+                    receipt_of(voucher_id, random.randint(1, 2)),
+                    goods,
+                    event_id,
+                    CLOCK.now(),
+                    self.desk.clock,
                 )
             self.log.note("returned", event_id, cents)
         elif step == "hold":
@@ -179,7 +196,8 @@ class Shop:
         elif step == "void":
             receipt_id = receipt_of(voucher_id, random.randint(1, 2))
             async with self.transactions.begin() as tx:
-                await roll_back_receipt(PostgresRedemptions(tx), receipt_id, self.desk.clock, CLOCK.now())
+                event_id = f"void-{random.getrandbits(60):x}"
+                await roll_back_receipt(PostgresRedemptions(tx), receipt_id, event_id, self.desk.clock, CLOCK.now())
             self.log.note("voided", receipt_id, None)
         else:
             async with self.transactions.begin() as tx:

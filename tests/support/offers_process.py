@@ -18,6 +18,7 @@ from libs.laptop.child import free_port
 from tests.support.offers_running import SCOPES
 from tests.support.secrets import SECRET_FILE
 
+KEY_ID = "till"
 _ROOT = Path(__file__).parents[2]
 _PATIENCE_SECONDS = 60.0
 _CHUNK_BYTES = 1 << 20
@@ -116,7 +117,7 @@ async def a_door(database_url: str, folder: Path) -> AsyncIterator[DoorProcess]:
     """`python -m services.offers api` on this database, ready; killed in the end. The same folder: the same caller."""
     stored, key_file = folder / "credentials.json", folder / "key"
     if not key_file.exists():
-        key, credential = new_key("till", SCOPES - {"play"})
+        key, credential = new_key(KEY_ID, SCOPES - {"play"})
         write_credentials(stored, [credential])
         key_file.write_text(key)
     port = free_port()

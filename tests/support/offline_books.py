@@ -15,6 +15,7 @@ from services.offers.domain.catalogue import Item
 from services.offers.domain.lane_entry import Entry, OfflineLine
 from services.offers.domain.lease import Lease
 from services.offers.domain.ledger import Transfer
+from services.offers.domain.returns import Sold
 from services.offers.domain.signed_code import KeyRow, Promise, signed_text, signing_key
 from services.offers.domain.voucher import ReturnedSoFar, Voucher, VoucherState
 from services.offers.handlers.knowledge import Knowledge
@@ -22,6 +23,7 @@ from services.offers.handlers.money_clock import MoneyClock
 from services.offers.handlers.reconciling import Reconciler
 from services.offers.handlers.signing import SigningRing
 from services.offers.ports.offline import ConflictLine, KnownEntry, LaneStores, NewEntry
+from services.offers.ports.returns import SoFar
 from services.offers.ports.vouchers import Cause, NewRedemption, StoredRedemption
 from tests.support.offers_facts import NOW
 from tests.support.offers_running import CODES
@@ -86,6 +88,19 @@ class Books:
     @property
     def redemptions(self) -> "Books":
         return self
+
+    @property
+    def stacks(self) -> "Books":
+        return self
+
+    async def enter(self, receipt_id: str) -> None:
+        """Nobody else is here."""
+
+    async def so_far(self, receipt_id: str) -> SoFar:
+        return SoFar()
+
+    async def keep_sold(self, receipt_id: str, sold: Sold) -> None:
+        """Nothing comes back by goods here."""
 
     @property
     def offline(self) -> "Books":

@@ -28,6 +28,7 @@ from services.offers.ports.privacy import PrivacyStore
 from services.offers.ports.receipts import ReceiptStore
 from services.offers.ports.revoking import RevocationStore
 from services.offers.ports.signing import SigningKeyStore
+from services.offers.ports.stacking import RulesStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +46,7 @@ class Doors:
     privacy: Callable[[], AbstractAsyncContextManager[PrivacyStore]]
     receipts: Callable[[], AbstractAsyncContextManager[ReceiptStore]]
     ledger: Callable[[], AbstractAsyncContextManager[LedgerStore]]
+    stacking_rules: Callable[[], AbstractAsyncContextManager[RulesStore]]
     pseudonyms: Pseudonyms
     clock: Clock
     metrics: OffersMetrics

@@ -11,7 +11,7 @@ from libs.common.errors import Forbidden
 from libs.common.http.credentials import Credential, require
 from libs.common.http.openapi import problems
 from services.offers.api.doors import Doors, check_store, documented
-from services.offers.api.redemptions import BasketAtTill, Code, basket_of, in_time, presenter_of
+from services.offers.api.redemptions import MOST_CODES, BasketAtTill, Code, basket_of, in_time, presenter_of
 from services.offers.handlers.holding import (
     HoldAnswer,
     HoldChanged,
@@ -32,7 +32,7 @@ _DEFAULT_SECONDS = 120
 class QualificationRequest(BasketAtTill):
     """Codes that a customer shows, before anything is decided."""
 
-    codes: Annotated[tuple[Code, ...], Field(min_length=1, max_length=20)]
+    codes: Annotated[tuple[Code, ...], Field(min_length=1, max_length=MOST_CODES)]
 
 
 class HoldRequest(BasketAtTill):
@@ -60,7 +60,7 @@ def hold_router(doors: Doors) -> APIRouter:
     @router.post(
         "/qualifications",
         summary="What codes would give on this basket",
-        responses=documented(Qualification, "What each would give by itself") | problems(429),
+        responses=documented(Qualification, "What each would give by itself, and which go together") | problems(429),
     )
     async def qualify(request: QualificationRequest, caller: Caller) -> Response:
         """By the rules and the reserve that a redemption goes by. Nothing changes; hold a code to be sure of it."""

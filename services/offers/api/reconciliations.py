@@ -26,7 +26,7 @@ LineCents = Annotated[int, Field(ge=0, le=10**9)]
 
 
 class GivenLineAtLane(BaseModel):
-    """A line of the receipt that the voucher is for, and what the lane took off it."""
+    """A line of the receipt, and what the lane took off it; those that the voucher is not for too."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import Annotated
+from typing import Annotated, Self
 
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from libs.common.contracts.values import Currency, Key
 from libs.common.errors import RetryableError
@@ -30,6 +30,8 @@ from services.offers.ports.vouchers import RedemptionStore
 Code = Annotated[str, Field(min_length=1, max_length=256)]
 """As typed, or as scanned: the signed text of a QR code too."""
 Caller = Annotated[Credential, Depends(require("voucher:redeem"))]
+MOST_CODES = 12
+"""In one question: which of them go together is found out exactly."""
 
 
 class BasketAtTill(BaseModel):
@@ -42,6 +44,13 @@ class BasketAtTill(BaseModel):
     terminal_id: Key | None = None
     currency: Currency
     lines: Annotated[tuple[CheckoutLine, ...], Field(max_length=2000)]
+    """What goods cost before any voucher, each line under a number of its own."""
+
+    @model_validator(mode="after")
+    def _numbers_its_lines_apart(self) -> Self:
+        if len({line.line_no for line in self.lines}) != len(self.lines):
+            raise ValueError("two lines have the same line_no")
+        return self
 
 
 class RedemptionRequest(BasketAtTill):

@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from libs.common.errors import InvalidInput, UsualError
+from libs.common.errors import InvalidInput, TooLarge, UsualError
 from libs.common.http.credentials import key_in as api_key_in
 from libs.common.http.problems import problem_of
 from services.offers.domain.asked import LONGEST_KEY, digest_of_request, key_in, name_of
@@ -23,6 +23,8 @@ from services.offers.ports.answers import Answer
 HEADER = "Idempotency-Key"
 REPEATED = "Idempotent-Replayed"
 WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+LONGEST_BODY = 4 * 1024 * 1024
+"""Under a key a body is held in memory and worked on in one transaction."""
 OWN_IDS: Mapping[str, str] = {"/v1/checkouts": "checkout_id"}
 """Writes whose answer holds codes, which stand nowhere: they are made again from what is stored under an id in the body, and that is the key."""
 _EXAMPLE = '"8e03978e-40d5-43dd-bc93-6894a57f9324"'
@@ -56,7 +58,7 @@ class KeyedWrites:
         scope["route"] = self._route(scope)
         caller = self._app.state.credentials.authenticate(api_key_in(request))
         key = _stated_key(request)
-        body = await request.body()
+        body = await _whole_body(request)
         own_id = OWN_IDS.get(scope["path"])
         if own_id is not None:
             _check_own_id(own_id, key, body)
@@ -150,6 +152,7 @@ def _describe(operation: dict[str, Any], own_id: str | None) -> None:
     parameters.append({"name": HEADER, "in": "header", "required": False, "description": what, "schema": schema})
     problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     answers = operation["responses"]
+    answers.setdefault("413", {"description": "Too long a body under a key.", "content": problem})
     answers.setdefault("422", {"description": "Not this body under this key.", "content": problem})
     if own_id is None:
         conflict = answers.setdefault("409", {"description": "The same is under way.", "content": problem})
@@ -166,6 +169,16 @@ def _stated_key(request: Request) -> str:
     if len(stated) != 1:
         raise InvalidInput("more than one Idempotency-Key", slug="invalid-key")
     return key_in(stated[0])
+
+
+async def _whole_body(request: Request) -> bytes:
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size > LONGEST_BODY:
+            raise TooLarge(f"under a key a body has {LONGEST_BODY} bytes at most", slug="body-too-large")
+        parts.append(part)
+    return b"".join(parts)
 
 
 def _check_own_id(own_id: str, key: str, body: bytes) -> None:

@@ -36,6 +36,7 @@ from services.offers.store.receipts import PostgresReceipts
 from services.offers.store.revoking import PostgresRevocations
 from services.offers.store.shared_statement import Limits
 from services.offers.store.signing import PostgresSigningKeys
+from services.offers.store.stacking import PostgresRules
 
 S = TypeVar("S")
 _SIGNING_KEYS_SECONDS = 10.0
@@ -79,7 +80,7 @@ def door_of(parts: Parts, codes: CodeKey) -> Door:
     def failed(statement: str, reason: str) -> None:
         parts.metrics.statement_failures.labels(statement, reason).inc()
 
-    reads = SharedCheckoutReads(connect, lambda: knowledge.prior_item_ids, limits, failed)
+    reads = SharedCheckoutReads(connect, limits, failed)
     issuing = SharedIssuing(connect, limits, failed)
     signing_keys = _unit(parts.transactions, PostgresSigningKeys)
     signing = SigningRing(codes, signing_keys)
@@ -114,6 +115,7 @@ def door_of(parts: Parts, codes: CodeKey) -> Door:
         privacy=_unit(parts.transactions, PostgresPrivacy),
         receipts=_unit(parts.transactions, PostgresReceipts),
         ledger=_unit(parts.transactions, PostgresLedger),
+        stacking_rules=_unit(parts.transactions, PostgresRules),
         pseudonyms=settings.pseudonyms(),
         clock=parts.clock,
         money_clock=money_clock_of(parts),

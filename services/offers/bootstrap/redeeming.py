@@ -9,6 +9,7 @@ from services.offers.settings import Settings
 from services.offers.store.guessing import PostgresMisses
 from services.offers.store.holds import PostgresHolds
 from services.offers.store.offline import PostgresOffline
+from services.offers.store.stacking import PostgresStacking
 from services.offers.store.vouchers import PostgresRedemptions
 
 
@@ -19,11 +20,12 @@ class _TillStores:
     redemptions: PostgresRedemptions
     misses: PostgresMisses
     holds: PostgresHolds
+    stacks: PostgresStacking
 
 
 def till_stores_of(tx: Transaction) -> _TillStores:
     """The stores of one redemption."""
-    return _TillStores(PostgresRedemptions(tx), PostgresMisses(tx), PostgresHolds(tx))
+    return _TillStores(PostgresRedemptions(tx), PostgresMisses(tx), PostgresHolds(tx), PostgresStacking(tx))
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +33,13 @@ class _LaneStores:
     """Fits LaneStores."""
 
     redemptions: PostgresRedemptions
+    stacks: PostgresStacking
     offline: PostgresOffline
 
 
 def lane_stores_of(tx: Transaction) -> _LaneStores:
     """The stores of one entry of a lane's journal."""
-    return _LaneStores(PostgresRedemptions(tx), PostgresOffline(tx))
+    return _LaneStores(PostgresRedemptions(tx), PostgresStacking(tx), PostgresOffline(tx))
 
 
 def miss_limits_of(settings: Settings) -> MissLimits:

@@ -81,6 +81,7 @@ def worker_of(parts: Parts) -> Worker:
         _every(_BOOKS_SECONDS, "books", books_round(parts), parts),
         _every(_FORGET_SECONDS, "misses", misses_round(parts), parts),
         _every(_FORGET_SECONDS, "answers", answers_round(parts), parts),
+        _every(_FORGET_SECONDS, "returns", returns_round(parts), parts),
         FeedWatch(parts, Cluster(runtime.settings)),
         Housekeeping(
             parts.transactions,
@@ -170,6 +171,18 @@ def answers_round(parts: Parts) -> Round:
         async with parts.transactions.begin() as tx:
             forgotten = await PostgresAnswers(tx).forget(parts.clock.now() - kept, FORGOTTEN_TOGETHER)
         return forgotten if forgotten == FORGOTTEN_TOGETHER else 0
+
+    return forget
+
+
+def returns_round(parts: Parts) -> Round:
+    """Forgets goods that came back longer ago than any redemption may be late."""
+    kept = timedelta(days=parts.settings.returns_kept_days)
+
+    async def forget() -> int:
+        async with parts.transactions.begin() as tx:
+            await PostgresRedemptions(tx).forget_reversals(parts.clock.now() - kept)
+        return 0
 
     return forget
 

@@ -16,6 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 from libs.common.contracts.values import Currency, Funder, Key, Moment
 from services.offers.domain.limits import Limit, contradiction, tightened
 from services.offers.domain.numbers import Numbered
+from services.offers.domain.offline_policy import OfflinePolicy
+from services.offers.domain.stacking_rules import BelowMinimum, Stacking
 
 ANY_CATEGORY = "*"
 
@@ -93,17 +95,6 @@ class Terms:
         return max(0, min(whole, amount_cents, self.greatest_value_cents))
 
 
-class OfflinePolicy(_Part):
-    """What lanes without a network may do with its vouchers. A campaign without one has none accepted offline."""
-
-    accept_up_to_cents: Cents
-    """What one voucher may give there; one that would give more is refused until there is a network."""
-    lane_cents: Cents
-    """What one lane is lent at most: so much a lane may cost the chain, whatever happens to it."""
-    chain_cents: Cents
-    """What all lanes together are lent at most, of what the budget has left."""
-
-
 class Campaign(_Part):
     """One campaign of head office. `greatest_value_cents` is what a voucher may cost at most: so much is reserved at issue."""
 
@@ -146,6 +137,12 @@ class Campaign(_Part):
     """Vouchers may be worth so many times the budget, since many are never used."""
     backing_cents: Annotated[int, Field(ge=0, le=10**12)] = 0
     """Money of its own that covers what the budget does not if all are used after all."""
+    stacking: Stacking = Stacking()
+    """How its vouchers go together with others (docs/stacking.md)."""
+    minimum_basket_cents: Cents | None = None
+    """What a receipt comes to at least, before any voucher, for its vouchers to give."""
+    below_minimum: BelowMinimum = BelowMinimum.KEEP
+    """What becomes of the discount when goods return and the receipt no longer comes to that (docs/stacking.md)."""
 
     @model_validator(mode="after")
     def _keeps_its_own_rules(self) -> Self:
@@ -222,9 +219,14 @@ class Campaign(_Part):
         """Whether `now` lies within its time."""
         return (self.starts_at is None or self.starts_at <= now) and (self.ends_at is None or now < self.ends_at)
 
+    @cached_property
+    def targeted(self) -> frozenset[str] | None:
+        """The categories that it may be given for; None for all."""
+        return None if ANY_CATEGORY in self.categories else frozenset(self.categories)
+
     def targets(self, category: str) -> bool:
         """Whether it may be given for this category."""
-        return ANY_CATEGORY in self.categories or category in self.categories
+        return self.targeted is None or category in self.targeted
 
     def _terms(self, override: StoreOverride | None) -> Terms:
         changed = override or _AS_IT_IS

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from services.offers.domain.campaign import ANY_CATEGORY, Aim, Campaign, Terms
+from services.offers.domain.campaign import Aim, Campaign, Terms
 from services.offers.domain.limits import NOBODY_KNOWN, Claim, Standing, claims_of, room_for_one
 from services.offers.domain.needs import CategoryNeed
 from services.offers.domain.policy import Offer, Prior, stable_ratio
@@ -152,9 +152,9 @@ def _campaign_refusal(
 
 def _targeted(campaign: Campaign, needs: Mapping[str, CategoryNeed]) -> Collection[CategoryNeed]:
     """The needs that it may answer. A campaign names few categories where a customer needs many, or all of them."""
-    if ANY_CATEGORY in campaign.categories:
+    if campaign.targeted is None:
         return needs.values()
-    return [needs[category] for category in dict.fromkeys(campaign.categories) if category in needs]
+    return [needs[category] for category in campaign.targeted if category in needs]
 
 
 def _limit_refusal(

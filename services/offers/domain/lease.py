@@ -10,7 +10,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from services.offers.domain.budget import Budget
-from services.offers.domain.campaign import OfflinePolicy
+from services.offers.domain.offline_policy import OfflinePolicy
 from services.offers.domain.voucher import (
     Given,
     NotRedeemed,

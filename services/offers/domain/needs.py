@@ -6,11 +6,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
+import msgspec
 import numpy as np
 
 from libs.ranking.model import Model
 from libs.ranking.population import FADED, PopulationState
-from libs.ranking.ranker import LearnedRanker, Need, PriorRanker, Ranker
+from libs.ranking.ranker import LearnedRanker, Need, Posed, PriorRanker, Ranker
 from libs.ranking.state import CustomerRankingState, Moment
 from services.offers.domain.catalogue import Item
 
@@ -22,8 +23,7 @@ ITEMS_NAMED = 5
 PRIOR_ITEMS = 120
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CategoryNeed:
+class CategoryNeed(msgspec.Struct, frozen=True, kw_only=True):
     """A category that somebody may want next, with the items of it that are likely and there to be had, best first."""
 
     category: str
@@ -34,7 +34,8 @@ class CategoryNeed:
     item_ids: tuple[str, ...]
     price_cents: int
     """What the likeliest item of it costs; 0 where no price is known."""
-    reasons: tuple[str, ...] = ()
+    reasons: Sequence[str] = ()
+    """Of its likeliest item; worked out when somebody looks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,11 +69,13 @@ class NeedModel:
         self, state: CustomerRankingState, moment: Moment, basket: Collection[str]
     ) -> Sequence[tuple[Need, float]]:
         """The customer's needs after this basket, each with its chance; best first."""
-        already_there = state.visits > 0 and int(state.visit_at_seconds[-1]) >= moment.at_seconds
-        in_hand = () if already_there else sorted(set(basket))
-        needs = self.ranker.rank(state, self.population, moment, ITEMS_RANKED, in_hand)
+        return self.personal_together([posed(state, moment, basket)])[0]
+
+    def personal_together(self, asked: Sequence[Posed]) -> Sequence[Sequence[tuple[Need, float]]]:
+        """The same for several customers, in less time; at least one."""
         chance_of = _logistic if isinstance(self.ranker, LearnedRanker) else _counted
-        return [(need, chance_of(need.score)) for need in needs]
+        ranked = self.ranker.rank_together(asked, self.population, ITEMS_RANKED)
+        return [[(need, chance_of(need.score)) for need in needs] for needs in ranked]
 
     def popular(self, basket: Collection[str]) -> Sequence[tuple[Need, float]]:
         """What anybody may want: the most bought items of the last weeks that are not in hand."""
@@ -88,6 +91,12 @@ class NeedModel:
     def prior_item_ids(self) -> list[str]:
         """The items whose availability a prior decision needs to know."""
         return [self.population.item_ids[row] for row in self.population.popular[:PRIOR_ITEMS].tolist()]
+
+
+def posed(state: CustomerRankingState, moment: Moment, basket: Collection[str]) -> Posed:
+    """The question after this basket, which may be part of what is known of the customer by now."""
+    already_there = state.visits > 0 and int(state.visit_at_seconds[-1]) >= moment.at_seconds
+    return Posed(state, moment, () if already_there else sorted(set(basket)))
 
 
 def by_category(
@@ -109,18 +118,25 @@ def by_category(
 def _category(
     category: str, wanted: Sequence[tuple[Need, float, Item]], there: Collection[str], known: Collection[str]
 ) -> CategoryNeed:
-    best_first = sorted(wanted, key=lambda entry: (-entry[1], entry[0].item_id))
-    named = [(need, item) for need, _, item in best_first if need.item_id in there or not item.stock_keeping][
-        :ITEMS_NAMED
-    ]
+    best_first = sorted(wanted, key=_by_chance) if len(wanted) > 1 else wanted
+    named, price_cents, no_chance_ratio = list[Need](), 0, 1.0
+    for need, chance, item in best_first:
+        no_chance_ratio *= 1.0 - chance
+        if len(named) < ITEMS_NAMED and (need.item_id in there or not item.stock_keeping):
+            named.append(need)
+            price_cents = price_cents or item.price_cents or 0
     return CategoryNeed(
         category=category,
-        chance_ratio=1.0 - math.prod(1.0 - chance for _, chance, _ in best_first),
+        chance_ratio=1.0 - no_chance_ratio,
         known=category in known,
-        item_ids=tuple(need.item_id for need, _ in named),
-        price_cents=next((item.price_cents for _, item in named if item.price_cents), 0),
-        reasons=tuple(named[0][0].reasons) if named else (),
+        item_ids=tuple([need.item_id for need in named]),
+        price_cents=price_cents,
+        reasons=named[0].reasons if named else (),
     )
+
+
+def _by_chance(entry: tuple[Need, float, Item]) -> tuple[float, str]:
+    return -entry[1], entry[0].item_id
 
 
 def _logistic(score: float) -> float:

@@ -166,11 +166,12 @@ class ReturnedSoFar:
     def give_back(self, quantity: Decimal) -> tuple[Decimal, int]:
         """How much of `quantity` this line takes, and which share of its discount goes back to the budget with it.
 
-        All parts of a line together give back its discount exactly, in whatever parts they come, and never more.
+        All parts of a line together give back its discount exactly, in whatever parts they come, and never more. What was
+        reclaimed before its goods came back is not given back again with them.
         """
         taken = min(quantity, self.quantity - self.returned_quantity)
         if taken <= 0:
             return Decimal(0), 0
         whole = self.returned_quantity + taken
         due_cents = int(self.discount_cents * whole / self.quantity)
-        return taken, due_cents - self.returned_cents
+        return taken, max(0, due_cents - self.returned_cents)

@@ -16,7 +16,8 @@ COUNTERS_SHOWN = 20
 async def put_campaign(store: CampaignStore, campaign: Campaign, author: str) -> VersionedCampaign:
     """The campaign as it stands afterwards; the same content again makes no new version.
 
-    Raises Conflict when its budget holds another currency, or has more reserved and spent than the new cap.
+    Raises Conflict when its budget holds another currency, or has more reserved and spent than the new cap, and when it asks more
+    of a basket than before: vouchers that were printed promise what they promised.
     """
     known = await store.newest(campaign.campaign_id)
     if known is not None and known.campaign == campaign:
@@ -29,8 +30,14 @@ async def put_campaign(store: CampaignStore, campaign: Campaign, author: str) ->
             slug="cap-below-exposure",
             context={"exposure_cents": known.budget.exposure_cents},
         )
+    if known is not None and _asks_more(campaign, known.campaign):
+        raise Conflict("a minimum basket is never raised; make another campaign", slug="minimum-raised")
     await store.put(campaign, (known.version if known else 0) + 1, author)
     return await get_campaign(store, campaign.campaign_id)
+
+
+def _asks_more(after: Campaign, before: Campaign) -> bool:
+    return (after.minimum_basket_cents or 0) > (before.minimum_basket_cents or 0)
 
 
 async def get_campaign(store: CampaignStore, campaign_id: str) -> VersionedCampaign:

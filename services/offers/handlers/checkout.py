@@ -9,13 +9,13 @@ from libs.common.clock import Clock
 from libs.common.errors import RetryableError
 from libs.common.ids import derived_id
 from libs.common.persistence import OutboxMessage
-from libs.ranking.state import CustomerRankingState, Moment
+from libs.ranking.state import Moment
 from services.offers.domain.answer import BUDGET_EXHAUSTED, TIER_NONE, PrintedReceipt, answered, nothing
 from services.offers.domain.catalogue import Store
 from services.offers.domain.code import CodeKey
 from services.offers.domain.decision import OFFERED, Decision, decide
 from services.offers.domain.eligibility import Circumstances
-from services.offers.domain.needs import CategoryNeed, by_category
+from services.offers.domain.needs import NeedModel
 from services.offers.domain.policy import MODEL_ID, Prior
 from services.offers.domain.proposal import Proposal
 from services.offers.domain.receipts.sheet import Columns
@@ -24,6 +24,7 @@ from services.offers.handlers.idempotency import check_same
 from services.offers.handlers.knowledge import KnowledgeKeeper
 from services.offers.handlers.limiting import question_of, standing_of
 from services.offers.handlers.money_clock import MoneyClock
+from services.offers.handlers.ranking import SharedRanking, Wanted
 from services.offers.handlers.signing import SigningRing
 from services.offers.metrics import OffersMetrics
 from services.offers.ports.checkout import (
@@ -69,6 +70,8 @@ class _Asked:
     view: CheckoutView
     personal: KnownCustomer | None
     reason: str
+    model: NeedModel
+    """The newest at that time: whoever ranks beside others may see another one come."""
 
     @property
     def customer_id(self) -> str | None:
@@ -90,6 +93,7 @@ class CheckoutDesk:
     fresh_within: timedelta
     print_room: PrintRoom
     prior: Prior = field(default_factory=Prior)
+    ranking: SharedRanking = field(default_factory=SharedRanking)
 
     async def answer(self, checkout: Checkout, accepted_seconds: float) -> bytes:
         """The answer's JSON in time, whatever is down or slow, from a monotonic start; raises InvalidInput where the id was another's."""
@@ -123,7 +127,7 @@ class CheckoutDesk:
         if store is None:
             return TIER_NONE, "unknown-store", nothing(checkout.checkout_id, "unknown-store")
         asked = self._tiered(checkout, store, view)
-        proposal, request = self._request(asked)
+        proposal, request = self._request(asked, await self._wanted(asked))
         try:
             granted = await self.issuing.issue(request)
         except (asyncio.CancelledError, RetryableError):
@@ -139,7 +143,8 @@ class CheckoutDesk:
     def _tiered(self, checkout: Checkout, store: Store, view: CheckoutView) -> _Asked:
         now = self.money_clock.now(stated=checkout.occurred_at, reached=view.reached_at)
         why_not = self._why_not_personal(checkout, view)
-        return _Asked(checkout, store, now, view, None if why_not else view.customer, why_not or OFFERED)
+        personal, model = None if why_not else view.customer, self.keeper.knowledge.model
+        return _Asked(checkout, store, now, view, personal, why_not or OFFERED, model)
 
     def _why_not_personal(self, checkout: Checkout, view: CheckoutView) -> str | None:
         """Why this customer's own profile must not be used, or None when it may."""
@@ -153,11 +158,11 @@ class CheckoutDesk:
             return "stale-profile"
         return None if view.customer.personal_offers else "no-consent"
 
-    def _request(self, asked: _Asked) -> tuple[Proposal, IssueRequest]:
+    def _request(self, asked: _Asked, wanted: Wanted) -> tuple[Proposal, IssueRequest]:
         checkout, knowledge = asked.checkout, self.keeper.knowledge
         decision = decide(
             knowledge.campaigns,
-            self._needs(asked),
+            wanted.needs(knowledge),
             Circumstances(
                 customer_id=asked.customer_id,
                 holdout_key=asked.customer_id or checkout.checkout_id,
@@ -188,15 +193,10 @@ class CheckoutDesk:
         )
         return proposal, request
 
-    def _needs(self, asked: _Asked) -> Sequence[CategoryNeed]:
-        knowledge, basket = self.keeper.knowledge, asked.checkout.item_ids
-        if asked.personal is None:
-            popular = knowledge.model.popular(set(basket))
-            return by_category(popular, knowledge.items, asked.view.there, ())
-        state = CustomerRankingState.decode(asked.personal.ranking_state)
-        needs = knowledge.model.personal(state, self._moment(asked), basket)
-        in_hand = {knowledge.items[item_id].category for item_id in basket if item_id in knowledge.items}
-        return by_category(needs, knowledge.items, asked.view.there, {*state.categories, *in_hand})
+    async def _wanted(self, asked: _Asked) -> Wanted:
+        state = asked.personal.ranking_state if asked.personal else None
+        wanted = await self.ranking.wanted(asked.model, state, self._moment(asked), asked.checkout.item_ids)
+        return wanted.where(await self.reads.there(asked.store.store_id, [need.item_id for need, _ in wanted.ranked]))
 
     def _moment(self, asked: _Asked) -> Moment:
         offset = asked.now.astimezone(asked.store.zone).utcoffset() or timedelta(0)
@@ -216,7 +216,7 @@ class CheckoutDesk:
             tier=0 if asked.personal else 1,
             reason=asked.reason if decision.chosen else decision.reason,
             group=decision.group,
-            model_id=f"{knowledge.model.model_id}/{MODEL_ID}",
+            model_id=f"{asked.model.model_id}/{MODEL_ID}",
             columns=checkout.columns,
             vouchers=proposed(decision.chosen, checkout.checkout_id, checkout.currency, at, knowledge),
             printing=at.printing(len(decision.chosen)),

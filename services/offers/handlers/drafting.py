@@ -100,7 +100,7 @@ def _proposed(
         expires_at=expires_at,
         last_day=printed_day,
         propensity_ratio=chosen.choice.propensity_ratio,
-        reasons=need.reasons,
+        reasons=tuple(need.reasons),
         numbered=_numbered(campaign),
         signed_for=_signed_for(campaign, terms, store),
         such_as_line=voice.such_as(such_as),

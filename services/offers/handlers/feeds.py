@@ -72,6 +72,8 @@ async def on_receipts(stores: FeedStores, events: Sequence[Event], clock: MoneyC
     takes_back = [event for event in events if isinstance(event.data, (Return, Void)) and event.data.counts]
     if not takes_back:
         return
+    receipt_ids = sorted({receipt_id for event in takes_back if (receipt_id := _receipt_of(event)) is not None})
+    await stores.redemptions.lock_receipts(receipt_ids)
     new_ids = await stores.read_model.new_event_ids([event.event_id for event in takes_back])
     for event in takes_back:
         if event.event_id in new_ids:
@@ -96,12 +98,19 @@ def observe_freshness(metrics: OffersMetrics, clock: Clock, accepted: Sequence[d
         metrics.freshness_seconds.observe(max(0.0, (now - at).total_seconds()))
 
 
+def _receipt_of(event: Event) -> str | None:
+    fact = event.data
+    if isinstance(fact, Void):
+        return fact.voided_receipt_id
+    return fact.original_receipt_id if isinstance(fact, Return) else None
+
+
 async def _take_back(stores: FeedStores, event: Event, clock: MoneyClock) -> None:
     fact, store, cause = event.data, stores.redemptions, Cause(event.event_id, event.occurred_at)
     if isinstance(fact, Void):
-        await roll_back_receipt(store, fact.voided_receipt_id, clock, event.occurred_at)
+        await roll_back_receipt(store, fact.voided_receipt_id, event.event_id, clock, event.occurred_at)
         await give_back_offline(stores.offline, fact.voided_receipt_id, None, cause)
     elif isinstance(fact, Return) and fact.original_receipt_id is not None:
         returned: list[tuple[str, Decimal]] = [(line.item_id, line.quantity) for line in fact.lines]
-        await give_back_returned(store, fact.original_receipt_id, returned, event.event_id, event.occurred_at)
+        await give_back_returned(store, fact.original_receipt_id, returned, event.event_id, event.occurred_at, clock)
         await give_back_offline(stores.offline, fact.original_receipt_id, returned, cause)

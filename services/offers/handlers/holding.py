@@ -9,9 +9,12 @@ import msgspec
 from libs.common.errors import Conflict, InFlight, NotFound
 from services.offers.domain.asked import digest_of
 from services.offers.domain.guessing import Presenter
-from services.offers.domain.voucher import Basket, Given, Hold, NotRedeemed, Voucher, VoucherState, redeem
+from services.offers.domain.voucher import Basket, Given, Hold, NotRedeemed, Voucher, VoucherState
 from services.offers.handlers.idempotency import check_same
+from services.offers.handlers.presenting import shown_codes
+from services.offers.handlers.redeeming_sets import DroppedCode, dropped_codes, put_together
 from services.offers.handlers.redemption import REFUSED, LineAnswer, RedemptionDesk, line_answer
+from services.offers.handlers.stacking import ReceiptAtTill, receipt_at_till
 from services.offers.metrics import OffersMetrics
 from services.offers.ports.guessing import TillStores
 from services.offers.ports.holds import HoldStore, StoredHold
@@ -43,10 +46,28 @@ class Weighed(msgspec.Struct, frozen=True):
     lines: tuple[LineAnswer, ...]
 
 
+class TogetherCode(msgspec.Struct, frozen=True):
+    """A code of the best set: its place in the question, from 1, and what it would give in its turn."""
+
+    code_no: int
+    voucher_id: str
+    would_give_cents: int
+    lines: tuple[LineAnswer, ...]
+
+
+class Together(msgspec.Struct, frozen=True):
+    """What a set redemption of these codes would give, in the order of application, and why it would leave the others out."""
+
+    would_give_cents: int
+    chosen: tuple[TogetherCode, ...]
+    dropped: tuple[DroppedCode, ...]
+
+
 class Qualification(msgspec.Struct, frozen=True):
-    """What each code would give by itself, in the order of the question."""
+    """What each code would give by itself, in the order of the question, and which of them go together."""
 
     codes: tuple[Weighed, ...]
+    together: Together
 
 
 class HoldAnswer(msgspec.Struct, frozen=True):
@@ -75,17 +96,25 @@ _encoder = msgspec.json.Encoder()
 async def weigh(
     desk: RedemptionDesk, stores: TillStores, codes: Sequence[str], basket: Basket, presenter: Presenter
 ) -> bytes:
-    """What each code would give, by the rules and the reserve that a redemption goes by; nothing changes, and no code bars another.
+    """What each code would give, and all together, by the rules and the reserve that a redemption goes by; nothing changes.
 
     Raises TooManyTries while the presenter is locked out.
     """
-    found = {}
-    for code in sorted(
-        set(codes)
-    ):  # one order for everybody: two tills that weigh the same codes cannot wait for each other
-        shown, now = await desk.presented(stores, code, presenter, None)
-        found[code] = _weighed(desk, shown, basket, now)
-    return _encoder.encode(Qualification(tuple(found[code] for code in codes)))
+    await stores.stacks.enter(basket.receipt_id)
+    shown = await shown_codes(desk, stores, codes, presenter, None)
+    at_till = await receipt_at_till(stores.stacks, desk.knowledge, basket, shown.now)
+    found = await put_together(at_till, shown.fresh({}))
+    chosen = tuple(
+        TogetherCode(
+            code_no=shown.number(each.shown.voucher.voucher_id),
+            voucher_id=each.shown.voucher.voucher_id,
+            would_give_cents=each.given.given_cents,
+            lines=tuple(map(line_answer, each.given.lines)),
+        )
+        for each in found.chosen
+    )
+    together = Together(found.given_cents, chosen, dropped_codes(shown, found.dropped))
+    return _encoder.encode(Qualification(tuple(_weighed(at_till, each) for each in shown.behind), together))
 
 
 async def hold_voucher(desk: RedemptionDesk, stores: TillStores, asked: Holding) -> bytes:
@@ -99,8 +128,9 @@ async def hold_voucher(desk: RedemptionDesk, stores: TillStores, asked: Holding)
     if known is not None:
         check_same(known.asked, digest, "hold_id")
         return known.answer
+    await stores.stacks.enter(asked.basket.receipt_id)
     shown, now = await desk.presented(stores, asked.code, asked.presenter, asked.occurred_at)
-    weighed = _weighed(desk, shown, asked.basket, now)
+    weighed = _weighed(await receipt_at_till(stores.stacks, desk.knowledge, asked.basket, now), shown)
     held = weighed.status == GIVES
     until = now + asked.lasting if held else None
     answer = HoldAnswer(
@@ -171,9 +201,9 @@ async def _in_force(holds: HoldStore, hold_id: str, now: datetime) -> tuple[Stor
     raise Conflict("this hold is not in force", slug="hold-ended")
 
 
-def _weighed(desk: RedemptionDesk, shown: Voucher | NotRedeemed, basket: Basket, now: datetime) -> Weighed:
+def _weighed(at_till: ReceiptAtTill, shown: Voucher | NotRedeemed) -> Weighed:
     voucher = None if isinstance(shown, NotRedeemed) else shown
-    outcome = redeem(voucher, basket, desk.knowledge.items, now) if voucher else shown
+    outcome = at_till.outcome(voucher) if voucher else shown
     if not isinstance(outcome, Given) or voucher is None:
         return Weighed(REFUSED, str(outcome), None, 0, ())
     return Weighed(GIVES, GIVES, voucher.voucher_id, outcome.given_cents, tuple(map(line_answer, outcome.lines)))

@@ -12,6 +12,7 @@ from services.offers.domain.campaign import Campaign
 from services.offers.domain.catalogue import Item, Store
 from services.offers.domain.limits import Per, Period
 from services.offers.domain.needs import NeedModel
+from services.offers.domain.stacking_rules import StackingRules
 from services.offers.ports.knowledge import Changes, KnowledgeStore, Revisions, StoredModel
 
 _log = structlog.get_logger(__name__)
@@ -30,6 +31,7 @@ class Knowledge:
     loaded: bool = False
     limit_pairs: frozenset[tuple[Per, Period]] = frozenset()
     """Of which kinds the campaigns' limits are."""
+    stacking_rules: StackingRules = field(default_factory=StackingRules)
 
     def take_in(self, changes: Changes, model: NeedModel | None) -> None:
         """Apply what is newer."""
@@ -41,6 +43,8 @@ class Knowledge:
                 for store_id in ("", *campaign.stores)
                 for limit in campaign.limits_in(store_id)
             )
+        if changes.stacking_rules is not None:
+            self.stacking_rules = changes.stacking_rules
         self.items.update((item.item_id, item) for item in changes.items)
         for item_id in changes.gone_item_ids:
             self.items.pop(item_id, None)

@@ -22,7 +22,7 @@ from services.offers.handlers.redemption import (
     line_answer,
     redeemed_message,
 )
-from services.offers.handlers.returns import roll_back
+from services.offers.handlers.returns import redeemed_on, roll_back
 from services.offers.handlers.signing import SigningRing
 from services.offers.ports.offline import KnownEntry, LaneStores, NewEntry
 from services.offers.ports.vouchers import Cause, NewRedemption, StoredRedemption
@@ -73,6 +73,7 @@ class Reconciler:
     async def take_in(self, stores: LaneStores, lease_id: str, entry: Entry) -> TakenIn:
         """What becomes of an entry; of one that came in before, what became of it. Raises NotFound for an unknown lease."""
         code = code_in(entry.signed, self.signing.keys)
+        await stores.stacks.enter(entry.receipt_id)
         voucher = await stores.redemptions.lock_by_code(self.codes.lookup_of(code)) if code else None
         lease = await stores.offline.lock_lease(lease_id)
         if lease is None:
@@ -109,7 +110,7 @@ class Reconciler:
             in_time = entry.given_at < lease.ends_at
             settlement = settle(voucher, outcome, entry.given_cents, left_cents=left_cents, in_time=in_time)
             if voucher is not None and settlement.redeemed_cents:
-                await _redeem(stores, given, voucher, settlement)
+                await _redeem(stores, given, voucher, settlement, self.clock)
                 redeemed_by = entry.redemption_id
         beside_cents = settlement.leased_cents + settlement.uncovered_cents
         new = NewEntry(
@@ -123,7 +124,10 @@ class Reconciler:
             lines=split_lines(entry.lines, entry.given_cents - beside_cents)[1],
             now=given.now,
         )
-        return await stores.offline.keep(new)
+        kept = await stores.offline.keep(new)
+        if kept.spent_cents or kept.lost_cents:
+            await _came_back_before(stores, given, kept)
+        return kept
 
     def _judged(self, given: "_Given") -> Given | NotRedeemed:
         """What our own rules say, at the time that counts."""
@@ -164,7 +168,9 @@ async def _redeemed_here(stores: LaneStores, voucher: Voucher | None, entry: Ent
     return await stores.redemptions.answered(entry.redemption_id, voucher.voucher_id, entry.receipt_id)
 
 
-async def _redeem(stores: LaneStores, given: _Given, voucher: Voucher, settlement: Settlement) -> None:
+async def _redeem(
+    stores: LaneStores, given: _Given, voucher: Voucher, settlement: Settlement, clock: MoneyClock
+) -> None:
     """Redeem the voucher as a till online does, for what its reserve pays or the lease in its place: lines frozen, told to the others."""
     entry, cause = given.entry, Cause(given.entry.redemption_id, given.now)
     if settlement.late_cents:
@@ -194,6 +200,18 @@ async def _redeem(stores: LaneStores, given: _Given, voucher: Voucher, settlemen
         raise Conflict("another attempt with this id is under way", slug="in-flight")
     await stores.redemptions.spend(voucher, paid.given_cents, cause)
     await stores.redemptions.tell([redeemed_message(attempt, voucher, paid, given.judged_at)])
+    new = [(entry.redemption_id, voucher.voucher_id)]
+    basket = entry.basket(given.lease.store_id)
+    await redeemed_on(stores.redemptions, basket, new, happened_at=given.judged_at, now=given.now, clock=clock)
+
+
+async def _came_back_before(stores: LaneStores, given: _Given, kept: KnownEntry) -> None:
+    """What happened to the receipt of a conflict before we heard of it: goods that came back, or all of it was voided."""
+    before = await stores.redemptions.so_far(kept.receipt_id)
+    voided = before.voided_at is not None and given.judged_at <= before.voided_at
+    if voided or before.goods:
+        cause = Cause(f"{kept.redemption_id}:returned-before", given.now)
+        await give_back_entry(stores.offline, kept, None if voided else [*before.goods.items()], cause)
 
 
 def encoded(outcomes: Sequence[Outcome]) -> bytes:

@@ -2,28 +2,29 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from math import ceil
 
 import msgspec
 
 from libs.common.contracts.offers import RedeemedLine, VoucherRedeemed
-from libs.common.errors import InFlight, TooManyTries
+from libs.common.errors import InFlight
 from libs.common.persistence import OutboxMessage
 from services.offers.domain.asked import digest_of
 from services.offers.domain.code import CodeKey
-from services.offers.domain.guessing import NOT_VALID, MissLimits, Presenter, is_miss
+from services.offers.domain.discounting import Refusal
+from services.offers.domain.guessing import NOT_VALID, Presenter, is_miss
 from services.offers.domain.presented import Form, Presented, is_signed, read
-from services.offers.domain.voucher import Basket, Given, GivenLine, NotRedeemed, Voucher, redeem
+from services.offers.domain.voucher import Basket, Given, GivenLine, NotRedeemed, Voucher
 from services.offers.handlers.facts import about, voucher_message
 from services.offers.handlers.idempotency import check_same
 from services.offers.handlers.knowledge import Knowledge
-from services.offers.handlers.money_clock import MoneyClock
+from services.offers.handlers.lockout import Lockout
+from services.offers.handlers.returns import redeemed_on
 from services.offers.handlers.signing import SigningRing
-from services.offers.metrics import OffersMetrics
-from services.offers.ports.guessing import MissStore, TillStores
-from services.offers.ports.vouchers import Cause, NewRedemption, RedemptionStore, StoredRedemption
+from services.offers.handlers.stacking import receipt_at_till
+from services.offers.ports.guessing import TillStores
+from services.offers.ports.vouchers import GAVE, Cause, NewRedemption, RedemptionStore, StoredRedemption
 
-REDEEMED = "redeemed"
+REDEEMED = GAVE
 REFUSED = "refused"
 
 
@@ -72,15 +73,12 @@ _encoder = msgspec.json.Encoder()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RedemptionDesk:
+class RedemptionDesk(Lockout):
     """Redeems codes that are presented, and locks out for a while whoever guesses them."""
 
     codes: CodeKey
     signing: SigningRing
     knowledge: Knowledge
-    clock: MoneyClock
-    limits: MissLimits
-    metrics: OffersMetrics
 
     async def redeem(self, stores: TillStores, asked: Redemption) -> Redeemed:
         """Redeem, or refuse with a reason; the same attempt again, or the same code on the same receipt, gets the same answer.
@@ -92,15 +90,17 @@ class RedemptionDesk:
         opening = await stores.misses.opening(self.limits.of(asked.presenter))
         if opening.locked_until is not None and self.clock.clock.now() < opening.locked_until:
             return await self._while_locked(store, asked, opening.locked_until)
-        presented = self._read(asked.code, asked.presenter)
+        presented = self.read(asked.code, asked.presenter)
+        await stores.stacks.enter(asked.basket.receipt_id)
         voucher, why_none = await _behind(store, presented)
         voucher_id = voucher.voucher_id if voucher else None
         known = await store.answered(asked.redemption_id, voucher_id, asked.basket.receipt_id)
         if known is not None:
             return self._again(known, asked)
         now = self.clock.now(stated=asked.occurred_at, reached=opening.reached_at)
-        outcome = redeem(voucher, asked.basket, self.knowledge.items, now) if voucher else why_none
-        attempt = _attempt(asked, voucher, outcome, now)
+        at_till = await receipt_at_till(stores.stacks, self.knowledge, asked.basket, now)
+        outcome = at_till.outcome(voucher) if voucher else why_none
+        attempt = attempt_of(asked, voucher, outcome, now, self.knowledge)
         if not await store.keep(attempt):
             known = await store.answered(asked.redemption_id, None, asked.basket.receipt_id)
             if known is None:
@@ -109,9 +109,11 @@ class RedemptionDesk:
         if isinstance(outcome, Given) and voucher is not None:
             await store.spend(voucher, outcome.given_cents, Cause(attempt.redemption_id, now))
             await store.tell([redeemed_message(attempt, voucher, outcome, now)])
+            new = [(attempt.redemption_id, voucher.voucher_id)]
+            await redeemed_on(store, asked.basket, new, happened_at=asked.occurred_at, now=now, clock=self.clock)
             return Redeemed(attempt.answer, attempt.status, attempt.reason, voucher.campaign_id)
         if is_miss(attempt.reason, mistyped=presented.form is Form.MISTYPED, sees_reasons=asked.presenter.sees_reasons):
-            await self._missed(stores.misses, asked.presenter)
+            await self.missed(stores.misses, asked.presenter)
         return Redeemed(_told(attempt.answer, attempt.status, asked), attempt.status, attempt.reason)
 
     async def presented(
@@ -121,14 +123,12 @@ class RedemptionDesk:
 
         An unknown code is a miss. Raises TooManyTries while the presenter is locked out: nothing was looked up.
         """
-        opening = await stores.misses.opening(self.limits.of(presenter))
-        if opening.locked_until is not None and self.clock.clock.now() < opening.locked_until:
-            raise self._locked_out(opening.locked_until)
-        shown = self._read(code, presenter)
+        opening = await self.opening(stores.misses, presenter)
+        shown = self.read(code, presenter)
         voucher, why_none = await _behind(stores.redemptions, shown)
         mistyped = shown.form is Form.MISTYPED
         if voucher is None and is_miss(why_none, mistyped=mistyped, sees_reasons=presenter.sees_reasons):
-            await self._missed(stores.misses, presenter)
+            await self.missed(stores.misses, presenter)
         return voucher or why_none, self.clock.now(stated=occurred_at, reached=opening.reached_at)
 
     def _again(self, known: StoredRedemption, asked: Redemption) -> Redeemed:
@@ -137,7 +137,8 @@ class RedemptionDesk:
             check_same(known.asked, digest_of(asked.code, asked.basket), "redemption_id")
         return Redeemed(_told(known.answer, known.status, asked), known.status, "repeat", repeat=True)
 
-    def _read(self, code: str, presenter: Presenter) -> Presented:
+    def read(self, code: str, presenter: Presenter) -> Presented:
+        """What was presented, and what to look it up by."""
         coupons = {each.numbered.head for each in self.knowledge.campaigns.values() if each.numbered}
         keys = self.signing.keys if is_signed(code) else ()
         return read(code, self.codes, keys, coupons, at_till=presenter.sees_reasons)
@@ -146,32 +147,8 @@ class RedemptionDesk:
         """What was answered before is answered again, since a till that lost the answer must learn it; nothing else is."""
         known = await store.answered(asked.redemption_id, None, asked.basket.receipt_id)
         if known is None:
-            raise self._locked_out(until)
+            raise self.locked_out(until)
         return self._again(known, asked)
-
-    async def _missed(self, misses: MissStore, presenter: Presenter) -> None:
-        """Count a miss for all of its subjects. Raises TooManyTries when somebody else's miss has locked one meanwhile."""
-        now = self.clock.clock.now()
-        limits = self.limits.of(presenter)
-        before = await misses.lock(limits, now)
-        ends = [
-            each.locked_until for each in before.values() if each.locked_until is not None and now < each.locked_until
-        ]
-        if ends:
-            raise self._locked_out(max(ends))
-        after = {subject: before[subject].and_one_more(limit, self.limits, now) for subject, limit in limits.items()}
-        await misses.put(after)
-        self.metrics.code_misses.labels(presenter.kind).inc()
-        for subject, each in after.items():
-            if each.locked_until is not None:
-                self.metrics.code_locks.labels(*subject.split(":", 2)[:2]).inc()
-
-    def _locked_out(self, until: datetime) -> TooManyTries:
-        self.metrics.locked_out.inc()
-        seconds = (until - self.clock.clock.now()).total_seconds()
-        return TooManyTries(
-            "too many codes that were not valid; no code is looked at for a while", wait_seconds=max(1, ceil(seconds))
-        )
 
 
 async def _behind(store: RedemptionStore, presented: Presented) -> tuple[Voucher | None, NotRedeemed]:
@@ -184,8 +161,12 @@ async def _behind(store: RedemptionStore, presented: Presented) -> tuple[Voucher
     return coded or (numbered[0] if numbered else None), why_none
 
 
-def _attempt(asked: Redemption, voucher: Voucher | None, outcome: Given | NotRedeemed, now: datetime) -> NewRedemption:
+def attempt_of(
+    asked: Redemption, voucher: Voucher | None, outcome: Given | Refusal, now: datetime, knowledge: Knowledge
+) -> NewRedemption:
+    """The attempt as it is kept, with its answer and what its campaign says of returns."""
     given = outcome if isinstance(outcome, Given) else None
+    campaign = knowledge.campaigns.get(voucher.campaign_id) if voucher and given else None
     status = REDEEMED if given else REFUSED
     reason = REDEEMED if isinstance(outcome, Given) else str(outcome)
     answer = RedemptionAnswer(
@@ -207,6 +188,8 @@ def _attempt(asked: Redemption, voucher: Voucher | None, outcome: Given | NotRed
         answer=_encoder.encode(answer),
         answered_at=now,
         given=given,
+        minimum_basket_cents=campaign.minimum_basket_cents if campaign else None,
+        below_minimum=campaign.below_minimum if campaign and campaign.minimum_basket_cents else None,
     )
 
 
@@ -223,7 +206,7 @@ def _told(answer: bytes, status: str, asked: Redemption) -> bytes:
 
 
 def redeemed_message(attempt: NewRedemption, voucher: Voucher, given: Given, now: datetime) -> OutboxMessage:
-    """The fact that a voucher was redeemed."""
+    """The event that says so."""
     redeemed = VoucherRedeemed(
         **about(voucher),
         redemption_id=attempt.redemption_id,

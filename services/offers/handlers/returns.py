@@ -9,11 +9,13 @@ import msgspec
 from libs.common.contracts.offers import VoucherRolledBack
 from libs.common.errors import Conflict, NotFound
 from libs.common.persistence import OutboxMessage
-from services.offers.domain.voucher import Voucher
+from services.offers.domain.returns import Sold, TakenBack, take_back, take_back_late
+from services.offers.domain.voucher import Basket, Voucher
 from services.offers.handlers.facts import about, voucher_message
 from services.offers.handlers.money_clock import MoneyClock
-from services.offers.handlers.redemption import REDEEMED
-from services.offers.ports.vouchers import Cause, RedemptionStore
+from services.offers.handlers.return_quotes import redeemed_vouchers, sold_as_redeemed, summed
+from services.offers.ports.returns import Reversal
+from services.offers.ports.vouchers import GAVE, Cause, RedemptionStore, ReturnedLine
 
 
 class RollbackAnswer(msgspec.Struct, frozen=True):
@@ -41,7 +43,7 @@ async def roll_back(
     if found is None:
         raise NotFound("no such redemption")
     redemption, voucher = found
-    if voucher is None or redemption.status != REDEEMED:
+    if voucher is None or redemption.status != GAVE:
         raise Conflict("this redemption gave nothing", slug="nothing-given")
     if redemption.rollback_answer is not None:
         return redemption.rollback_answer
@@ -49,9 +51,16 @@ async def roll_back(
     return await _reopen(store, redemption_id, voucher, now)
 
 
-async def roll_back_receipt(store: RedemptionStore, receipt_id: str, clock: MoneyClock, occurred_at: datetime) -> int:
-    """A whole receipt was voided: take back all that vouchers gave on it; returns how many redemptions."""
+async def roll_back_receipt(
+    store: RedemptionStore, receipt_id: str, event_id: str, clock: MoneyClock, occurred_at: datetime
+) -> int:
+    """A whole receipt was voided: take back all that vouchers gave on it; returns how many redemptions.
+
+    It is remembered for redemptions that come later, and what had come back of the receipt is forgotten.
+    """
     voucher_ids = await store.lock_receipt(receipt_id)
+    reversal = Reversal(event_id=event_id, receipt_id=receipt_id, goods={}, occurred_at=occurred_at)
+    await store.remember(reversal, clock.clock.now())
     redemption_ids = await store.redemption_ids_of_receipt(receipt_id, voucher_ids)
     for redemption_id in redemption_ids:
         await roll_back(store, redemption_id, clock, occurred_at)
@@ -59,29 +68,82 @@ async def roll_back_receipt(store: RedemptionStore, receipt_id: str, clock: Mone
 
 
 async def give_back_returned(
-    store: RedemptionStore, receipt_id: str, returned: Sequence[tuple[str, Decimal]], event_id: str, now: datetime
+    store: RedemptionStore,
+    receipt_id: str,
+    returned: Sequence[tuple[str, Decimal]],
+    event_id: str,
+    now: datetime,
+    clock: MoneyClock,
 ) -> int:
     """Goods of a receipt came back, by item: their share of what vouchers gave is no longer spent; returns the cents.
 
-    Shares are those frozen at redemption: all returns of a line together give back what it got, and never more.
+    Shares are those frozen at redemption: all returns of a line together give back what it got, and never more. What a campaign
+    says of receipts below its minimum is done too. It is remembered for redemptions that come later.
     """
-    left: dict[str, Decimal] = {}
-    for item_id, quantity in returned:
-        left[item_id] = left.get(item_id, Decimal(0)) + quantity
-    messages = []
-    whole_cents = 0
+    goods = summed(returned)
     voucher_ids = await store.lock_receipt(receipt_id)
-    for line in await store.lines_of_receipt(receipt_id, voucher_ids):
-        taken, share_cents = line.so_far.give_back(left.get(line.item_id, Decimal(0)))
-        if not taken:
-            continue
-        left[line.item_id] -= taken
-        whole_cents += share_cents
-        await store.give_back(line, taken, share_cents, Cause(event_id, now))
-        fact_id = f"{event_id}:{line.redemption_id}:{line.line_no}"
-        messages.append(_rolled_back_message(line.voucher, line.redemption_id, share_cents, fact_id, now))
+    if goods:
+        reversal = Reversal(event_id=event_id, receipt_id=receipt_id, goods=goods, occurred_at=now)
+        await store.remember(reversal, clock.clock.now())
+    lines = await store.lines_of_receipt(receipt_id, voucher_ids)
+    known = (await store.so_far(receipt_id)).sold
+    if not lines and known is None:
+        return 0
+    sold = known or sold_as_redeemed(lines)
+    taken = take_back(sold, redeemed_vouchers(lines), goods)
+    await _post(store, receipt_id, lines, taken, Cause(event_id, now), clock)
+    return taken.cents
+
+
+async def redeemed_on(
+    store: RedemptionStore,
+    basket: Basket,
+    redeemed: Sequence[tuple[str, str]],
+    *,
+    happened_at: datetime | None,
+    now: datetime,
+    clock: MoneyClock,
+) -> None:
+    """Freeze the receipt of these new redemptions (id, voucher id), and do with them what happened to it before they came.
+
+    Goods that came back take their shares along. A void counts if the redemption is known to be older: the same receipt redeemed
+    on after its void is a reopened one.
+    """
+    before = await store.so_far(basket.receipt_id)
+    sold = (before.sold or Sold()).with_basket(basket)
+    missed = {item_id: quantity - sold.quantity_back(item_id) for item_id, quantity in before.goods.items()}
+    if not before.goods and not any(line.returned_quantity for line in sold.lines):
+        await store.keep_sold(basket.receipt_id, sold)
+    else:
+        lines = await store.lines_of_receipt(basket.receipt_id, [voucher_id for _, voucher_id in redeemed])
+        taken = take_back_late(sold, redeemed_vouchers(lines), missed)
+        cause = Cause(f"{redeemed[0][0]}:returned-before", now)
+        await _post(store, basket.receipt_id, lines, taken, cause, clock)
+    if happened_at is not None and before.voided_at is not None and happened_at <= before.voided_at:
+        for redemption_id, _ in redeemed:
+            await roll_back(store, redemption_id, clock, now)
+
+
+async def _post(
+    store: RedemptionStore,
+    receipt_id: str,
+    lines: Sequence[ReturnedLine],
+    taken: TakenBack,
+    cause: Cause,
+    clock: MoneyClock,
+) -> None:
+    now = cause.at or clock.clock.now()
+    of = {(line.redemption_id, line.line_no): line for line in lines}
+    messages = []
+    for back in taken.backs:
+        line = of[back.redemption_id, back.line_no]
+        await store.give_back(line, back.quantity, back.cents, cause)
+        fact_id = f"{cause.cause_id}:{back.redemption_id}:{back.line_no}"
+        messages.append(_rolled_back_message(line.voucher, back.redemption_id, back.cents, fact_id, now))
     await store.tell(messages)
-    return whole_cents
+    await store.keep_sold(receipt_id, taken.sold)
+    for redemption_id in taken.reissued:
+        await roll_back(store, redemption_id, clock, now)
 
 
 async def _reopen(store: RedemptionStore, redemption_id: str, voucher: Voucher, now: datetime) -> bytes:

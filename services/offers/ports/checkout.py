@@ -1,4 +1,4 @@
-"""What a checkout needs: one round trip to read, one to make its decision durable."""
+"""What a checkout needs: a round trip to read of its customer, one of its store, and one to make its decision durable."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -60,8 +60,6 @@ class CheckoutView:
     """What was asked then, as a digest; None: nobody noted it."""
     granted: Sequence[int]
     customer: KnownCustomer | None
-    there: frozenset[str]
-    """The items in question that this store has, or will have within a voucher's time."""
     past: Sequence[PastVoucher]
     snapshots_fresh_at: datetime | None
     """Whatever the door accepted before is in the snapshots read here, in server time; None: nobody has said so."""
@@ -109,10 +107,14 @@ class IssueRequest:
 
 
 class CheckoutReads(Protocol):
-    """One round trip for what a checkout needs to know."""
+    """What a checkout needs to know, a round trip each."""
 
     async def read(self, question: CheckoutQuestion) -> CheckoutView:
         """The view; raises RetryableError when the database is away, slow or overloaded."""
+        ...
+
+    async def there(self, store_id: str, item_ids: Sequence[str]) -> frozenset[str]:
+        """The items that this store has, or will have within a voucher's time; raises RetryableError."""
         ...
 
 

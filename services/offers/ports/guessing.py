@@ -7,6 +7,7 @@ from typing import Protocol
 
 from services.offers.domain.guessing import Misses
 from services.offers.ports.holds import HoldStore
+from services.offers.ports.stacking import StackStore
 from services.offers.ports.vouchers import RedemptionStore
 
 
@@ -54,4 +55,9 @@ class TillStores(Protocol):
     @property
     def misses(self) -> MissStore:
         """Misses."""
+        ...
+
+    @property
+    def stacks(self) -> StackStore:
+        """Receipts and sets."""
         ...

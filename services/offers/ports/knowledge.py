@@ -6,6 +6,7 @@ from typing import Protocol
 
 from services.offers.domain.campaign import Campaign
 from services.offers.domain.catalogue import Item, Store
+from services.offers.domain.stacking_rules import StackingRules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +36,7 @@ class Changes:
     gone_item_ids: Sequence[str] = ()
     stores: Sequence[Store] = ()
     model: StoredModel | None = None
+    stacking_rules: StackingRules | None = None
 
 
 class KnowledgeStore(Protocol):

@@ -9,6 +9,7 @@ from typing import Protocol
 from services.offers.domain.lane_entry import Entry
 from services.offers.domain.lease import Lease, Settlement
 from services.offers.domain.voucher import GivenLine, ReturnedSoFar, Voucher
+from services.offers.ports.stacking import StackStore
 from services.offers.ports.vouchers import Cause, RedemptionStore
 
 
@@ -70,7 +71,7 @@ class ConflictLine:
 
 
 class OfflineStore(Protocol):
-    """Entries of lanes' journals within one transaction. Locks: vouchers, then leases, then entries, then budgets."""
+    """Entries of lanes' journals within one transaction. Locks: the receipt, then vouchers, then leases, then entries, then budgets."""
 
     async def lock_lease(self, lease_id: str) -> Lease | None:
         """A lease, locked until the end."""
@@ -121,6 +122,11 @@ class LaneStores(Protocol):
     @property
     def redemptions(self) -> RedemptionStore:
         """Vouchers and redemptions."""
+        ...
+
+    @property
+    def stacks(self) -> StackStore:
+        """Receipts that one transaction at a time works on."""
         ...
 
     @property

@@ -8,7 +8,12 @@ from typing import Protocol
 
 from libs.common.persistence import OutboxMessage
 from services.offers.domain.budget import Budget
+from services.offers.domain.stacking_rules import BelowMinimum
 from services.offers.domain.voucher import Given, ReturnedSoFar, Voucher
+from services.offers.ports.returns import ReturnStore
+
+GAVE = "redeemed"
+"""The status of a redemption that gave."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +46,8 @@ class NewRedemption:
     answer: bytes
     answered_at: datetime
     given: Given | None = None
+    minimum_basket_cents: int | None = None
+    below_minimum: BelowMinimum | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +59,8 @@ class ReturnedLine:
     line_no: int
     item_id: str
     so_far: ReturnedSoFar
+    minimum_basket_cents: int = 0
+    below_minimum: BelowMinimum = BelowMinimum.KEEP
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +74,7 @@ class Cause:
     at: datetime | None = None
 
 
-class RedemptionStore(Protocol):
+class RedemptionStore(ReturnStore, Protocol):
     """Vouchers, redemptions and budgets within one transaction. Locks are taken vouchers first, then budgets by id."""
 
     async def reached_at(self) -> datetime | None:
@@ -81,7 +90,7 @@ class RedemptionStore(Protocol):
         ...
 
     async def lock_by_redemption(self, redemption_id: str) -> tuple[StoredRedemption, Voucher | None] | None:
-        """A redemption with its voucher, locked until the end."""
+        """A redemption with its voucher, locked until the end; its receipt is entered (ports/stacking.py)."""
         ...
 
     async def answered(self, redemption_id: str, voucher_id: str | None, receipt_id: str) -> StoredRedemption | None:
@@ -117,7 +126,11 @@ class RedemptionStore(Protocol):
         ...
 
     async def lock_receipt(self, receipt_id: str) -> Sequence[str]:
-        """Lock all vouchers that are redeemed on this receipt, then all their budgets, until the end; the vouchers' ids."""
+        """Enter this receipt, lock all vouchers that are redeemed on it, then all their budgets, until the end; the vouchers' ids."""
+        ...
+
+    async def lock_receipts(self, receipt_ids: Sequence[str]) -> Sequence[str]:
+        """The same of several, for whoever works on more than one: later ones of a transaction would be out of order."""
         ...
 
     async def lines_of_receipt(self, receipt_id: str, voucher_ids: Sequence[str]) -> Sequence[ReturnedLine]:

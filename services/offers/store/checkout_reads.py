@@ -1,7 +1,12 @@
-"""What checkouts read: customer, availability, past vouchers and an answer given before, for many in one statement."""
+"""What checkouts read: customer, past vouchers and an answer given before; then availability. Each for many in one statement.
 
-from collections.abc import Callable, Sequence
-from typing import Any
+Of what a customer may want next few items are ever ranked high enough to be named: only these are looked for in the store,
+because a look-up for each of some hundred items would cost more than all the rest of a checkout's statements.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast
 
 from libs.common.contracts.topics import PROFILE_SNAPSHOTS
 from services.offers.domain.eligibility import PastVoucher
@@ -21,7 +26,7 @@ LEFT JOIN LATERAL (
     FROM (
         SELECT used.campaign_id, pair.per, whom.entity, pair.period, used.starts_on,
                CAST(sum(used.count) AS bigint) AS count, CAST(sum(used.cents) AS bigint) AS cents
-        FROM unnest($5::text[], $6::text[]) AS pair (per, period)
+        FROM unnest($4::text[], $5::text[]) AS pair (per, period)
         JOIN (VALUES ('customer', known.customer_id), ('household', known.household_id), ('store', asked.store_id),
                      ('region', asked.region), ('partner', asked.partner), ('campaign', '')) AS whom (per, entity) ON whom.per = pair.per
         JOIN LATERAL (
@@ -43,7 +48,7 @@ _ASKED = (
     "unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS asked (checkout_id, customer_id, store_id, place)"
 )
 _ASKED_WITH_LIMITS = """
-    unnest($1::text[], $2::text[], $3::text[], $7::date[], $8::text[], $9::text[]) WITH ORDINALITY
+    unnest($1::text[], $2::text[], $3::text[], $6::date[], $7::text[], $8::text[]) WITH ORDINALITY
         AS asked (checkout_id, customer_id, store_id, day, region, partner, place)
 """
 
@@ -57,7 +62,6 @@ SELECT {columns} decided.proposal, decided.asked AS asked_then,
        END AS granted,
        known.customer_id, known.personal_offers, known.open_complaint, known.ranking_state,
        known.household_id,
-       there.item_ids AS there,
        past.campaign_ids, past.categories, past.issued_at, past.open,
        (SELECT min(fresh_at) FROM feeds WHERE topic = '{PROFILE_SNAPSHOTS.name}') AS snapshots_fresh_at,
        (SELECT reached_at FROM play_clock) AS reached_at,
@@ -76,11 +80,6 @@ LEFT JOIN LATERAL (
 ) AS now_known ON asked.customer_id IS NOT NULL
 LEFT JOIN customers AS known ON known.customer_id = now_known.customer_id
 LEFT JOIN LATERAL (
-    SELECT array_agg(availability.item_id) AS item_ids FROM availability
-    WHERE availability.store_id = asked.store_id AND availability.there
-      AND availability.item_id = ANY (known.item_ids || $4::text[])
-) AS there ON true
-LEFT JOIN LATERAL (
     SELECT array_agg(campaign_id) AS campaign_ids, array_agg(category) AS categories,
            array_agg(valid_from) AS issued_at, array_agg(state = 'issued') AS open
     FROM (SELECT campaign_id, category, valid_from, state FROM vouchers
@@ -95,46 +94,83 @@ _READ = _read(_ASKED)
 _READ_WITH_LIMITS = _read(_ASKED_WITH_LIMITS, _USED, _USES)
 
 
-class SharedCheckoutReads:
-    """Fits CheckoutReads; `prior_item_ids` says whose availability every checkout wants."""
+_THERE = """
+SELECT array_agg(asked.place) FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS asked (store_id, item_id, place)
+JOIN availability USING (store_id, item_id) WHERE availability.there
+"""
 
-    def __init__(
-        self,
-        connect: Connect,
-        prior_item_ids: Callable[[], Sequence[str]],
-        limits: Limits,
-        on_failure: OnFailure | None = None,
-    ) -> None:
-        self._prior_item_ids = prior_item_ids
-        self.statement: SharedStatement[CheckoutQuestion, CheckoutView] = SharedStatement(
-            "checkout-reads", connect, self._execute, limits, on_failure
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """Items that are looked for in a store."""
+
+    store_id: str
+    item_ids: Sequence[str]
+
+
+class SharedCheckoutReads:
+    """Fits CheckoutReads. Both kinds of question share a connection."""
+
+    def __init__(self, connect: Connect, limits: Limits, on_failure: OnFailure | None = None) -> None:
+        self.statement: SharedStatement[CheckoutQuestion | _Looked, CheckoutView | frozenset[str]] = SharedStatement(
+            "checkout-reads", connect, _execute, limits, on_failure
         )
 
     async def read(self, question: CheckoutQuestion) -> CheckoutView:
         """The view; raises RetryableError."""
-        return await self.statement.ask(question)
+        return cast("CheckoutView", await self.statement.ask(question))
 
-    async def _execute(self, connection: Any, questions: Sequence[CheckoutQuestion]) -> Sequence[CheckoutView]:
-        plain = (
-            [question.checkout_id for question in questions],
-            [question.customer_id for question in questions],
-            [question.store_id for question in questions],
-            list(self._prior_item_ids()),
-        )
-        limits = [question.limits_of for question in questions]
-        pairs = sorted({pair for each in limits if each for pair in each.pairs})
-        if not pairs:
-            return [_view(row) for row in await connection.fetch(_READ, *plain)]
-        rows = await connection.fetch(
-            _READ_WITH_LIMITS,
-            *plain,
-            [per for per, _ in pairs],
-            [period for _, period in pairs],
-            [each.day if each else None for each in limits],
-            [each.region if each else None for each in limits],
-            [each.partner if each else None for each in limits],
-        )
-        return [_view(row) for row in rows]
+    async def there(self, store_id: str, item_ids: Sequence[str]) -> frozenset[str]:
+        """Those that the store has; raises RetryableError."""
+        if not item_ids:
+            return frozenset()
+        return cast("frozenset[str]", await self.statement.ask(_Looked(store_id, item_ids)))
+
+
+async def _execute(
+    connection: Any, asked: Sequence[CheckoutQuestion | _Looked]
+) -> Sequence[CheckoutView | frozenset[str]]:
+    views = iter(await _views(connection, [one for one in asked if isinstance(one, CheckoutQuestion)]))
+    found = iter(await _found(connection, [one for one in asked if isinstance(one, _Looked)]))
+    return [next(views) if isinstance(one, CheckoutQuestion) else next(found) for one in asked]
+
+
+async def _found(connection: Any, asked: Sequence[_Looked]) -> Sequence[frozenset[str]]:
+    """Many customers of a store want the same: each item of a store is looked for once."""
+    if not asked:
+        return []
+    pairs = list({(one.store_id, item_id): None for one in asked for item_id in one.item_ids})
+    stores, items = zip(*pairs, strict=True)
+    places = await connection.fetchval(_THERE, list(stores), list(items)) or ()
+    there: dict[str, set[str]] = {one.store_id: set() for one in asked}
+    for place in places:
+        store_id, item_id = pairs[place - 1]
+        there[store_id].add(item_id)
+    return [frozenset(there[one.store_id].intersection(one.item_ids)) for one in asked]
+
+
+async def _views(connection: Any, questions: Sequence[CheckoutQuestion]) -> Sequence[CheckoutView]:
+    if not questions:
+        return []
+    plain = (
+        [question.checkout_id for question in questions],
+        [question.customer_id for question in questions],
+        [question.store_id for question in questions],
+    )
+    limits = [question.limits_of for question in questions]
+    pairs = sorted({pair for each in limits if each for pair in each.pairs})
+    if not pairs:
+        return [_view(row) for row in await connection.fetch(_READ, *plain)]
+    rows = await connection.fetch(
+        _READ_WITH_LIMITS,
+        *plain,
+        [per for per, _ in pairs],
+        [period for _, period in pairs],
+        [each.day if each else None for each in limits],
+        [each.region if each else None for each in limits],
+        [each.partner if each else None for each in limits],
+    )
+    return [_view(row) for row in rows]
 
 
 def _view(row: Any) -> CheckoutView:
@@ -152,7 +188,6 @@ def _view(row: Any) -> CheckoutView:
         )
         if row["customer_id"] is not None
         else None,
-        there=frozenset(row["there"] or ()),
         past=[
             PastVoucher(campaign_id=campaign_id, category=category, issued_at=issued_at, open=still_open)
             for campaign_id, category, issued_at, still_open in zip(

@@ -7,6 +7,7 @@ from services.offers.domain.campaign import Campaign
 from services.offers.domain.catalogue import Item, Store
 from services.offers.domain.validity import Closed
 from services.offers.ports.knowledge import Changes, Revisions, StoredModel
+from services.offers.store.stacking import PostgresRules
 
 # Read first: the rows that follow may be newer than these numbers say, never older.
 _REVISIONS = text("SELECT kind, revision FROM revisions")
@@ -43,6 +44,7 @@ class PostgresKnowledge:
                 gone_item_ids=items[1],
                 stores=await self._stores(tx, known) if newest.catalogue > known.catalogue else (),
                 model=await self._model(tx, known) if newest.models > known.models else None,
+                stacking_rules=(await PostgresRules(tx).newest()).rules if newest.campaigns > known.campaigns else None,
             )
 
     async def _campaigns(self, tx: Transaction) -> dict[str, Campaign]:

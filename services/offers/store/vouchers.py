@@ -6,13 +6,16 @@ from decimal import Decimal
 
 from sqlalchemy import text
 
-from libs.common.persistence import OutboxMessage, Transaction, append
+from libs.common.persistence import OutboxMessage, append
 from services.offers.domain import ledger
 from services.offers.domain.budget import Budget
+from services.offers.domain.stacking_rules import BelowMinimum
 from services.offers.domain.voucher import ReturnedSoFar, Voucher, VoucherState
 from services.offers.ports.vouchers import Cause, NewRedemption, ReturnedLine, StoredRedemption
 from services.offers.store.ledger import lock_budget, post
 from services.offers.store.limits import room_of
+from services.offers.store.returns import ReturnRows
+from services.offers.store.stacking import RECEIPT_LOCK
 from services.offers.store.voucher_rows import REDEMPTION_COLUMNS, VOUCHER_COLUMNS, redemption_of, voucher_of
 
 _BY_CODE = text(f"SELECT {VOUCHER_COLUMNS} FROM vouchers WHERE code_lookup = :code_lookup FOR UPDATE")  # noqa: S608  # columns of our own
@@ -30,9 +33,10 @@ _ANSWERED = text(f"""
 """)  # noqa: S608  # columns of our own
 _KEEP = text("""
     INSERT INTO redemptions
-        (redemption_id, voucher_id, receipt_id, store_id, status, reason, given_cents, answer, answered_at, asked)
+        (redemption_id, voucher_id, receipt_id, store_id, status, reason, given_cents, answer, answered_at, asked,
+         minimum_basket_cents, below_minimum)
     VALUES (:redemption_id, :voucher_id, :receipt_id, :store_id, :status, :reason, :given_cents, :answer, :answered_at,
-            :asked)
+            :asked, :minimum_basket_cents, :below_minimum)
     ON CONFLICT (redemption_id) DO NOTHING
 """)
 _KEEP_LINE = text("""
@@ -54,21 +58,12 @@ _ROLLED_BACK = text("""
 """)
 _RECEIPT_LINES = text(f"""
     SELECT line.redemption_id, line.line_no, line.item_id, line.quantity, line.discount_cents,
-           line.returned_quantity, line.returned_cents, {VOUCHER_COLUMNS}
+           line.returned_quantity, line.returned_cents, minimum_basket_cents, below_minimum, {VOUCHER_COLUMNS}
     FROM redemptions JOIN redemption_lines AS line USING (redemption_id) JOIN vouchers USING (voucher_id)
     WHERE redemptions.receipt_id = :receipt_id AND status = 'redeemed' AND rolled_back_at IS NULL
       AND voucher_id = ANY(:voucher_ids)
     ORDER BY line.redemption_id, line.line_no
 """)  # noqa: S608  # columns of our own
-_LOCK_VOUCHERS = text("""
-    SELECT voucher_id, campaign_id FROM vouchers WHERE voucher_id IN (
-        SELECT voucher_id FROM redemptions
-        WHERE receipt_id = :receipt_id AND status = 'redeemed' AND rolled_back_at IS NULL)
-    ORDER BY voucher_id FOR UPDATE
-""")
-_LOCK_BUDGETS = text("""
-    SELECT FROM budgets WHERE campaign_id = ANY(:campaign_ids) ORDER BY campaign_id FOR NO KEY UPDATE
-""")
 _GIVE_BACK = text("""
     UPDATE redemption_lines
     SET returned_quantity = returned_quantity + :quantity, returned_cents = returned_cents + :cents
@@ -80,14 +75,14 @@ _OF_RECEIPT = text("""
     WHERE receipt_id = :receipt_id AND status = 'redeemed' AND rolled_back_at IS NULL AND voucher_id = ANY(:voucher_ids)
     ORDER BY redemption_id
 """)
+_ENTER_BY_REDEMPTION = text(f"""
+    SELECT {RECEIPT_LOCK.format(receipt_id="receipt_id")} FROM redemptions WHERE redemption_id = :redemption_id
+""")  # noqa: S608  # a lock of our own
 _REACHED = text("SELECT reached_at FROM play_clock")
 
 
-class PostgresRedemptions:
+class PostgresRedemptions(ReturnRows):
     """Fits RedemptionStore within one transaction."""
-
-    def __init__(self, tx: Transaction) -> None:
-        self._tx = tx
 
     async def reached_at(self) -> datetime | None:
         """Event time, in a deployment that plays a data set."""
@@ -106,7 +101,8 @@ class PostgresRedemptions:
         return [each for each in found if each.state is VoucherState.ISSUED] or found[:1]
 
     async def lock_by_redemption(self, redemption_id: str) -> tuple[StoredRedemption, Voucher | None] | None:
-        """A redemption with its voucher, locked until the end."""
+        """A redemption with its voucher, locked until the end; its receipt is entered."""
+        await self._tx.connection.execute(_ENTER_BY_REDEMPTION, {"redemption_id": redemption_id})
         found = await self._redemption(redemption_id)
         if found is None or found.voucher_id is None:
             return (found, None) if found else None
@@ -134,6 +130,8 @@ class PostgresRedemptions:
             "answer": redemption.answer,
             "answered_at": redemption.answered_at,
             "asked": redemption.asked,
+            "minimum_basket_cents": redemption.minimum_basket_cents,
+            "below_minimum": redemption.below_minimum,
         }
         if (await self._tx.connection.execute(_KEEP, names)).rowcount != 1:
             return False
@@ -188,17 +186,6 @@ class PostgresRedemptions:
         told = {"redemption_id": redemption_id, "answer": answer, "now": now}
         await self._tx.connection.execute(_ROLLED_BACK, told)
 
-    async def lock_receipt(self, receipt_id: str) -> Sequence[str]:
-        """Lock all vouchers that are redeemed on this receipt, then all their budgets, until the end; the vouchers' ids.
-
-        Whoever changes a redemption or its lines holds its voucher. So of these vouchers, what a later statement reads stays;
-        a voucher that is redeemed on the receipt meanwhile is not among them.
-        """
-        rows = (await self._tx.connection.execute(_LOCK_VOUCHERS, {"receipt_id": receipt_id})).all()
-        campaign_ids = sorted({row.campaign_id for row in rows})
-        await self._tx.connection.execute(_LOCK_BUDGETS, {"campaign_ids": campaign_ids})
-        return [row.voucher_id for row in rows]
-
     async def lines_of_receipt(self, receipt_id: str, voucher_ids: Sequence[str]) -> Sequence[ReturnedLine]:
         """What these vouchers, which must be locked, gave on this receipt and was not rolled back, by redemption and line."""
         names = {"receipt_id": receipt_id, "voucher_ids": list(voucher_ids)}
@@ -215,6 +202,8 @@ class PostgresRedemptions:
                     returned_quantity=row.returned_quantity,
                     returned_cents=row.returned_cents,
                 ),
+                minimum_basket_cents=row.minimum_basket_cents or 0,
+                below_minimum=BelowMinimum(row.below_minimum or BelowMinimum.KEEP),
             )
             for row in rows
         ]

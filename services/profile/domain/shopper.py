@@ -11,8 +11,9 @@ import msgspec
 import numpy as np
 
 from libs.ranking.history import Goods, History, Trips
+from libs.ranking.kept import strengths
 from libs.ranking.population import PopulationState
-from libs.ranking.state import ITEMS_KEPT, Integers, PastVisit, strengths
+from libs.ranking.state import ITEMS_KEPT, Integers, PastVisit
 from services.profile.domain.facet import VISITS_KEPT, VisitKey
 from services.profile.domain.growing_table import GrowingTable
 from services.profile.domain.pace import Pace

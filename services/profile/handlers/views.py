@@ -169,7 +169,7 @@ def _usual_store(state: CustomerRankingState) -> str:
 
 
 def _need(need: Need, *, bought_before: bool) -> NeedView:
-    return NeedView(item_id=need.item_id, score=need.score, reasons=need.reasons, bought_before=bought_before)
+    return NeedView(item_id=need.item_id, score=need.score, reasons=tuple(need.reasons), bought_before=bought_before)
 
 
 def _moment(at_seconds: int) -> datetime:

@@ -25,8 +25,9 @@ from services.offers.bootstrap.parts import SERVICE
 from services.offers.domain.asked import name_of
 from services.offers.domain.budget import Budget
 from services.offers.domain.ledger import Account, Move, Transfer, balances
+from services.offers.domain.limits import Per
 from services.offers.store.ledger import PostgresLedger
-from tests.support.money_clients import CALLER, CAPS_CENTS, STOP, new_counter, voucher_id_of, wishes_of
+from tests.support.money_clients import CALLER, CAPS_CENTS, MOST, STOP, new_counter, voucher_id_of, wishes_of
 from tests.support.offers_facts import a_campaign
 from tests.support.offers_running import tell_world
 from tests.support.postgres import Database
@@ -38,6 +39,9 @@ SEEDS = [int(seed) for seed in os.environ.get("USUAL_MONEY_SEEDS", "1").split(",
 KILLS = int(os.environ.get("USUAL_MONEY_KILLS", "4"))  # noqa: TID251 - the test run's own
 PROCESSES, CLIENTS = 4, 16
 PATIENCE_SECONDS = 60.0
+NOT_PLAYED = {Move.WITHDRAW, Move.REVOKE, Move.OPENING, Move.UNSTATED, Move.BACK, Move.UNBACK} | {
+    *(Move.LEASE, Move.LEASE_END, Move.LATE, Move.CONFLICT, Move.UNCOVERED)
+}
 _logger = logging.getLogger(__name__)
 Row = Mapping[str, Any]
 
@@ -111,6 +115,8 @@ class Found:
     holds: frozenset[str]
     kept: Mapping[bytes, str]
     budgets: Mapping[str, Row]
+    marks: Sequence[Row]
+    uses: Sequence[Row]
     facts: Sequence[Mapping[str, Any]]
     issued_facts: int
     deadlocks: int
@@ -134,6 +140,8 @@ async def found_in(database: Database) -> Found:
             vouchers={row["voucher_id"]: row for row in await connection.fetch("SELECT * FROM vouchers")},
             redemptions={row["redemption_id"]: row for row in await connection.fetch("SELECT * FROM redemptions")},
             budgets={row["campaign_id"]: row for row in await connection.fetch("SELECT * FROM budgets")},
+            marks=await connection.fetch("SELECT * FROM voucher_limits"),
+            uses=await connection.fetch("SELECT * FROM limit_uses"),
             facts=[value for value in values if "issued" not in value],
             issued_facts=sum("issued" in value for value in values),
             deadlocks=await connection.fetchval(
@@ -153,13 +161,11 @@ async def test_the_money_is_right_and_every_answer_stays_true(database: Database
     assert found.deadlocks == 0, "locks are taken in one order"
     told = Counter({kind: len(names) for kind, names in answers.by_kind.items()})
     moved = Counter(row["move"] for row in found.journal)
-    assert set(Move) - moved.keys() == {
-        *(Move.WITHDRAW, Move.REVOKE, Move.OPENING, Move.UNSTATED),
-        *(Move.LEASE, Move.LEASE_END, Move.LATE, Move.CONFLICT, Move.UNCOVERED),
-    }
+    assert set(Move) - moved.keys() == NOT_PLAYED
     _logger.info("%s answers, questions %s, unanswered %s, moves %s", answers.count, told, answers.unanswered, moved)
     await _books_agree(database)
     _caps_held_at_every_moment(found)
+    _limits_held(found)
     _each_voucher_lived_one_life(found)
     _answers_are_true(answers, found)
     _keys_are_answered_once(answers, found)
@@ -194,6 +200,25 @@ def _caps_held_at_every_moment(found: Found) -> None:
         )
         assert budgets[campaign_id] == expected
     assert greatest["hot"] > CAPS_CENTS["hot"] - 250, "the hot budget was used up, so that its cap was tried"
+
+
+def _limits_held(found: Found) -> None:
+    """What stands on the counters is what the vouchers say, and no more than the limits allow."""
+    recounted = Counter[tuple[Any, ...]]()
+    cents = Counter[tuple[Any, ...]]()
+    for mark in found.marks:
+        voucher = found.vouchers[mark["voucher_id"]]
+        counter = tuple(mark[name] for name in ("per", "entity", "period", "starts_on", "campaign_id"))
+        recounted[counter] += voucher["state"] in {"issued", "redeemed"}
+        cents[counter] += voucher["reserved_cents"] + voucher["given_cents"]
+    assert {tuple(row.values()) for row in found.uses} == {
+        (*counter, count, cents[counter]) for counter, count in recounted.items()
+    }
+    for row in found.uses:
+        most_count, most_cents = MOST[Per(row["per"])]
+        assert most_count is None or row["count"] <= most_count
+        assert most_cents is None or row["cents"] <= most_cents
+    assert any(row["count"] == MOST[Per.CUSTOMER][0] for row in found.uses if row["per"] == Per.CUSTOMER)
 
 
 def _each_voucher_lived_one_life(found: Found) -> None:

@@ -98,7 +98,7 @@ async def test_every_refusal_asks_the_database_the_same_questions(database: Data
             asked.clear()
             await present(shop, f"r-{reason}", changes)
             seen[reason] = tuple(each for each in asked if re.search("code_misses|vouchers|redemptions", each))
-        assert len(seen["unknown-code"]) == 6
+        assert len(seen["unknown-code"]) == 7
         assert set(seen.values()) == {seen["unknown-code"]}
 
 

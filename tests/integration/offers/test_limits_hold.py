@@ -163,7 +163,9 @@ class Lab:
                 await self._roll_back(store, key)
             else:
                 returned = [("milk-1", Decimal(1 + number % 3))]
-                cents = await give_back_returned(store, f"sale-{key}", returned, next_id("return"), self.now)
+                cents = await give_back_returned(
+                    store, f"sale-{key}", returned, next_id("return"), self.now, self._clock()
+                )
                 self.model.give_back(key, cents)
 
     async def _redeem(self, store: PostgresRedemptions, key: str, number: int) -> None:
@@ -187,8 +189,11 @@ class Lab:
         await store.spend(voucher, given_cents, Cause(attempt.redemption_id, self.now))
         self.model.redeem(key, given_cents)
 
+    def _clock(self) -> MoneyClock:
+        return MoneyClock(FixedClock(self.now), play_mode=False)
+
     async def _roll_back(self, store: PostgresRedemptions, key: str) -> None:
-        clock = MoneyClock(FixedClock(self.now), play_mode=False)
+        clock = self._clock()
         await roll_back(store, self._attempt_on(key), clock)
         await roll_back(store, self._attempt_on(key), clock)  # the same again changes nothing
         ended = "revoked" if self._is_revoked(key) else "expired" if self.ends_at[key] <= self.now else None

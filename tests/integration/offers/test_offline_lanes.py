@@ -184,6 +184,32 @@ async def test_goods_and_receipts_of_conflicts_come_back_like_any_other(database
         assert [await lane.end() for lane in lanes] == [200] * 3
 
 
+async def test_goods_that_came_back_before_the_journal_did_take_their_shares_when_it_comes(
+    database: Database, tmp_path: Path
+) -> None:
+    await told(database)
+    async with open_till(database, tmp_path) as till:
+        lanes = [await lane_of(till, tmp_path, f"lane-{number}") for number in range(3)]
+        voucher, other = await printed(till, "k1"), await printed(till, "k2")
+        for number, lane in enumerate(lanes):
+            await lane.lend()
+            lane.accept(voucher, at=NOW + HOUR, receipt_id=f"sale-{number}")
+        lanes[0].accept(other, at=NOW + HOUR, receipt_id="voided")
+        item_id = next(iter(lanes[0].till.entries.values()))["lines"][0]["item_id"]
+        await hand(till, [a_return(f"back-{n}", f"sale-{n}", item_id) for n in range(2)])
+        voids = [
+            Void(receipt_id=f"void-{of}", store_id="store-1", currency="USD", voided_receipt_id=of)
+            for of in ("sale-2", "voided")
+        ]
+        await hand(till, [an_event(void, void.receipt_id, NOW + 2 * HOUR) for void in voids])
+        till.clock.move(3 * HOUR)
+        for lane in lanes:
+            await lane.reconcile()
+        held = await balances(till)
+        assert (held["spent"], held["leased"], held["reserved"]) == (0, 100 + 75 + 75, 100)
+        assert [each["came_back_cents"] for each in await conflicts(till)] == [25, 25]
+
+
 async def test_a_receipt_that_was_cancelled_is_undone_before_or_after_it_was_heard_of(
     database: Database, tmp_path: Path
 ) -> None:

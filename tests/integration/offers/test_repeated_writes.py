@@ -15,8 +15,13 @@ import httpx
 import pytest
 
 from libs.common.http.credentials import new_key
-from services.offers.api.repeating import OWN_IDS, WRITES
+from services.offers.api.repeating import HEADER, LONGEST_BODY, OWN_IDS, WRITES
 from services.offers.bootstrap.work import answers_round
+from services.offers.domain.asked import name_of
+from services.offers.handlers.idempotency import Once
+from services.offers.ports.answers import Answer, KeptAnswer
+from services.offers.store.answers import PostgresAnswers
+from services.offers.store.guessing import PostgresMisses
 from tests.support.offers_facts import NOW, a_campaign, a_snapshot
 from tests.support.offers_running import SCOPES, Till, open_till, redemption_body, tell_world
 from tests.support.postgres import Database
@@ -109,13 +114,7 @@ async def test_every_write_of_the_door_is_repeated_with_the_same_bytes_and_no_ef
 ) -> None:
     async with a_till(database, tmp_path) as (till, codes):
         writes = await every_write(till, codes)
-        documented = {
-            f"{method} {path}"
-            for path, methods in json.loads(DOCUMENT.read_text())["paths"].items()
-            for method in methods
-            if method.upper() in WRITES and path not in OWN_IDS
-        }
-        assert documented == set(writes), "none is left out"
+        assert set(writes) <= set(documented_writes())
         for name, write in writes.items():
             first = await write.by(till, name.replace(" ", "-"))
             assert first.status_code == 200, (name, first.text)
@@ -134,6 +133,37 @@ async def test_every_write_of_the_door_is_repeated_with_the_same_bytes_and_no_ef
                 refused = await write.by(till, name.replace(" ", "-"), other=True)
                 assert (refused.status_code, refused.json()["title"]) == (422, "other-request"), name
                 assert await everything_but_answers(till) == before, name
+        kept = "".join([row["answer"].decode() for row in await till.rows("SELECT answer FROM kept_answers")])
+        assert not [code for code in codes if code in kept or code.replace("-", "") in kept], "codes stand nowhere"
+
+
+def documented_writes() -> dict[str, Any]:
+    """The operations of all writes, by their routes."""
+    return {
+        f"{method} {path}": operation
+        for path, methods in json.loads(DOCUMENT.read_text())["paths"].items()
+        for method, operation in methods.items()
+        if method.upper() in WRITES
+    }
+
+
+def test_every_write_says_that_it_takes_a_key_and_what_may_come_of_it() -> None:
+    for name, operation in documented_writes().items():
+        (header,) = [each for each in operation["parameters"] if each["name"] == HEADER]
+        assert (header["in"], header["required"]) == ("header", False), name
+        own_id = OWN_IDS.get(name.partition(" ")[2])
+        assert {"413", "422"} <= operation["responses"].keys(), name
+        assert own_id is not None or "Retry-After" in operation["responses"]["409"]["headers"], name
+        assert own_id is None or own_id in header["description"], name
+
+
+async def test_a_body_under_a_key_has_a_bound(database: Database, tmp_path: Path) -> None:
+    async with a_till(database, tmp_path) as (till, codes):
+        fits = json.dumps(redemption_body(codes[0], "r1")).encode().ljust(LONGEST_BODY)
+        headers = {"Idempotency-Key": "a", "Content-Type": "application/json"}
+        told = await till.client.post("/v1/redemptions", content=fits + b" ", headers=headers)
+        assert (told.status_code, told.json()["title"]) == (413, "body-too-large")
+        assert (await till.client.post("/v1/redemptions", content=fits, headers=headers)).status_code == 200
 
 
 async def test_of_many_with_one_key_at_once_one_has_the_effect_and_all_that_get_an_answer_get_its_bytes(
@@ -297,3 +327,31 @@ async def test_any_mixture_of_keys_callers_and_bodies_is_answered_as_a_dictionar
             else:
                 assert (answer.status_code, answer.json()["title"]) == (422, "other-request")
         assert len(known) == 10
+
+
+async def test_even_if_two_hold_the_lock_of_a_key_one_has_the_effect(database: Database, tmp_path: Path) -> None:
+    class Unlocked(PostgresAnswers):
+        async def claim(self, name: bytes) -> KeptAnswer | bool:
+            return await super().claim(name) or True
+
+    async with a_till(database, tmp_path) as (till, _):
+        transactions = till.parts.transactions
+
+        @asynccontextmanager
+        async def begin() -> AsyncIterator[Unlocked]:
+            async with transactions.shared() as tx:
+                yield Unlocked(tx)
+
+        async def by(number: int) -> bytes:
+            async def work() -> Answer:
+                async with transactions.begin() as tx:
+                    await PostgresMisses(tx).lock([str(number)], NOW)
+                return Answer(status=200, media_type="text/plain", body=b"%d" % number)
+
+            return (await once.answer(name_of("till", "key"), b"asked", work))[0].body
+
+        once = Once(begin=begin, clock=till.clock, metrics=till.parts.metrics, deadline_seconds=30)
+        answers = await asyncio.gather(*map(by, range(4)))
+        effects = await till.rows("SELECT subject FROM code_misses")
+        assert set(answers) == {effects[0]["subject"].encode()}
+        assert len(effects) == 1

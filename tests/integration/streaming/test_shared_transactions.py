@@ -1,7 +1,7 @@
 """Laws of a transaction that a task shares with what it calls: all of it or nothing, and nobody else's."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 
 import pytest
@@ -59,12 +59,14 @@ async def time_out(transactions: Transactions) -> None:
         await tx.connection.execute(text("SELECT pg_sleep(5)"))
 
 
-async def share(transactions: Transactions, *swallowed: type[Exception]) -> None:
-    """Say something, fail, and pass over errors of these kinds as if nothing had been."""
+async def share(
+    transactions: Transactions, *swallowed: type[Exception], part: Callable[[Transactions], Awaitable[None]] = fail
+) -> None:
+    """Say something, then a part that fails, and pass over errors of these kinds as if nothing had been."""
     async with transactions.shared():
         await say(transactions, "one")
         with suppress(*swallowed):
-            await fail(transactions)
+            await part(transactions)
 
 
 async def test_an_error_takes_all_of_it_back(transactions: Transactions) -> None:
@@ -83,9 +85,10 @@ async def test_a_part_that_failed_is_never_committed_even_if_its_error_was_swall
 
 async def test_a_part_raises_what_a_transaction_of_its_own_would(transactions: Transactions) -> None:
     with pytest.raises(RetryableError) as told:
-        async with transactions.shared():
-            await time_out(transactions)
+        await share(transactions, part=time_out)
     assert told.value.slug == "database-timeout"
+    with pytest.raises(RuntimeError, match="a part"):
+        await share(transactions, RetryableError, part=time_out)  # raised where it happened, not at the end
 
 
 async def test_two_tasks_that_share_each_with_itself_do_not_meet(transactions: Transactions) -> None:

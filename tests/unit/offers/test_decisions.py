@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 from random import Random
 
+import msgspec
 import pytest
 
 from libs.ranking.ranker import Need, PriorRanker
@@ -65,7 +66,7 @@ def test_neither_the_order_of_campaigns_nor_of_needs_matters() -> None:
 
 
 def test_the_alternatives_of_a_decision_sum_to_one_also_when_there_are_too_many_to_weigh() -> None:
-    many = [replace(needs(milk=True)[0], category=f"category-{number:03}") for number in range(80)]
+    many = [msgspec.structs.replace(needs(milk=True)[0], category=f"category-{number:03}") for number in range(80)]
     decision = decided(wanted=many)
     assert len(decision.alternatives) < len(many)
     assert math.isclose(math.fsum(choice.propensity_ratio for choice in decision.alternatives), 1.0)

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from libs.ranking.features import candidates_of
 from libs.ranking.history import History
-from libs.ranking.model import CELLS, Model, cells_of, score, table_of, untrained
+from libs.ranking.model import CELLS, Model, cells_of, parts_of, score, table_of, untrained
 from libs.ranking.population import PopulationState, greatest
-from libs.ranking.ranker import LearnedRanker, PriorRanker, Ranker
+from libs.ranking.ranker import LearnedRanker, Posed, PriorRanker, Ranker
 from libs.ranking.schema import FEATURES
 from libs.ranking.state import CustomerRankingState, Moment, MomentKind, state_of
 from services.profile.domain.population import NEVER_SECONDS, PopulationLearner
@@ -94,8 +94,20 @@ def test_the_order_of_candidates_does_not_matter(order: list[int], kind: MomentK
         category_slots=candidates.category_slots[order],
         type_slots=candidates.type_slots[order],
     )
-    there = score(table, cells_of(candidates))[order]
-    assert score(table, cells_of(mixed)).tobytes() == there.tobytes()
+    there = score(parts_of(table, cells_of(candidates)))[order]
+    assert score(parts_of(table, cells_of(mixed))).tobytes() == there.tobytes()
+
+
+@pytest.mark.parametrize("ranker", RANKERS)
+def test_who_is_ranked_together_gets_the_answer_of_being_ranked_alone(ranker: Ranker) -> None:
+    stranger, known = state_of((), {}), a_customer()
+    baskets = [(), ("a1", "b2"), ("never seen", "c3"), ("x7",)]
+    posed = [
+        Posed(state, moment, basket) for state in (known, stranger) for moment in (ARRIVAL, TILL) for basket in baskets
+    ]
+    alone = [ranker.rank(one.state, a_population(), one.moment, 9, one.basket_in_hand) for one in posed]
+    assert ranker.rank_together(posed, a_population(), 9) == alone
+    assert all(len(needs) == 9 for needs in alone)
 
 
 def test_items_in_hand_are_left_out_unless_their_rhythm_says_so() -> None:

@@ -1,5 +1,8 @@
 """Laws of the ranking state: bounded, the same for the same trips, and it survives its formats."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -56,6 +59,31 @@ def test_only_the_strongest_items_are_kept_and_sizes_stay() -> None:
     assert CustomerRankingState.decode(state.encode()) == state
     later = state.with_visit(Moment(START_SECONDS + 10**6, "s1", "till"), ["milk"], {})
     assert later.visit_sizes.tolist() == [ITEMS_KEPT + 50, 1, 1, 1, 1, 1]
+
+
+@given(
+    st.lists(st.sets(st.integers(0, ITEMS_KEPT + 60), min_size=1, max_size=90), min_size=0, max_size=12),
+    st.sets(st.integers(0, ITEMS_KEPT + 60), max_size=30),
+    st.sampled_from(["a", "m", "z"]),
+)
+def test_a_trip_in_hand_is_one_more_trip_also_where_items_are_too_many(
+    trips: list[set[int]], in_hand: set[int], store_id: str
+) -> None:
+    def named(numbers: set[int]) -> list[str]:
+        return [f"i{number}" for number in numbers]
+
+    labels = labels_for([f"i{number}" for number in range(0, ITEMS_KEPT, 3)])
+    state = state_of(
+        [a_trip(day, *named(numbers), store_id="mz"[day % 2]) for day, numbers in enumerate(trips)], labels
+    )
+    moment = Moment(START_SECONDS + 10**6, store_id, "till", 60)
+    visit = PastVisit(moment.at_seconds, 60, store_id, tuple(sorted(named(in_hand))))
+    known = dict(zip(state.items, zip(state.categories, state.types, strict=True), strict=True))
+    after = state_of([*state.past_visits(), visit], {**labels, **known})
+    expected = replace(after, visit_sizes=np.append(state.visit_sizes, len(in_hand)))
+    found = state.with_visit(moment, named(in_hand), labels)
+    assert found == expected
+    assert found.line_visits.dtype == found.line_items.dtype == found.visit_stores.dtype == np.int64
 
 
 def test_another_format_is_refused() -> None:

@@ -1,0 +1,118 @@
+"""Receipts as they were sold and what came back of them, in PostgreSQL."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+
+import msgspec
+from sqlalchemy import text
+
+from libs.common.persistence import Transaction
+from services.offers.domain.returns import Sold, SoldLine
+from services.offers.ports.returns import Reversal, SoFar
+from services.offers.store.stacking import enter_receipts
+
+_SO_FAR = text("""
+    SELECT CAST(sold.lines AS text) AS lines, sold.refunded_cents, sold.taken_back_cents, back.item_ids, back.quantities, back.voided_at
+    FROM (SELECT array_agg(item_id) FILTER (WHERE item_id <> '') AS item_ids,
+                 array_agg(quantity) FILTER (WHERE item_id <> '') AS quantities,
+                 max(occurred_at) FILTER (WHERE item_id = '') AS voided_at
+          FROM goods_returned WHERE receipt_id = :receipt_id) AS back
+    LEFT JOIN sold_receipts AS sold ON sold.receipt_id = :receipt_id
+""")
+_KEEP_SOLD = text("""
+    INSERT INTO sold_receipts (receipt_id, lines, refunded_cents, taken_back_cents)
+    VALUES (:receipt_id, CAST(:lines AS jsonb), :refunded_cents, :taken_back_cents)
+    ON CONFLICT (receipt_id) DO UPDATE SET (lines, refunded_cents, taken_back_cents)
+        = (excluded.lines, excluded.refunded_cents, excluded.taken_back_cents)
+""")
+_FORGET_RECEIPT = text("""
+    WITH sold AS (DELETE FROM sold_receipts WHERE receipt_id = :receipt_id)
+    DELETE FROM goods_returned WHERE receipt_id = :receipt_id
+""")
+_REMEMBER = text("""
+    INSERT INTO goods_returned (event_id, item_id, receipt_id, quantity, occurred_at, noted_at)
+    VALUES (:event_id, :item_id, :receipt_id, :quantity, :occurred_at, :noted_at) ON CONFLICT DO NOTHING
+""")
+_FORGET = text("DELETE FROM goods_returned WHERE noted_at < :before")
+_LOCK_VOUCHERS = text("""
+    SELECT voucher_id, campaign_id FROM vouchers WHERE voucher_id IN (
+        SELECT voucher_id FROM redemptions
+        WHERE receipt_id = ANY(:receipt_ids) AND status = 'redeemed' AND rolled_back_at IS NULL)
+    ORDER BY voucher_id FOR UPDATE
+""")
+_LOCK_BUDGETS = text("""
+    SELECT FROM budgets WHERE campaign_id = ANY(:campaign_ids) ORDER BY campaign_id FOR NO KEY UPDATE
+""")
+_encoder = msgspec.json.Encoder(decimal_format="string")
+_lines = msgspec.json.Decoder(tuple[SoldLine, ...])
+
+
+class ReturnRows:
+    """Fits ReturnStore within one transaction."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
+
+    async def lock_receipts(self, receipt_ids: Sequence[str]) -> Sequence[str]:
+        """Enter these receipts, lock all vouchers that are redeemed on them, then all their budgets, until the end; the vouchers' ids.
+
+        Whoever redeems on a receipt has entered it, so no further voucher comes meanwhile.
+        """
+        await enter_receipts(self._tx, receipt_ids)
+        rows = (await self._tx.connection.execute(_LOCK_VOUCHERS, {"receipt_ids": list(receipt_ids)})).all()
+        campaign_ids = sorted({row.campaign_id for row in rows})
+        await self._tx.connection.execute(_LOCK_BUDGETS, {"campaign_ids": campaign_ids})
+        return [row.voucher_id for row in rows]
+
+    async def lock_receipt(self, receipt_id: str) -> Sequence[str]:
+        """The same of one."""
+        return await self.lock_receipts([receipt_id])
+
+    async def so_far(self, receipt_id: str) -> SoFar:
+        """What is known of it."""
+        row = (await self._tx.connection.execute(_SO_FAR, {"receipt_id": receipt_id})).one()
+        goods: dict[str, Decimal] = {}
+        for item_id, quantity in zip(row.item_ids or (), row.quantities or (), strict=True):
+            goods[item_id] = goods.get(item_id, Decimal(0)) + quantity
+        sold = (
+            Sold(
+                lines=_lines.decode(row.lines),
+                refunded_cents=row.refunded_cents,
+                taken_back_cents=row.taken_back_cents,
+            )
+            if row.lines is not None
+            else None
+        )
+        return SoFar(sold=sold, goods=goods, voided_at=row.voided_at)
+
+    async def keep_sold(self, receipt_id: str, sold: Sold) -> None:
+        """How it stands now."""
+        names = {
+            "receipt_id": receipt_id,
+            "lines": _encoder.encode(sold.lines).decode(),
+            "refunded_cents": sold.refunded_cents,
+            "taken_back_cents": sold.taken_back_cents,
+        }
+        await self._tx.connection.execute(_KEEP_SOLD, names)
+
+    async def remember(self, reversal: Reversal, noted_at: datetime) -> None:
+        """For redemptions that come later; a void makes forget what was known of the receipt before."""
+        if not reversal.goods:
+            await self._tx.connection.execute(_FORGET_RECEIPT, {"receipt_id": reversal.receipt_id})
+        rows = [
+            {
+                "event_id": reversal.event_id,
+                "item_id": item_id,
+                "receipt_id": reversal.receipt_id,
+                "quantity": quantity,
+                "occurred_at": reversal.occurred_at,
+                "noted_at": noted_at,
+            }
+            for item_id, quantity in (reversal.goods or {"": Decimal(0)}).items()
+        ]
+        await self._tx.connection.execute(_REMEMBER, rows)
+
+    async def forget_reversals(self, before: datetime) -> int:
+        """Delete what was noted before; returns how many."""
+        return (await self._tx.connection.execute(_FORGET, {"before": before})).rowcount
