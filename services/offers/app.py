@@ -15,7 +15,7 @@ from services.offers.api.campaigns import campaign_router
 from services.offers.api.checkouts import CHECKOUTS, checkout_router, plain_checkouts
 from services.offers.api.history import history_router
 from services.offers.api.holds import hold_router
-from services.offers.api.leases import lease_router
+from services.offers.api.lane_leases import lease_router
 from services.offers.api.ledger import ledger_router
 from services.offers.api.receipts import receipt_router
 from services.offers.api.reconciliations import reconciliation_router

@@ -13,7 +13,7 @@ from services.offers.domain.budget import Budget
 from services.offers.domain.campaign import Terms
 from services.offers.domain.catalogue import Item
 from services.offers.domain.lane_entry import Entry, OfflineLine
-from services.offers.domain.lease import Lease
+from services.offers.domain.lane_lease import Lease
 from services.offers.domain.ledger import Transfer
 from services.offers.domain.returns import Sold
 from services.offers.domain.signed_code import KeyRow, Promise, signed_text, signing_key

@@ -21,7 +21,7 @@ from services.offers.handlers.signing import SigningRing
 from services.offers.metrics import OffersMetrics
 from services.offers.ports.campaigns import CampaignStore
 from services.offers.ports.guessing import TillStores
-from services.offers.ports.leasing import LeaseStore
+from services.offers.ports.lane_leasing import LeaseStore
 from services.offers.ports.ledger import LedgerStore
 from services.offers.ports.offline import LaneStores
 from services.offers.ports.privacy import PrivacyStore
@@ -55,7 +55,7 @@ class Doors:
     write_deadline_seconds: float
     refusal_floor_seconds: float
     reconciler: Reconciler
-    leases: Callable[[], AbstractAsyncContextManager[LeaseStore]]
+    lane_leases: Callable[[], AbstractAsyncContextManager[LeaseStore]]
     lanes: Callable[[], AbstractAsyncContextManager[LaneStores]]
     lease_grace: timedelta
 

@@ -14,7 +14,7 @@ from libs.common.http.credentials import Credential, require
 from libs.common.http.openapi import problems
 from services.offers.api.doors import Doors, check_store, documented
 from services.offers.domain.lane_entry import Entry, OfflineLine
-from services.offers.handlers.leasing import store_of_lease
+from services.offers.handlers.lane_leasing import store_of_lease
 from services.offers.handlers.reconciling import Reconciliation, TakenIn, encoded
 from services.offers.ports.offline import KnownEntry, LaneStores
 
@@ -114,7 +114,7 @@ def reconciliation_router(doors: Doors) -> APIRouter:
     )
     async def reconcile(request: ReconciliationRequest, caller: Lane) -> Response:
         """Each entry counts once, and gets the same answer however often it comes. After a 503 send all of it again."""
-        async with doors.leases() as store:
+        async with doors.lane_leases() as store:
             check_store(caller, await store_of_lease(store, request.lease_id))
         outcomes = []
         for entry in request.entries:

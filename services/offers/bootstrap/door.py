@@ -29,7 +29,7 @@ from services.offers.store.checkout_reads import SharedCheckoutReads
 from services.offers.store.connections import connector
 from services.offers.store.issuing import SharedIssuing
 from services.offers.store.knowledge import PostgresKnowledge
-from services.offers.store.leasing import PostgresLeases
+from services.offers.store.lane_leases import PostgresLaneLeases
 from services.offers.store.ledger import PostgresLedger
 from services.offers.store.privacy import PostgresPrivacy
 from services.offers.store.receipts import PostgresReceipts
@@ -124,7 +124,7 @@ def door_of(parts: Parts, codes: CodeKey) -> Door:
         write_deadline_seconds=settings.write_deadline_seconds,
         refusal_floor_seconds=settings.refusal_floor_ms / 1000,
         reconciler=Reconciler(codes=codes, signing=signing, knowledge=knowledge, clock=money_clock_of(parts)),
-        leases=_unit(parts.transactions, PostgresLeases),
+        lane_leases=_unit(parts.transactions, PostgresLaneLeases),
         lanes=_unit(parts.transactions, lane_stores_of),
         lease_grace=timedelta(days=settings.lease_grace_days),
     )

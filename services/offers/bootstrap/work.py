@@ -16,7 +16,7 @@ from services.offers.consumer import GROUP, TOPICS, Feeds
 from services.offers.handlers.expiry import EXPIRED_TOGETHER, expire_vouchers
 from services.offers.handlers.holding import free_lapsed_holds
 from services.offers.handlers.idempotency import FORGOTTEN_TOGETHER
-from services.offers.handlers.leasing import end_forsaken
+from services.offers.handlers.lane_leasing import end_forsaken
 from services.offers.handlers.ledger import check_books
 from services.offers.handlers.privacy import answer_erasure
 from services.offers.handlers.revoking import end_revoked
@@ -25,7 +25,7 @@ from services.offers.store.campaigns import PostgresCampaigns
 from services.offers.store.expiry import PostgresExpiry
 from services.offers.store.guessing import PostgresMisses
 from services.offers.store.holds import PostgresHolds
-from services.offers.store.leasing import PostgresLeases
+from services.offers.store.lane_leases import PostgresLaneLeases
 from services.offers.store.ledger import PostgresLedger
 from services.offers.store.offline import PostgresOffline
 from services.offers.store.privacy import PostgresPrivacy
@@ -158,7 +158,7 @@ def lease_round(parts: Parts) -> Round:
 
     async def end() -> int:
         async with parts.transactions.begin() as tx:
-            return await end_forsaken(PostgresLeases(tx), parts.clock.now(), parts.metrics)
+            return await end_forsaken(PostgresLaneLeases(tx), parts.clock.now(), parts.metrics)
 
     return end
 

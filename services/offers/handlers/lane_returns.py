@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
-from services.offers.domain.lease import give_back_share
+from services.offers.domain.lane_lease import give_back_share
 from services.offers.ports.offline import KnownEntry, OfflineStore
 from services.offers.ports.vouchers import Cause
 

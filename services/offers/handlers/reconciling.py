@@ -9,7 +9,7 @@ import msgspec
 from libs.common.errors import Conflict, NotFound
 from services.offers.domain.code import CodeKey
 from services.offers.domain.lane_entry import Entry, split_lines
-from services.offers.domain.lease import Lease, Remark, Settlement, Status, as_taken, settle, settle_again
+from services.offers.domain.lane_lease import Lease, Remark, Settlement, Status, as_taken, settle, settle_again
 from services.offers.domain.signed_code import code_in
 from services.offers.domain.voucher import Given, NotRedeemed, Voucher, redeem
 from services.offers.handlers.knowledge import Knowledge

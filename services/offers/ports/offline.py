@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Protocol
 
 from services.offers.domain.lane_entry import Entry
-from services.offers.domain.lease import Lease, Settlement
+from services.offers.domain.lane_lease import Lease, Settlement
 from services.offers.domain.voucher import GivenLine, ReturnedSoFar, Voucher
 from services.offers.ports.stacking import StackStore
 from services.offers.ports.vouchers import Cause, RedemptionStore

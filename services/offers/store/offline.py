@@ -10,11 +10,11 @@ from sqlalchemy import text
 
 from libs.common.persistence import Transaction
 from services.offers.domain import ledger
-from services.offers.domain.lease import Lease
+from services.offers.domain.lane_lease import Lease
 from services.offers.domain.voucher import ReturnedSoFar, Voucher, VoucherState
 from services.offers.ports.offline import ConflictLine, KnownEntry, NewEntry
 from services.offers.ports.vouchers import Cause
-from services.offers.store.leasing import LEASE_COLUMNS, lease_of
+from services.offers.store.lane_leases import LEASE_COLUMNS, lease_of
 from services.offers.store.ledger import post
 
 _COLUMNS = """

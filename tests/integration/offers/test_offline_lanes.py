@@ -16,8 +16,8 @@ from libs.common.http.credentials import new_key
 from libs.tills.verify_voucher import Refused
 from services.offers.handlers.expiry import expire_vouchers
 from services.offers.handlers.feeds import on_receipts
-from services.offers.handlers.leasing import end_forsaken
-from services.offers.store.leasing import PostgresLeases
+from services.offers.handlers.lane_leasing import end_forsaken
+from services.offers.store.lane_leases import PostgresLaneLeases
 from tests.support.offers_facts import NOW, a_campaign, a_snapshot, an_event
 from tests.support.offers_running import Till, open_till, tell_world
 from tests.support.offline_lanes import LANE_CENTS, Lane, an_offline_campaign, keys_of
@@ -305,7 +305,7 @@ async def test_a_lane_that_never_comes_back_is_waited_for_and_then_its_money_is_
 
         async def swept() -> int:
             async with till.parts.transactions.begin() as tx:
-                return await end_forsaken(PostgresLeases(tx), till.clock.now(), till.parts.metrics)
+                return await end_forsaken(PostgresLaneLeases(tx), till.clock.now(), till.parts.metrics)
 
         till.clock.move(timedelta(days=3) - HOUR)
         assert await swept() == 0

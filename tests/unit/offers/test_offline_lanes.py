@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from services.offers.domain.budget import Budget
 from services.offers.domain.lane_entry import Entry, OfflineLine, split_lines
-from services.offers.domain.lease import grantable_cents, settle, settle_again
+from services.offers.domain.lane_lease import grantable_cents, settle, settle_again
 from services.offers.domain.offline_policy import OfflinePolicy
 from services.offers.domain.voucher import Given, NotRedeemed, VoucherState
 from services.offers.handlers.lane_returns import give_back_offline

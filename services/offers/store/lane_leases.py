@@ -10,8 +10,8 @@ from sqlalchemy import TextClause, text
 from libs.common.persistence import Transaction
 from services.offers.domain import ledger
 from services.offers.domain.budget import Budget
-from services.offers.domain.lease import Lease, Leased
-from services.offers.ports.leasing import Exposure, KnownLease
+from services.offers.domain.lane_lease import Lease, Leased
+from services.offers.ports.lane_leasing import Exposure, KnownLease
 from services.offers.ports.vouchers import Cause
 from services.offers.store.ledger import find_budget, post
 
@@ -56,7 +56,7 @@ _EXPOSURE = text("""
 _REACHED = text("SELECT reached_at FROM play_clock")
 
 
-class PostgresLeases:
+class PostgresLaneLeases:
     """Fits LeaseStore within one transaction."""
 
     def __init__(self, tx: Transaction) -> None:

@@ -9,10 +9,10 @@ import msgspec
 
 from libs.common.errors import Conflict, NotFound
 from services.offers.domain.campaign import Campaign
-from services.offers.domain.lease import Lease, Leased, grantable_cents
+from services.offers.domain.lane_lease import Lease, Leased, grantable_cents
 from services.offers.handlers.idempotency import check_same
 from services.offers.metrics import OffersMetrics
-from services.offers.ports.leasing import KnownLease, LeaseStore
+from services.offers.ports.lane_leasing import KnownLease, LeaseStore
 
 _BYTES = 16
 _encoder = msgspec.msgpack.Encoder()

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from services.offers.domain.budget import Budget
-from services.offers.domain.lease import Lease, Leased
+from services.offers.domain.lane_lease import Lease, Leased
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,8 +11,8 @@ from libs.common.contracts.values import Key
 from libs.common.http.credentials import Credential, require
 from libs.common.http.openapi import problems
 from services.offers.api.doors import Doors, check_store
-from services.offers.handlers.leasing import LeaseAsked, end_lease, grant_lease, store_of_lease
-from services.offers.ports.leasing import Exposure, KnownLease
+from services.offers.handlers.lane_leasing import LeaseAsked, end_lease, grant_lease, store_of_lease
+from services.offers.ports.lane_leasing import Exposure, KnownLease
 
 Lane = Annotated[Credential, Depends(require("vouchers:offline"))]
 Auditor = Annotated[Credential, Depends(require("ledger:read"))]
@@ -115,7 +115,7 @@ def lease_router(doors: Doors) -> APIRouter:
             for campaign in doors.redemption_desk.knowledge.campaigns.values()
             if campaign.offline is not None
         }
-        async with doors.leases() as store:
+        async with doors.lane_leases() as store:
             now = doors.money_clock.now(stated=None, reached=await store.reached_at())
             return _view(await grant_lease(store, asked, campaigns, now, doors.lease_grace))
 
@@ -124,20 +124,20 @@ def lease_router(doors: Doors) -> APIRouter:
     )
     async def end(lease_id: Key, request: LeaseEnd, caller: Lane) -> LeaseView:
         """What the lane did not use is free again. 409 while entries of its journal are missing."""
-        async with doors.leases() as store:
+        async with doors.lane_leases() as store:
             check_store(caller, await store_of_lease(store, lease_id))
             now = doors.money_clock.now(stated=None, reached=await store.reached_at())
             return _view(await end_lease(store, lease_id, request.entries, now))
 
     @router.get("/leases", summary="The leases that have not ended, oldest first")
     async def everything(_caller: Auditor) -> list[LeaseView]:
-        async with doors.leases() as store:
+        async with doors.lane_leases() as store:
             return [_view(known) for known in await store.open()]
 
     @router.get("/exposure", summary="What lanes without a network may cost at most")
     async def exposure(_caller: Auditor) -> Exposures:
         """Vouchers' own reserves are not in it: it is what may be given beside them, and budgets hold it ready."""
-        async with doors.leases() as store:
+        async with doors.lane_leases() as store:
             now = doors.money_clock.now(stated=None, reached=await store.reached_at())
             return _exposures(await store.exposure(now))
 
