@@ -43,7 +43,7 @@ if [ ! -e "$keys/credentials.json" ]; then
       echo "$caller  tk_${caller}_$secret"
     fi
   done <<CALLERS
-till "events:write", "voucher:request", "voucher:redeem", "voucher:explain"
+till "events:write", "voucher:request", "voucher:redeem", "voucher:explain", "vouchers:offline"
 erp "events:write", "inventory:read", "inventory:ack"
 office "events:write", "campaigns:write", "vouchers:revoke", "brakes:write", "fraud:read", "voucher-keys:write", "ledger:read", "customers:read", "segments:read", "segments:write", "inventory:read", "quarantine:read", "quarantine:write", "clocks:read", "privacy:read", "privacy:write"
 profile "privacy:read"

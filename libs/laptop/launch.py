@@ -15,7 +15,9 @@ PARTITIONS_CAP = 2
 """One worker process of each service runs here: more partitions would only make smaller batches (broker CPU -26 %)."""
 SERVICES = ("ingest", "profile", "offers", "inventory")
 SCOPES: Mapping[str, frozenset[str]] = {
-    "till": frozenset({"events:write", "voucher:request", "voucher:redeem", "voucher:explain", "play"}),
+    "till": frozenset(
+        {"events:write", "voucher:request", "voucher:redeem", "voucher:explain", "vouchers:offline", "play"}
+    ),
     "erp": frozenset({"events:write", "inventory:read", "inventory:ack"}),
     "office": frozenset(
         {

@@ -194,33 +194,39 @@ def _redeemed(ledger: Ledger, found: Mapping[str, Voucher]) -> Difference:
 
 
 async def _budgets(observer: Observer) -> Difference:
-    """Reserved and spent are the sums over the vouchers, to the cent."""
+    """Reserved and spent are the sums over the vouchers and what lanes gave beside them, leased over the leases, to the cent."""
     rows = await observer.connection.fetch("""
-        SELECT campaign_id, reserved_cents, spent_cents,
-               coalesce(sum(vouchers.reserved), 0)::bigint AS reserved, coalesce(sum(vouchers.given), 0)::bigint AS given
+        SELECT campaign_id, reserved_cents, spent_cents, leased_cents, lost_cents,
+               coalesce(sum(part.reserved), 0)::bigint AS reserved, coalesce(sum(part.given), 0)::bigint AS given,
+               coalesce(sum(part.leased), 0)::bigint AS leased, coalesce(sum(part.lost), 0)::bigint AS lost
         FROM offers.budgets LEFT JOIN (
-            SELECT campaign_id, CASE WHEN state IN ('issued', 'leased') THEN reserved_cents ELSE 0 END AS reserved, given_cents AS given
-            FROM offers.vouchers) AS vouchers USING (campaign_id)
-        GROUP BY campaign_id, reserved_cents, spent_cents
+            SELECT campaign_id, CASE WHEN state IN ('issued', 'leased') THEN reserved_cents ELSE 0 END AS reserved, given_cents AS given,
+                   0 AS leased, 0 AS lost FROM offers.vouchers
+            UNION ALL SELECT campaign_id, 0, spent_cents, 0, lost_cents FROM offers.offline_redemptions
+            UNION ALL SELECT campaign_id, 0, 0, left_cents, 0 FROM offers.leased) AS part USING (campaign_id)
+        GROUP BY campaign_id, reserved_cents, spent_cents, leased_cents, lost_cents
     """)
-    wanted = {(row["campaign_id"], kind): row[kind] for row in rows for kind in ("reserved", "given")}
-    booked = {(row["campaign_id"], "reserved"): row["reserved_cents"] for row in rows}
-    booked |= {(row["campaign_id"], "given"): row["spent_cents"] for row in rows}
+    columns = {"reserved": "reserved_cents", "given": "spent_cents", "leased": "leased_cents", "lost": "lost_cents"}
+    wanted = {(row["campaign_id"], kind): row[kind] for row in rows for kind in columns}
+    booked = {(row["campaign_id"], kind): row[column] for row in rows for kind, column in columns.items()}
     return compare("budget", {key: Range(cents, cents) for key, cents in wanted.items()}, booked)
 
 
 async def _journal(observer: Observer) -> Difference:
     """What the journal adds up to is what the budgets say, to the cent, and no number is missing."""
     rows = await observer.connection.fetch("""
-        SELECT campaign_id, cap_cents, reserved_cents, spent_cents, transfers, journal.*
+        SELECT campaign_id, cap_cents + backing_cents + lost_cents AS funded_cents, budgets.*, journal.*
         FROM offers.budgets LEFT JOIN (
             SELECT campaign_id, count(*) AS counted, max(number) AS newest,
                    sum(amount_cents * ((from_account = 'funder')::int - (to_account = 'funder')::int))::bigint AS cap,
                    sum(amount_cents * ((to_account = 'reserved')::int - (from_account = 'reserved')::int))::bigint AS reserved,
-                   sum(amount_cents * ((to_account = 'spent')::int - (from_account = 'spent')::int))::bigint AS spent
+                   sum(amount_cents * ((to_account = 'spent')::int - (from_account = 'spent')::int))::bigint AS spent,
+                   sum(amount_cents * ((to_account = 'leased')::int - (from_account = 'leased')::int))::bigint AS leased,
+                   sum(amount_cents * ((to_account = 'lost')::int - (from_account = 'lost')::int))::bigint AS lost
             FROM offers.journal GROUP BY campaign_id) AS journal USING (campaign_id)
     """)
-    kinds = {"cap": "cap_cents", "reserved": "reserved_cents", "spent": "spent_cents"}
+    kinds = {"cap": "funded_cents", "reserved": "reserved_cents", "spent": "spent_cents"}
+    kinds |= {"leased": "leased_cents", "lost": "lost_cents"}
     kinds |= {"counted": "transfers", "newest": "transfers"}
     added_up = {(row["campaign_id"], kind): row[kind] or 0 for row in rows for kind in kinds}
     booked = {(row["campaign_id"], kind): row[column] for row in rows for kind, column in kinds.items()}

@@ -18,8 +18,10 @@ from services.offers.api.checkouts import CHECKOUTS, checkout_router, plain_chec
 from services.offers.api.fraud import fraud_router
 from services.offers.api.history import history_router
 from services.offers.api.holds import hold_router
+from services.offers.api.lane_leases import lease_router
 from services.offers.api.ledger import ledger_router
 from services.offers.api.receipts import receipt_router
+from services.offers.api.reconciliations import reconciliation_router
 from services.offers.api.redemptions import redemption_router
 from services.offers.api.repeating import KeyedWrites, describe_keys
 from services.offers.api.returns import return_router
@@ -57,6 +59,7 @@ def create_app(door: Door) -> FastAPI:
         *(receipt_router, redemption_router, hold_router),
         *(revocation_router, voucher_key_router, campaign_router, ledger_router, history_router, budget_router),
         batch_router,
+        *(lease_router, reconciliation_router),
         *(stacking_router, return_router),
         *(brake_router, fraud_router),
     ):

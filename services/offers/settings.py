@@ -39,6 +39,8 @@ class Settings(ServiceSettings):
     """The same for all that one key presents."""
     miss_window_seconds: Positive = 60.0
     miss_lock_seconds: Positive = 300.0
+    lease_grace_days: Annotated[float, Field(ge=0, le=90)] = 7.0
+    """How long a lane's money waits for its journal after its lease is over."""
     refusal_floor_ms: Annotated[int, Field(ge=0)] = 50
     """A refusal is not told sooner to a caller that gets no reasons, so that its time gives none either."""
     checkouts_together: Annotated[int, Field(ge=1)] = 64

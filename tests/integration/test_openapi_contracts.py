@@ -44,7 +44,7 @@ SCOPES = frozenset(
     {
         *("events:write", "web:write", "play", "quarantine:read", "quarantine:write", "clocks:read"),
         *("voucher:request", "voucher:redeem", "voucher:explain", "vouchers:revoke", "voucher-keys:write"),
-        *("batches:write", "batches:codes"),
+        *("batches:write", "batches:codes", "vouchers:offline"),
         *("campaigns:write", "ledger:read", "brakes:write", "fraud:read", "voucher:confirm"),
         *("customers:read", "views:read", "segments:read", "segments:write", "privacy:read", "privacy:write"),
         *("inventory:read", "inventory:ack"),
@@ -73,6 +73,7 @@ NEVER_GRANTED = frozenset(
         "get /v1/customers",
         "get /v1/customers/{customer_id}/export",
         "post /v1/redemptions/{redemption_id}/rollback",
+        "post /v1/reconciliations",
         "post /v1/holds/{hold_id}/extension",
         "post /v1/holds/{hold_id}/release",
         "post /v1/return-quotes",
@@ -120,6 +121,8 @@ async def _offers(database: Database, _broker: Broker, folder: Path, known: Know
     await offers_running.tell_world(database)
     async with offers_running.open_till(database, folder) as till:
         await till.checkout("answered")
+        lease = {"lease_id": "lane", "store_id": "store-1", "terminal_id": "1"}
+        assert (await till.client.post("/v1/leases", json=lease)).status_code == 200
     known["/v1/checkouts/{checkout_id}/receipt"] = {
         "path_parameters": {"checkout_id": "answered"},
         "headers": {"Accept": "image/png"},
@@ -130,6 +133,7 @@ async def _offers(database: Database, _broker: Broker, folder: Path, known: Know
         *(f"ledger/{{campaign_id}}{part}" for part in ("", "/transfers", "/transfers.csv")),
     ):
         known[f"/v1/{path}"] = {"path_parameters": {"campaign_id": offers_facts.a_campaign().campaign_id}}
+    known["/v1/leases/{lease_id}/end"] = {"path_parameters": {"lease_id": "lane"}}
     known["/v1/revocations/{revocation_id}"] = {"path_parameters": {"revocation_id": "leak"}}
     for path in ("", "/withdrawal"):
         known[f"/v1/voucher-keys/{{key_id}}{path}"] = {"path_parameters": {"key_id": 1}}

@@ -37,7 +37,7 @@ PATIENCE_MS = 30_000
 SCOPES = frozenset(
     {
         *("voucher:request", "voucher:redeem", "voucher:explain", "vouchers:revoke", "voucher-keys:write"),
-        *("batches:write", "batches:codes"),
+        *("batches:write", "batches:codes", "vouchers:offline"),
         *("campaigns:write", "ledger:read", "brakes:write", "fraud:read", "voucher:confirm", "play"),
     }
 )

@@ -25,13 +25,17 @@ class BudgetView(BaseModel):
     spent_cents: int
     remaining_cents: int
     exposure_cents: int
-    """Reserved and spent together: what vouchers cost at worst."""
+    """Reserved, spent and leased together: what vouchers cost at worst."""
     over_issue_cents: int
     """How much may be promised above the cap, because many vouchers are never used."""
     backing_cents: int
     """Money beside the cap that covers it."""
     drawn_cents: int
     """How much of the backing is promised or spent."""
+    leased_cents: int
+    """Lent to lanes that may be without a network: what they may cost beside their vouchers' reserves (docs/offline-tills.md)."""
+    lost_cents: int
+    """Beside the cap: what lanes gave without a right to."""
 
 
 class UseView(BaseModel):
@@ -93,6 +97,8 @@ def budget_view(budget: Budget) -> BudgetView:
         over_issue_cents=budget.over_issue_cents,
         backing_cents=budget.backing_cents,
         drawn_cents=budget.drawn_cents,
+        leased_cents=budget.leased_cents,
+        lost_cents=budget.lost_cents,
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -14,6 +14,7 @@ from libs.common.http.credentials import Credential
 from libs.common.pseudonyms import Pseudonyms
 from services.offers.handlers.checkout import CheckoutDesk
 from services.offers.handlers.money_clock import MoneyClock
+from services.offers.handlers.reconciling import Reconciler
 from services.offers.handlers.redemption import RedemptionDesk
 from services.offers.handlers.reprinting import Reprinter
 from services.offers.handlers.signing import SigningRing
@@ -22,7 +23,9 @@ from services.offers.ports.batches import BatchStores
 from services.offers.ports.brakes import BrakeStore
 from services.offers.ports.campaigns import CampaignStore
 from services.offers.ports.guessing import TillStores
+from services.offers.ports.lane_leasing import LeaseStore
 from services.offers.ports.ledger import LedgerStore
+from services.offers.ports.offline import LaneStores
 from services.offers.ports.privacy import PrivacyStore
 from services.offers.ports.receipts import ReceiptStore
 from services.offers.ports.revoking import RevocationStore
@@ -55,6 +58,10 @@ class Doors:
     write_deadline_seconds: float
     refusal_floor_seconds: float
     batches: Callable[[], AbstractAsyncContextManager[BatchStores]]
+    reconciler: Reconciler
+    lane_leases: Callable[[], AbstractAsyncContextManager[LeaseStore]]
+    lanes: Callable[[], AbstractAsyncContextManager[LaneStores]]
+    lease_grace: timedelta
 
     def event_time(self, caller: Credential, occurred_at: datetime | None) -> datetime | None:
         """The time that a caller states, where it may; raises Forbidden: no till moves the clock of a live deployment."""

@@ -15,7 +15,7 @@ from services.offers.bootstrap.braking import brake_loops
 from services.offers.bootstrap.leasing import Leases, leases_of
 from services.offers.bootstrap.parts import SERVICE, Parts, money_clock_of
 from services.offers.bootstrap.printing import picture_font, print_policies, wording_of_ours
-from services.offers.bootstrap.redeeming import miss_limits_of, till_stores_of
+from services.offers.bootstrap.redeeming import lane_stores_of, miss_limits_of, till_stores_of
 from services.offers.bootstrap.watching import fraud_policy, sightings_of, watch_of
 from services.offers.domain.code import CodeKey
 from services.offers.handlers.checkout import CheckoutDesk
@@ -24,6 +24,7 @@ from services.offers.handlers.idempotency import Once
 from services.offers.handlers.knowledge import Knowledge, KnowledgeKeeper
 from services.offers.handlers.ladder import Ladder
 from services.offers.handlers.loop_lag import LoopLag
+from services.offers.handlers.reconciling import Reconciler
 from services.offers.handlers.redemption import RedemptionDesk
 from services.offers.handlers.reprinting import Reprinter
 from services.offers.handlers.signing import SigningRing
@@ -35,6 +36,7 @@ from services.offers.store.checkout_reads import SharedCheckoutReads
 from services.offers.store.connections import connector
 from services.offers.store.issuing import SharedIssuing
 from services.offers.store.knowledge import PostgresKnowledge
+from services.offers.store.lane_leases import PostgresLaneLeases
 from services.offers.store.lease_journal import LeaseJournal
 from services.offers.store.leases import PostgresLeases
 from services.offers.store.ledger import PostgresLedger
@@ -147,6 +149,10 @@ def door_of(parts: Parts, codes: CodeKey) -> Door:
         write_deadline_seconds=settings.write_deadline_seconds,
         refusal_floor_seconds=settings.refusal_floor_ms / 1000,
         batches=_unit(parts.transactions, batch_stores_of),
+        reconciler=Reconciler(codes=codes, signing=signing, knowledge=knowledge, clock=money_clock_of(parts)),
+        lane_leases=_unit(parts.transactions, PostgresLaneLeases),
+        lanes=_unit(parts.transactions, lane_stores_of),
+        lease_grace=timedelta(days=settings.lease_grace_days),
     )
 
     async def loaded() -> bool:

@@ -1,4 +1,4 @@
-"""What a redemption works with: its stores in one transaction, and how many misses it bears."""
+"""What a redemption works with, at the door and out of a lane's journal: its stores in one transaction, and how many misses it bears."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -8,6 +8,7 @@ from services.offers.domain.guessing import MissLimits
 from services.offers.settings import Settings
 from services.offers.store.guessing import PostgresMisses
 from services.offers.store.holds import PostgresHolds
+from services.offers.store.offline import PostgresOffline
 from services.offers.store.stacking import PostgresStacking
 from services.offers.store.vouchers import PostgresRedemptions
 from services.offers.store.watching import PostgresWatch
@@ -29,6 +30,20 @@ def till_stores_of(tx: Transaction) -> _TillStores:
     return _TillStores(
         PostgresRedemptions(tx), PostgresMisses(tx), PostgresHolds(tx), PostgresStacking(tx), PostgresWatch(tx)
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _LaneStores:
+    """Fits LaneStores."""
+
+    redemptions: PostgresRedemptions
+    stacks: PostgresStacking
+    offline: PostgresOffline
+
+
+def lane_stores_of(tx: Transaction) -> _LaneStores:
+    """The stores of one entry of a lane's journal."""
+    return _LaneStores(PostgresRedemptions(tx), PostgresStacking(tx), PostgresOffline(tx))
 
 
 def miss_limits_of(settings: Settings) -> MissLimits:

@@ -19,6 +19,7 @@ from services.offers.consumer import GROUP, TOPICS, Feeds
 from services.offers.handlers.expiry import EXPIRED_TOGETHER, expire_vouchers
 from services.offers.handlers.holding import free_lapsed_holds
 from services.offers.handlers.idempotency import FORGOTTEN_TOGETHER
+from services.offers.handlers.lane_leasing import end_forsaken
 from services.offers.handlers.ledger import check_books
 from services.offers.handlers.privacy import answer_erasure
 from services.offers.handlers.revoking import end_revoked
@@ -27,8 +28,10 @@ from services.offers.store.campaigns import PostgresCampaigns
 from services.offers.store.expiry import PostgresExpiry
 from services.offers.store.guessing import PostgresMisses
 from services.offers.store.holds import PostgresHolds
+from services.offers.store.lane_leases import PostgresLaneLeases
 from services.offers.store.leases import PostgresLeases
 from services.offers.store.ledger import PostgresLedger
+from services.offers.store.offline import PostgresOffline
 from services.offers.store.privacy import PostgresPrivacy
 from services.offers.store.read_model import PostgresReadModel
 from services.offers.store.revoking import PostgresRevocations
@@ -41,6 +44,7 @@ _REVOKE_SECONDS = 0.5
 _FORGET_SECONDS = 60.0
 _BATCH_SECONDS = 1.0
 _BRAKE_SECONDS = 1.0
+_FORSAKEN_SECONDS = 60.0
 _SETTLED_SECONDS = 1.0
 """Longer than a checkout under way can take after its deadline."""
 _log = structlog.get_logger(__name__)
@@ -55,11 +59,14 @@ class _Stores:
     redemptions: PostgresRedemptions
     expiry: PostgresExpiry
     privacy: PostgresPrivacy
+    offline: PostgresOffline
 
 
 def stores_of(tx: Transaction) -> _Stores:
     """The stores of one transaction."""
-    return _Stores(PostgresReadModel(tx), PostgresRedemptions(tx), PostgresExpiry(tx), PostgresPrivacy(tx))
+    return _Stores(
+        PostgresReadModel(tx), PostgresRedemptions(tx), PostgresExpiry(tx), PostgresPrivacy(tx), PostgresOffline(tx)
+    )
 
 
 def worker_of(parts: Parts) -> Worker:
@@ -94,6 +101,7 @@ def worker_of(parts: Parts) -> Worker:
     ]
     if not parts.settings.play_mode:
         rounds.append(_every(parts.settings.expiry_seconds, "expiry", expiry_round(parts), parts))
+        rounds.append(_every(_FORSAKEN_SECONDS, "leases", lease_round(parts), parts))
     return Worker(
         first=[consumer, *rounds],
         last=[OutboxRelay(parts.relay_runtime(producer))],
@@ -158,6 +166,16 @@ def misses_round(parts: Parts) -> Round:
     return forget
 
 
+def lease_round(parts: Parts) -> Round:
+    """Ends leases whose lanes never came back."""
+
+    async def end() -> int:
+        async with parts.transactions.begin() as tx:
+            return await end_forsaken(PostgresLaneLeases(tx), parts.clock.now(), parts.metrics)
+
+    return end
+
+
 def answers_round(parts: Parts) -> Round:
     """Forgets kept answers whose days are over; by server time in a play too, where event time would run out before a repeat can come."""
     kept = timedelta(days=parts.settings.answers_kept_days)
@@ -194,6 +212,8 @@ def measure_round(parts: Parts) -> Round:
                 "cap": each.budget.cap_cents,
                 "reserved": each.budget.reserved_cents,
                 "spent": each.budget.spent_cents,
+                "leased": each.budget.leased_cents,
+                "lost": each.budget.lost_cents,
                 "backing": each.budget.backing_cents,
                 "drawn": each.budget.drawn_cents,
             }

@@ -1,4 +1,4 @@
-"""The arithmetic of a campaign's budget: reserved at issue, spent at redemption, returned at expiry; never above its cap."""
+"""The arithmetic of a campaign's budget: reserved at issue, spent at redemption, returned at expiry, lent to lanes; never above its cap."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,21 +15,28 @@ class Budget:
     cap_cents: int
     reserved_cents: int = 0
     spent_cents: int = 0
+    leased_cents: int = 0
+    """Lent to lanes that may be without a network."""
+    lost_cents: int = 0
+    """Beside the cap: what lanes gave without a right to."""
     backing_cents: int = 0
     """Money of its own for what is promised above the cap."""
     over_issue_cents: int = 0
     """How much may be promised above the cap; never more than `backing_cents`."""
 
     def __post_init__(self) -> None:
-        if self.reserved_cents < 0 or self.spent_cents < 0 or self.remaining_cents < 0:
-            raise ValueError("reserved and spent are never negative and never above what may be promised together")
+        counters = (self.reserved_cents, self.spent_cents, self.leased_cents, self.lost_cents, self.remaining_cents)
+        if min(counters) < 0:
+            raise ValueError(
+                "reserved, spent and leased are never negative and never above what may be promised together"
+            )
         if not 0 <= self.over_issue_cents <= self.backing_cents:
             raise ValueError("what is promised above the cap is backed")
 
     @property
     def exposure_cents(self) -> int:
         """What is spent or may still be."""
-        return self.reserved_cents + self.spent_cents
+        return self.reserved_cents + self.spent_cents + self.leased_cents
 
     @property
     def remaining_cents(self) -> int:
@@ -55,10 +62,12 @@ class Budget:
         moved = balances(transfers)
         return replace(
             self,
-            cap_cents=self.cap_cents - moved[Account.FUNDER] - moved[Account.BACKING],
+            cap_cents=self.cap_cents - moved[Account.FUNDER] - moved[Account.BACKING] - moved[Account.LOST],
             backing_cents=self.backing_cents + moved[Account.BACKING],
             reserved_cents=self.reserved_cents + moved[Account.RESERVED],
             spent_cents=self.spent_cents + moved[Account.SPENT],
+            leased_cents=self.leased_cents + moved[Account.LEASED],
+            lost_cents=self.lost_cents + moved[Account.LOST],
         )
 
     def good_again_cents(self, *, given_cents: int, value_cents: int, room_cents: int | None = None) -> int:

@@ -16,6 +16,7 @@ from libs.common.contracts.values import Currency, Funder, Key, Moment
 from services.offers.domain.brake_bounds import CampaignBounds
 from services.offers.domain.limits import Limit, contradiction, tightened
 from services.offers.domain.numbers import Numbered
+from services.offers.domain.offline_policy import OfflinePolicy
 from services.offers.domain.stacking_rules import BelowMinimum, Stacking
 from services.offers.domain.terms import AmountOff, Cents, Percent, Promising, Terms
 
@@ -105,6 +106,8 @@ class Campaign(Promising):
     numbered: Numbered | None = None
     """Numbers for scanners that read digits only, beside the code."""
     stores: Mapping[Key, StoreOverride] = Field(default_factory=dict)
+    offline: OfflinePolicy | None = None
+    """Whether lanes without a network take its vouchers, which must be signed; None: they do not."""
     limits: Limits = ()
     """For one customer, household, store, region, partner; in a day, a week, for good."""
     over_issue_ratio: OverIssue = 1.0
@@ -130,6 +133,8 @@ class Campaign(Promising):
             raise ValueError("the categories of a bundle's campaign are among those of its parts")
         if self.starts_at and self.ends_at and self.ends_at <= self.starts_at:
             raise ValueError("it ends before it starts")
+        if self.offline and not self.signed:
+            raise ValueError("a till without a network can check signed vouchers only")
         for store_id in ("", *self.stores):
             broken = self._broken_rail(self._terms(self.stores.get(store_id)))
             if broken:

@@ -9,12 +9,16 @@ from enum import StrEnum
 
 
 class Account(StrEnum):
-    """Where money stands. The funder's balance is minus the budget's cap and backing; the others share them."""
+    """Where money stands. The funder's balance is minus the budget's cap, backing and what was lost beside them; the others share these."""
 
     FUNDER = "funder"
     AVAILABLE = "available"
     RESERVED = "reserved"
     SPENT = "spent"
+    LEASED = "leased"
+    """Lent to lanes that may lose the network: what vouchers may cost there that are used elsewhere too."""
+    LOST = "lost"
+    """What a lane gave against its lease's rules. The funder gave it beside the cap, and nobody may spend it."""
     BACKING = "backing"
     """Money beside the cap that covers what is promised above it. `available` is never further below zero than this is above."""
 
@@ -43,6 +47,16 @@ class Move(StrEnum):
     """Its voucher is good again."""
     RETURN = "return"
     """Goods came back, and with them their share of what a voucher gave."""
+    LEASE = "lease"
+    """A lane may give so much without a network."""
+    LEASE_END = "lease_end"
+    """What is left of a lease is free again."""
+    LATE = "late"
+    """A lane took a voucher in time, and its reserve had been returned when we heard of it: the lease pays in its place."""
+    CONFLICT = "conflict"
+    """A lane gave while offline what the voucher's reserve does not pay: it was used elsewhere, or revoked."""
+    UNCOVERED = "uncovered"
+    """It gave more than its lease had left."""
     OPENING = "opening"
     """What stood in a budget when its books were opened."""
     VOID = "void"
@@ -136,6 +150,37 @@ def rolled_back(*, given_cents: int, again_cents: int) -> list[Transfer]:
 def returned(share_cents: int) -> list[Transfer]:
     """Goods came back: their share of what a voucher gave is no longer spent."""
     return _moved((Move.RETURN, Account.SPENT, Account.AVAILABLE, share_cents))
+
+
+def leased(cents: int) -> list[Transfer]:
+    """A lane is lent so much of what is available."""
+    return _moved((Move.LEASE, Account.AVAILABLE, Account.LEASED, cents))
+
+
+def lease_ended(left_cents: int) -> list[Transfer]:
+    """A lease is over, and this is left of it."""
+    return _moved((Move.LEASE_END, Account.LEASED, Account.AVAILABLE, left_cents))
+
+
+def reserved_late(cents: int) -> list[Transfer]:
+    """A voucher whose reserve was returned had been taken in time by a lane: its lease sets so much aside again."""
+    return _moved((Move.LATE, Account.LEASED, Account.RESERVED, cents))
+
+
+def given_in_conflict(*, leased_cents: int, uncovered_cents: int) -> list[Transfer]:
+    """A lane gave what no reserve pays: its lease does; what it had no right to give is the funder's loss beside the cap."""
+    return _moved(
+        (Move.CONFLICT, Account.LEASED, Account.SPENT, leased_cents),
+        (Move.UNCOVERED, Account.FUNDER, Account.LOST, uncovered_cents),
+    )
+
+
+def conflict_returned(*, spent_cents: int, lost_cents: int) -> list[Transfer]:
+    """Goods of such a receipt came back, or all of it was taken back: this share is no longer spent, and this one not lost."""
+    return _moved(
+        (Move.RETURN, Account.SPENT, Account.AVAILABLE, spent_cents),
+        (Move.RETURN, Account.LOST, Account.FUNDER, lost_cents),
+    )
 
 
 def _moved(*steps: tuple[Move, Account, Account, int]) -> list[Transfer]:

@@ -12,12 +12,14 @@ from libs.common.contracts.pos import Return, Void
 from libs.common.contracts.profile import ProfileCompleted, ProfileSnapshot
 from libs.common.contracts.topics import PROFILE_PROGRESS
 from services.offers.handlers.expiry import EXPIRED_TOGETHER, expire_vouchers
+from services.offers.handlers.lane_returns import give_back_offline
 from services.offers.handlers.money_clock import MoneyClock
 from services.offers.handlers.returns import give_back_returned, roll_back_receipt
 from services.offers.metrics import OffersMetrics
 from services.offers.ports.feeds import ReadModel
+from services.offers.ports.offline import OfflineStore
 from services.offers.ports.privacy import PrivacyStore
-from services.offers.ports.vouchers import ExpiryStore, RedemptionStore
+from services.offers.ports.vouchers import Cause, ExpiryStore, RedemptionStore
 
 
 class FeedStores(Protocol):
@@ -36,6 +38,11 @@ class FeedStores(Protocol):
     @property
     def privacy(self) -> PrivacyStore:
         """Who was forgotten."""
+        ...
+
+    @property
+    def offline(self) -> OfflineStore:
+        """What lanes gave without a network."""
         ...
 
     @property
@@ -71,7 +78,7 @@ async def on_receipts(stores: FeedStores, events: Sequence[Event], clock: MoneyC
     for event in takes_back:
         if event.event_id in new_ids:
             new_ids.discard(event.event_id)
-            await _take_back(stores.redemptions, event, clock)
+            await _take_back(stores, event, clock)
 
 
 async def on_tick(stores: FeedStores, events: Sequence[Event], metrics: OffersMetrics) -> None:
@@ -98,10 +105,12 @@ def _receipt_of(event: Event) -> str | None:
     return fact.original_receipt_id if isinstance(fact, Return) else None
 
 
-async def _take_back(store: RedemptionStore, event: Event, clock: MoneyClock) -> None:
-    fact = event.data
+async def _take_back(stores: FeedStores, event: Event, clock: MoneyClock) -> None:
+    fact, store, cause = event.data, stores.redemptions, Cause(event.event_id, event.occurred_at)
     if isinstance(fact, Void):
         await roll_back_receipt(store, fact.voided_receipt_id, event.event_id, clock, event.occurred_at)
+        await give_back_offline(stores.offline, fact.voided_receipt_id, None, cause)
     elif isinstance(fact, Return) and fact.original_receipt_id is not None:
         returned: list[tuple[str, Decimal]] = [(line.item_id, line.quantity) for line in fact.lines]
         await give_back_returned(store, fact.original_receipt_id, returned, event.event_id, event.occurred_at, clock)
+        await give_back_offline(stores.offline, fact.original_receipt_id, returned, cause)

@@ -46,11 +46,13 @@ class Books:
         """How far budget and journal are apart, over all accounts; nothing in books that are right."""
         budget = self.budget
         stands = {
-            Account.FUNDER: -budget.cap_cents - budget.backing_cents,
+            Account.FUNDER: -budget.cap_cents - budget.backing_cents - budget.lost_cents,
             Account.BACKING: budget.backing_cents,
             Account.AVAILABLE: budget.available_cents,
             Account.RESERVED: budget.reserved_cents,
             Account.SPENT: budget.spent_cents,
+            Account.LEASED: budget.leased_cents,
+            Account.LOST: budget.lost_cents,
         }
         return sum(abs(self.balances[account] - cents) for account, cents in stands.items())
 

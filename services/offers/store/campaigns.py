@@ -11,14 +11,13 @@ from services.offers.domain.campaign import Campaign
 from services.offers.domain.limits import Counter, Per, Period, Use
 from services.offers.ports.campaigns import VersionedCampaign
 from services.offers.ports.vouchers import Cause
-from services.offers.store.ledger import budget_of, lock_budget, post
+from services.offers.store.ledger import BUDGET_COLUMNS, budget_of, lock_budget, post
 from services.offers.store.limits import most_used
 
-_NEWEST = """
-    SELECT DISTINCT ON (campaign_id) campaign_id, version, CAST(body AS text) AS body, cap_cents, reserved_cents, spent_cents,
-           backing_cents, over_issue_cents
+_NEWEST = f"""
+    SELECT DISTINCT ON (campaign_id) campaign_id, version, CAST(body AS text) AS body, {BUDGET_COLUMNS}
     FROM campaigns JOIN budgets USING (campaign_id)
-"""
+"""  # noqa: S608  # columns of our own
 _ONE = text(_NEWEST + "WHERE campaign_id = :campaign_id ORDER BY campaign_id, version DESC")
 _ALL = text(_NEWEST + "ORDER BY campaign_id, version DESC")
 _PUT = text("""

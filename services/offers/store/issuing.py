@@ -63,7 +63,7 @@ wanted AS (
 ),
 budget AS (
     SELECT campaign_id, currency, transfers,
-           cap_cents + over_issue_cents - reserved_cents - spent_cents AS remaining_cents FROM budgets
+           cap_cents + over_issue_cents - reserved_cents - spent_cents - leased_cents AS remaining_cents FROM budgets
     WHERE campaign_id IN (SELECT campaign_id FROM wanted)
     ORDER BY campaign_id FOR NO KEY UPDATE
 ),

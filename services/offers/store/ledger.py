@@ -12,14 +12,18 @@ from services.offers.domain.ledger import Account, Move, Transfer, balances
 from services.offers.ports.ledger import Books, Posted
 from services.offers.ports.vouchers import Cause
 
-_LOCK = text("""
-    SELECT cap_cents, reserved_cents, spent_cents, backing_cents, over_issue_cents
-    FROM budgets WHERE campaign_id = :campaign_id FOR NO KEY UPDATE
-""")
+BUDGET_COLUMNS = """
+    budgets.cap_cents, budgets.reserved_cents, budgets.spent_cents, budgets.leased_cents, budgets.lost_cents,
+    budgets.backing_cents, budgets.over_issue_cents
+"""
+"""What `budget_of` reads."""
+
+_LOCK = text(f"SELECT {BUDGET_COLUMNS} FROM budgets WHERE campaign_id = :campaign_id FOR NO KEY UPDATE")  # noqa: S608  # columns of our own
 _POST = text("""
     WITH moved AS (
-        UPDATE budgets SET cap_cents = cap_cents - :funder - :backing, reserved_cents = reserved_cents + :reserved,
-                           spent_cents = spent_cents + :spent, backing_cents = backing_cents + :backing,
+        UPDATE budgets SET cap_cents = cap_cents - :funder - :backing - :lost, reserved_cents = reserved_cents + :reserved,
+                           spent_cents = spent_cents + :spent, leased_cents = leased_cents + :leased,
+                           lost_cents = lost_cents + :lost, backing_cents = backing_cents + :backing,
                            over_issue_cents = coalesce(CAST(:over_issue AS bigint), over_issue_cents), transfers = transfers + :count
         WHERE campaign_id = :campaign_id RETURNING transfers - :count AS before
     )
@@ -30,42 +34,36 @@ _POST = text("""
                        CAST(:amounts AS bigint[]))
                 WITH ORDINALITY AS step (move, from_account, to_account, amount_cents, place)
 """)
-_BOOKS = text("""
-    SELECT budgets.campaign_id, currency, cap_cents, budgets.reserved_cents AS reserved, budgets.spent_cents AS spent,
-           budgets.backing_cents AS backing, over_issue_cents, transfers,
+_SUMMED = ",\n           ".join(
+    f"coalesce(sums.{each}_cents, 0) + newer.{each} AS held_{each}_cents" for each in Account
+)
+_NEWER = ",\n               ".join(
+    f"""coalesce(sum(amount_cents) FILTER (WHERE to_account = '{each}'), 0)
+             - coalesce(sum(amount_cents) FILTER (WHERE from_account = '{each}'), 0) AS {each}"""
+    for each in Account
+)
+_BOOKS = text(f"""
+    SELECT budgets.campaign_id, currency, {BUDGET_COLUMNS}, transfers,
            coalesce(sums.number, 0) + newer.counted AS counted, newest,
-           coalesce(sums.funder_cents, 0) + newer.funder AS funder_cents,
-           coalesce(sums.available_cents, 0) + newer.available AS available_cents,
-           coalesce(sums.reserved_cents, 0) + newer.reserved AS reserved_cents,
-           coalesce(sums.spent_cents, 0) + newer.spent AS spent_cents,
-           coalesce(sums.backing_cents, 0) + newer.backing AS backing_cents
+           {_SUMMED}
     FROM budgets LEFT JOIN journal_sums AS sums USING (campaign_id)
     CROSS JOIN LATERAL (
         SELECT count(*) AS counted, coalesce(max(number), coalesce(sums.number, 0)) AS newest,
-               coalesce(sum(amount_cents) FILTER (WHERE to_account = 'funder'), 0)
-             - coalesce(sum(amount_cents) FILTER (WHERE from_account = 'funder'), 0) AS funder,
-               coalesce(sum(amount_cents) FILTER (WHERE to_account = 'available'), 0)
-             - coalesce(sum(amount_cents) FILTER (WHERE from_account = 'available'), 0) AS available,
-               coalesce(sum(amount_cents) FILTER (WHERE to_account = 'reserved'), 0)
-             - coalesce(sum(amount_cents) FILTER (WHERE from_account = 'reserved'), 0) AS reserved,
-               coalesce(sum(amount_cents) FILTER (WHERE to_account = 'spent'), 0)
-             - coalesce(sum(amount_cents) FILTER (WHERE from_account = 'spent'), 0) AS spent,
-               coalesce(sum(amount_cents) FILTER (WHERE to_account = 'backing'), 0)
-             - coalesce(sum(amount_cents) FILTER (WHERE from_account = 'backing'), 0) AS backing
+               {_NEWER}
         FROM journal WHERE journal.campaign_id = budgets.campaign_id AND number > coalesce(sums.number, 0)
     ) AS newer
     WHERE CAST(:campaign_id AS text) IS NULL OR budgets.campaign_id = :campaign_id
     ORDER BY budgets.campaign_id
-""")
-_KEEP_SUMS = text("""
-    INSERT INTO journal_sums (campaign_id, number, funder_cents, available_cents, reserved_cents, spent_cents, backing_cents, summed_at)
-    VALUES (:campaign_id, :number, :funder_cents, :available_cents, :reserved_cents, :spent_cents, :backing_cents, :now)
+""")  # noqa: S608  # names of our own
+_HELD = tuple(f"{each}_cents" for each in Account)
+_KEEP_SUMS = text(f"""
+    INSERT INTO journal_sums (campaign_id, number, summed_at, {", ".join(_HELD)})
+    VALUES (:campaign_id, :number, :now, {", ".join(f":{column}" for column in _HELD)})
     ON CONFLICT (campaign_id) DO UPDATE SET
-        (number, funder_cents, available_cents, reserved_cents, spent_cents, backing_cents, summed_at)
-        = (excluded.number, excluded.funder_cents, excluded.available_cents, excluded.reserved_cents, excluded.spent_cents,
-           excluded.backing_cents, excluded.summed_at)
+        (number, summed_at, {", ".join(_HELD)})
+        = (excluded.number, excluded.summed_at, {", ".join(f"excluded.{column}" for column in _HELD)})
     WHERE journal_sums.number < excluded.number
-""")
+""")  # noqa: S608  # names of our own
 _JOURNAL = text("""
     SELECT number, move, from_account, to_account, amount_cents, voucher_id, cause_id, occurred_at, posted_at FROM journal
     WHERE campaign_id = :campaign_id AND number > :after ORDER BY number LIMIT :limit
@@ -102,16 +100,23 @@ def freed(step: Callable[[int], Sequence[Transfer]], *, cause: str) -> str:
 
 async def lock_budget(tx: Transaction, campaign_id: str) -> Budget:
     """A campaign's budget, locked until the end."""
-    row = (await tx.connection.execute(_LOCK, {"campaign_id": campaign_id})).one()
-    return budget_of(row)
+    return budget_of((await tx.connection.execute(_LOCK, {"campaign_id": campaign_id})).one())
+
+
+async def find_budget(tx: Transaction, campaign_id: str) -> Budget | None:
+    """The same; None for an unknown campaign."""
+    row = (await tx.connection.execute(_LOCK, {"campaign_id": campaign_id})).one_or_none()
+    return budget_of(row) if row else None
 
 
 def budget_of(row: Any) -> Budget:
-    """The budget in a row of its table."""
+    """The budget in a row that has BUDGET_COLUMNS."""
     return Budget(
         cap_cents=row.cap_cents,
         reserved_cents=row.reserved_cents,
         spent_cents=row.spent_cents,
+        leased_cents=row.leased_cents,
+        lost_cents=row.lost_cents,
         backing_cents=row.backing_cents,
         over_issue_cents=row.over_issue_cents,
     )
@@ -135,10 +140,7 @@ async def post(
     moved = balances(transfers)
     names = {
         "campaign_id": campaign_id,
-        "funder": moved[Account.FUNDER],
-        "reserved": moved[Account.RESERVED],
-        "spent": moved[Account.SPENT],
-        "backing": moved[Account.BACKING],
+        **{str(account): cents for account, cents in moved.items()},
         "over_issue": over_issue_cents,
         "count": len(transfers),
         "voucher_id": voucher_id,
@@ -166,17 +168,11 @@ class PostgresLedger:
             Books(
                 campaign_id=row.campaign_id,
                 currency=row.currency,
-                budget=Budget(
-                    cap_cents=row.cap_cents,
-                    reserved_cents=row.reserved,
-                    spent_cents=row.spent,
-                    backing_cents=row.backing,
-                    over_issue_cents=row.over_issue_cents,
-                ),
+                budget=budget_of(row),
                 transfers=row.transfers,
                 counted=row.counted,
                 newest=row.newest,
-                balances={account: int(row._mapping[f"{account}_cents"]) for account in Account},  # noqa: SLF001 - the rows' own name for it
+                balances={account: int(row._mapping[f"held_{account}_cents"]) for account in Account},  # noqa: SLF001 - the rows' own name for it
             )
             for row in rows
         ]

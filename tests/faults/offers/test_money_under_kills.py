@@ -39,7 +39,10 @@ SEEDS = [int(seed) for seed in os.environ.get("USUAL_MONEY_SEEDS", "1").split(",
 KILLS = int(os.environ.get("USUAL_MONEY_KILLS", "4"))  # noqa: TID251 - the test run's own
 PROCESSES, CLIENTS = 4, 16
 PATIENCE_SECONDS = 60.0
-NOT_PLAYED = {Move.WITHDRAW, Move.REVOKE, Move.VOID, Move.OPENING, Move.UNSTATED, Move.BACK, Move.UNBACK}
+NOT_PLAYED = {
+    *(Move.WITHDRAW, Move.REVOKE, Move.VOID, Move.OPENING, Move.UNSTATED, Move.BACK, Move.UNBACK),
+    *(Move.LEASE, Move.LEASE_END, Move.LATE, Move.CONFLICT, Move.UNCOVERED),
+}
 _logger = logging.getLogger(__name__)
 Row = Mapping[str, Any]
 

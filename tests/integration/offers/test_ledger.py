@@ -79,7 +79,15 @@ async def test_every_move_of_a_voucher_is_in_the_books(database: Database, tmp_p
         assert books[0] == {
             "campaign_id": "usual",
             "currency": "USD",
-            "balances_cents": {"funder": -100, "available": 75, "reserved": 0, "spent": 25, "backing": 0},
+            "balances_cents": {
+                "funder": -100,
+                "available": 75,
+                "reserved": 0,
+                "spent": 25,
+                "leased": 0,
+                "lost": 0,
+                "backing": 0,
+            },
             "transfers": len(LIFE),
             "agree": True,
             "difference_cents": 0,

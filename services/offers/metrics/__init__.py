@@ -2,6 +2,10 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from services.offers.metrics.ladder import LadderMetrics
+from services.offers.metrics.lanes import LaneMetrics
+from services.offers.metrics.stopping import BrakeMetrics, FraudMetrics
+
 DECISION_BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.3, 0.5, 1, 2)
 FRESHNESS_BUCKETS = (0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 1.5, 2, 3, 4, 5, 7.5, 10, 15, 20, 30)
 
@@ -100,7 +104,7 @@ class OffersMetrics:
         )
         self.budget_cents = Gauge(
             "offers_budget_cents",
-            "A campaign's money in minor units: cap, reserved, spent, backing, drawn of the backing.",
+            "A campaign's money in minor units: cap, reserved, spent, backing, drawn of the backing, leased to lanes, lost by them.",
             ["campaign", "part", "currency"],
             registry=registry,
         )
@@ -121,7 +125,8 @@ class OffersMetrics:
             "When journals and budgets were last compared.",
             registry=registry,
         )
-        self.brakes, self.fraud, self.ladder = BrakeMetrics(registry), FraudMetrics(registry), LadderMetrics(registry)
+        self.brakes, self.fraud = BrakeMetrics(registry), FraudMetrics(registry)
+        self.ladder, self.lanes = LadderMetrics(registry), LaneMetrics(registry)
         self.freshness_seconds = Histogram(
             "offers_profile_freshness_seconds",
             "From an event's acceptance at the door to its effect in what checkouts read.",
@@ -154,95 +159,6 @@ class OffersMetrics:
             self.paper_millimetres.labels("asked" if printing == "ask" else "printed").inc(paper_mm)
         if saved_mm:
             self.paper_millimetres.labels("saved").inc(saved_mm)
-
-
-class LadderMetrics:
-    """What became of checkouts that the database did not answer in time; filled by the api, but for leases that expired."""
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self.shed = Counter(
-            "offers_checkouts_shed_total",
-            "Checkouts answered at once because too many were under way.",
-            registry=registry,
-        )
-        self.leases_free = Gauge(
-            "offers_leases_free", "Leased vouchers in hand, for when there is no database.", registry=registry
-        )
-        self.lease_journal_usable = Gauge(
-            "offers_lease_journal_usable", "1 while vouchers may be handed out from leases.", registry=registry
-        )
-        self.lease_failures = Counter(
-            "offers_lease_failures_total",
-            "Answers from leases that came to nothing, by reason: their vouchers stay reserved until the lease is looked through.",
-            ["reason"],
-            registry=registry,
-        )
-        self.hand_outs_waiting = Gauge(
-            "offers_hand_outs_waiting",
-            "Checkouts answered from leases that are not in the database yet.",
-            registry=registry,
-        )
-        self.hand_outs_bound = Counter(
-            "offers_hand_outs_bound_total",
-            "Checkouts answered from leases that came into the database: new, replaced (their own commit had happened, untold), "
-            "beside (another answer may be on paper too), done (before).",
-            ["binding"],
-            registry=registry,
-        )
-        self.leases_expired = Counter(
-            "offers_leases_expired_total", "Leases that ended without word from their process.", registry=registry
-        )
-
-
-class BrakeMetrics:
-    """Brakes: the api counts, the worker measures."""
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self.decided_again = Counter(
-            "offers_checkouts_decided_again_total",
-            "Checkouts decided once more, because a brake was pulled between reading and issuing.",
-            registry=registry,
-        )
-        self.pulled = Counter(
-            "offers_brakes_pulled_total",
-            "Brakes pulled, by what they stop and by whom or which rule.",
-            ["scope", "pulled_for"],
-            registry=registry,
-        )
-        self.unsettled = Counter(
-            "offers_brakes_unsettled_total",
-            "Brakes of which the answer was given while a statement that began before was still under way.",
-            registry=registry,
-        )
-        self.in_force = Gauge(
-            "offers_brakes_in_force", "Brakes in force, by what they stop.", ["scope"], registry=registry
-        )
-        self.oldest_age_seconds = Gauge(
-            "offers_brakes_oldest_age_seconds",
-            "Since the oldest brake in force was pulled; 0 without one.",
-            registry=registry,
-        )
-
-
-class FraudMetrics:
-    """Signs of fraud at redemptions; the api counts."""
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self.actions = Counter(
-            "offers_fraud_actions_total",
-            "Codes presented, by what was done: allow, step-up, confirmed, block, noted (refused anyway), unwatched.",
-            ["action"],
-            registry=registry,
-        )
-        self.signals = Counter(
-            "offers_fraud_signals_total", "Signs of fraud in codes presented, by sign.", ["signal"], registry=registry
-        )
-        self.unwatched = Counter(
-            "offers_fraud_unwatched_total",
-            "Codes let through without a look, because the look was slow or its database away.",
-            ["reason"],
-            registry=registry,
-        )
 
 
 def _total(counter: Counter) -> int:
