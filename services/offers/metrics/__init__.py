@@ -125,8 +125,7 @@ class OffersMetrics:
             "When journals and budgets were last compared.",
             registry=registry,
         )
-        self.brakes, self.fraud = BrakeMetrics(registry), FraudMetrics(registry)
-        self.ladder, self.lanes = LadderMetrics(registry), LaneMetrics(registry)
+        self.ladder, self.lanes, self.brakes, self.fraud = _by_subject(registry)
         self.freshness_seconds = Histogram(
             "offers_profile_freshness_seconds",
             "From an event's acceptance at the door to its effect in what checkouts read.",
@@ -159,6 +158,10 @@ class OffersMetrics:
             self.paper_millimetres.labels("asked" if printing == "ask" else "printed").inc(paper_mm)
         if saved_mm:
             self.paper_millimetres.labels("saved").inc(saved_mm)
+
+
+def _by_subject(registry: CollectorRegistry) -> tuple[LadderMetrics, LaneMetrics, BrakeMetrics, FraudMetrics]:
+    return LadderMetrics(registry), LaneMetrics(registry), BrakeMetrics(registry), FraudMetrics(registry)
 
 
 def _total(counter: Counter) -> int:
