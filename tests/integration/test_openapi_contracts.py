@@ -74,6 +74,8 @@ NEVER_GRANTED = frozenset(
         "get /v1/customers/{customer_id}/export",
         "post /v1/redemptions/{redemption_id}/rollback",
         "post /v1/reconciliations",
+        "post /v1/batches",
+        "post /v1/batches/{batch_id}/codes",
         "post /v1/holds/{hold_id}/extension",
         "post /v1/holds/{hold_id}/release",
         "post /v1/return-quotes",
@@ -121,6 +123,10 @@ async def _offers(database: Database, _broker: Broker, folder: Path, known: Know
     await offers_running.tell_world(database)
     async with offers_running.open_till(database, folder) as till:
         await till.checkout("answered")
+        batch = {"batch_id": "spring", "campaign_id": "usual", "last_day": "2026-03-31", "time_zone": "Europe/Berlin"}
+        assert (await till.client.post("/v1/batches", json=batch | {"codes": 3})).status_code == 202
+    for path in ("", "/cancel", "/codes"):
+        known[f"/v1/batches/{{batch_id}}{path}"] = {"path_parameters": {"batch_id": "spring"}}
         lease = {"lease_id": "lane", "store_id": "store-1", "terminal_id": "1"}
         assert (await till.client.post("/v1/leases", json=lease)).status_code == 200
     known["/v1/checkouts/{checkout_id}/receipt"] = {

@@ -110,10 +110,11 @@ def lease_router(doors: Doors) -> APIRouter:
             most_cents=request.most_cents,
             asked_by=f"{caller.key_id} ({caller.holder})",
         )
+        knowledge = doors.redemption_desk.knowledge
         campaigns = {
             campaign.campaign_id: campaign
-            for campaign in doors.redemption_desk.knowledge.campaigns.values()
-            if campaign.offline is not None
+            for campaign in knowledge.campaigns.values()
+            if campaign.offline is not None and not knowledge.stops(campaign.campaign_id, request.store_id)
         }
         async with doors.lane_leases() as store:
             now = doors.money_clock.now(stated=None, reached=await store.reached_at())

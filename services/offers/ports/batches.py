@@ -71,7 +71,7 @@ class BatchStore(Protocol):
         ...
 
     async def lock_running(self) -> KnownBatch | None:
-        """The oldest batch that is running and that nobody else is at, locked until the end."""
+        """The oldest batch that is running, that no brake stops and that nobody else is at, locked until the end."""
         ...
 
     async def is_revoked(self, batch: Batch) -> bool:

@@ -35,7 +35,10 @@ _ONE = text(f"SELECT {_COLUMNS} FROM batches WHERE batch_id = :batch_id")  # noq
 _NEWEST = text(f"SELECT {_COLUMNS} FROM batches ORDER BY asked_at DESC, batch_id LIMIT :limit")  # noqa: S608  # columns of our own
 _LOCK = text(f"SELECT {_COLUMNS} FROM batches WHERE batch_id = :batch_id FOR UPDATE")  # noqa: S608  # columns of our own
 _LOCK_RUNNING = text(f"""
-    SELECT {_COLUMNS} FROM batches WHERE state = 'running' ORDER BY asked_at, batch_id LIMIT 1 FOR UPDATE SKIP LOCKED
+    SELECT {_COLUMNS} FROM batches WHERE state = 'running' AND NOT EXISTS (
+        SELECT FROM brakes WHERE released_at IS NULL AND entity_id = CASE scope WHEN 'campaign' THEN batches.campaign_id
+                                                                  WHEN 'store' THEN batches.store_id ELSE '' END)
+    ORDER BY asked_at, batch_id LIMIT 1 FOR UPDATE SKIP LOCKED
 """)  # noqa: S608  # columns of our own
 _IS_REVOKED = text("""
     SELECT EXISTS (

@@ -161,6 +161,24 @@ async def test_a_budget_that_is_used_up_stops_a_batch_and_a_greater_one_lets_it_
         assert len({each["code"] for each in await exported(till)}) == 400
 
 
+@pytest.mark.parametrize(("scope", "named"), [("campaign", {"entity_id": "usual"}), ("chain", {})])
+async def test_a_batch_rests_while_a_brake_stops_its_campaign(
+    database: Database, tmp_path: Path, scope: str, named: dict[str, str]
+) -> None:
+    await tell_world(database)
+    async with open_till(database, tmp_path) as till:
+        await with_key(till)
+        await asked(till, "/v1/batches", BATCH | {"codes": 300})
+        assert await batch_round(till.parts, 100)() == 1
+        brake = {"brake_id": "stop", "scope": scope, "reason": "a wrong price"} | named
+        await asked(till, "/v1/brakes", brake, 200)
+        assert await made(till) == 0
+        assert ((await known(till))["state"], (await known(till))["made"]) == ("running", 100)
+        await asked(till, "/v1/brakes/stop/release", {"reason": "mended"}, 200)
+        await made(till)
+        assert ((await known(till))["state"], (await known(till))["made"]) == ("done", 300)
+
+
 async def test_a_code_that_is_there_already_is_made_under_the_next_number(database: Database, tmp_path: Path) -> None:
     await tell_world(database)
     async with open_till(database, tmp_path) as till:

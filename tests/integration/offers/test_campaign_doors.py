@@ -39,6 +39,8 @@ async def test_a_campaign_is_versioned_and_the_same_content_makes_no_version(
             "over_issue_cents": 0,
             "backing_cents": 0,
             "drawn_cents": 0,
+            "leased_cents": 0,
+            "lost_cents": 0,
         }
         assert [each["version"] for each in (await till.client.get("/v1/campaigns")).json()] == [3]
         assert await till.rows("SELECT count(*) FROM campaigns") == [{"count": 3}]

@@ -176,6 +176,8 @@ async def test_head_office_sees_money_and_limits_as_they_stand(database: Databas
             "over_issue_cents": 500,
             "backing_cents": 600,
             "drawn_cents": 0,
+            "leased_cents": 0,
+            "lost_cents": 0,
         }
         used = [
             (each["store_id"], each["uses"] and [(u["entity"], u["used"], u["remaining"]) for u in each["uses"]])
@@ -208,6 +210,8 @@ async def test_vouchers_are_promised_above_the_cap_as_far_as_they_are_backed(
             "reserved": 0,
             "spent": 300,
             "backing": 150,
+            "leased": 0,
+            "lost": 0,
         }
         assert books["agree"]
         lower = campaign.model_dump(mode="json") | {"over_issue_ratio": 1.0, "backing_cents": 0}

@@ -71,6 +71,19 @@ async def test_a_lease_moves_money_and_its_end_moves_back_what_is_left(database:
         assert moves == ["fund", "lease", "lease_end"]
 
 
+async def test_a_lane_is_lent_nothing_of_a_campaign_that_a_brake_stops(database: Database, tmp_path: Path) -> None:
+    await told(database)
+    async with open_till(database, tmp_path) as till:
+        brake = {"brake_id": "stop", "scope": "store", "entity_id": "store-1", "reason": "a wrong price"}
+        assert (await till.client.post("/v1/brakes", json=brake)).status_code == 200
+        async with asyncio.timeout(5):
+            while not till.door.keeper.knowledge.stops("usual", "store-1"):
+                await asyncio.sleep(0.05)
+        lane = await lane_of(till, tmp_path)
+        assert (await lane.lend())["campaigns"] == []
+        assert (await balances(till))["leased"] == 0
+
+
 async def test_a_voucher_that_one_lane_took_is_redeemed_by_its_own_reserve(database: Database, tmp_path: Path) -> None:
     await told(database)
     async with open_till(database, tmp_path) as till:
