@@ -125,10 +125,10 @@ async def _offers(database: Database, _broker: Broker, folder: Path, known: Know
         await till.checkout("answered")
         batch = {"batch_id": "spring", "campaign_id": "usual", "last_day": "2026-03-31", "time_zone": "Europe/Berlin"}
         assert (await till.client.post("/v1/batches", json=batch | {"codes": 3})).status_code == 202
-    for path in ("", "/cancel", "/codes"):
-        known[f"/v1/batches/{{batch_id}}{path}"] = {"path_parameters": {"batch_id": "spring"}}
         lease = {"lease_id": "lane", "store_id": "store-1", "terminal_id": "1"}
         assert (await till.client.post("/v1/leases", json=lease)).status_code == 200
+    for path in ("", "/cancel", "/codes"):
+        known[f"/v1/batches/{{batch_id}}{path}"] = {"path_parameters": {"batch_id": "spring"}}
     known["/v1/checkouts/{checkout_id}/receipt"] = {
         "path_parameters": {"checkout_id": "answered"},
         "headers": {"Accept": "image/png"},

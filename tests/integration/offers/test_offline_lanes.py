@@ -18,6 +18,7 @@ from services.offers.handlers.expiry import expire_vouchers
 from services.offers.handlers.feeds import on_receipts
 from services.offers.handlers.lane_leasing import end_forsaken
 from services.offers.store.lane_leases import PostgresLaneLeases
+from tests.integration.offers.test_brakes import until
 from tests.support.offers_facts import NOW, a_campaign, a_snapshot, an_event
 from tests.support.offers_running import Till, open_till, tell_world
 from tests.support.offline_lanes import LANE_CENTS, Lane, an_offline_campaign, keys_of
@@ -76,9 +77,7 @@ async def test_a_lane_is_lent_nothing_of_a_campaign_that_a_brake_stops(database:
     async with open_till(database, tmp_path) as till:
         brake = {"brake_id": "stop", "scope": "store", "entity_id": "store-1", "reason": "a wrong price"}
         assert (await till.client.post("/v1/brakes", json=brake)).status_code == 200
-        async with asyncio.timeout(5):
-            while not till.door.keeper.knowledge.stops("usual", "store-1"):
-                await asyncio.sleep(0.05)
+        await until(lambda: till.door.keeper.knowledge.stops("usual", "store-1"))
         lane = await lane_of(till, tmp_path)
         assert (await lane.lend())["campaigns"] == []
         assert (await balances(till))["leased"] == 0
