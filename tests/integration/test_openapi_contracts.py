@@ -5,8 +5,10 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 from typing import Any, cast
 
+import httpx
 import pytest
 import schemathesis
 from fastapi import FastAPI
@@ -188,6 +190,7 @@ def test_every_endpoint_answers_only_what_its_document_says(
     write_credentials(tmp_path / "credentials.json", [credential])
     known: Known = {}
     with serving(lambda: APPS[service](database, embedded_broker, tmp_path, known)) as address:
+        until_ready(address)
         operations = list(schemathesis.openapi.from_url(f"{address}/openapi.json").get_all_operations())
         asking = Asking(address, key)
         for found in operations:
@@ -195,6 +198,16 @@ def test_every_endpoint_answers_only_what_its_document_says(
             asking.ask(found.ok(), known)
     asked, granted = set(asking.answers), {route for route, statuses in asking.answers.items() if min(statuses) < 300}
     assert asked - granted <= NEVER_GRANTED, "a test that only ever hears no says little of an answer"
+
+
+def until_ready(address: str) -> None:
+    """A process that has just begun may say with reason that it has not read all yet."""
+    ready = Event()
+    for _ in range(int(PATIENCE_SECONDS / 0.1)):
+        if httpx.get(f"{address}/readyz").status_code == 200:
+            return
+        ready.wait(0.1)
+    raise TimeoutError("not ready in time")
 
 
 @dataclass(slots=True)
