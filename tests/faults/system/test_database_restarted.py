@@ -40,7 +40,9 @@ async def restarted(server: EmbeddedPostgres, end: str) -> None:
 
 
 async def checkouts(till: Till) -> Sequence[dict[str, Any]]:
-    return await asyncio.gather(*(till.checkout(next_id("restart")) for _ in range(AT_ONCE)))
+    """Each of a customer of its own: one alone who comes so often is asked about."""
+    cards = [card(number).model_dump(mode="json") for number in range(1, AT_ONCE + 1)]
+    return await asyncio.gather(*(till.checkout(next_id("restart"), customer=each) for each in cards))
 
 
 async def campaigns(till: Till) -> Sequence[Response]:
@@ -52,7 +54,7 @@ async def test_no_till_is_told_that_the_database_was_restarted(
     server: EmbeddedPostgres, tmp_path: Path, end: str
 ) -> None:
     database = Database(server, "usual")
-    await tell_world(database, customers=[a_snapshot()])
+    await tell_world(database, customers=[a_snapshot(number) for number in range(1, AT_ONCE + 1)])
     async with open_till(database, tmp_path, **IDLE) as till:
         codes = [answer["vouchers"][0]["code"] for answer in await checkouts(till)]
         assert {answer.status_code for answer in await campaigns(till)} == {200}
