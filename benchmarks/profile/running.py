@@ -169,4 +169,11 @@ def cpu_seconds(child: Child, *, tree: bool = True) -> float:
     """What a process, and with `tree` those that it started, have spent; of those that ended too."""
     process = psutil.Process(child.pid)
     some = (process, *process.children(recursive=True)) if tree else (process,)
-    return float(sum(sum(one.cpu_times()[: 4 if tree else 2]) for one in some))
+    return sum(_spent(one, tree=tree) for one in some)
+
+
+def _spent(process: psutil.Process, *, tree: bool) -> float:
+    try:
+        return float(sum(process.cpu_times()[: 4 if tree else 2]))
+    except psutil.NoSuchProcess:
+        return 0.0  # it ended since it was listed: its parent has its seconds

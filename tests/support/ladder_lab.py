@@ -14,12 +14,13 @@ import httpx
 import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
-from libs.laptop.launch import PROCESSES, Service
+from libs.laptop.launch import PROCESSES, Keys, Service
 from libs.laptop.state_folder import StateFolder
 from libs.laptop.system import System
 from tests.support.offers_facts import a_campaign, a_snapshot
 from tests.support.offers_running import tell_world
 from tests.support.postgres import Database
+from tests.support.secrets import SECRET_FILE
 from tests.support.slow_link import SlowLink, slow_link
 from tests.support.standstill import stand_still
 from tests.support.whole_system import process
@@ -188,6 +189,9 @@ async def running_lab(folder: Path) -> AsyncIterator[Lab]:
     with system.state.locked():
         async with slow_link(system.postgres.port) as link:
             system.link = link
+            key = Keys(system.state.path).pseudonym_key(play=False)
+            key.parent.mkdir(parents=True, exist_ok=True)
+            key.write_bytes(SECRET_FILE.read_bytes())  # by which the customers of `tell_world` are called
             await system.start()
             try:
                 lab = Lab(system)
