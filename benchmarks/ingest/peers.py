@@ -15,7 +15,7 @@ from pydantic import AwareDatetime, BaseModel
 from libs.common.contracts.pos import Sale
 from libs.common.errors import InvalidInput, UsualError
 from libs.common.http.credentials import Credential
-from libs.common.persistence import OutboxMessage
+from libs.common.persistence import Message
 from services.ingest.app import create_app
 from services.ingest.bootstrap import assemble
 from services.ingest.domain.admission import Accepted, admit
@@ -76,7 +76,7 @@ def fastapi_alone(_arguments: argparse.Namespace) -> FastAPI:
 class _Acknowledging:
     """A broker that has everything at once."""
 
-    async def publish(self, messages: Sequence[OutboxMessage]) -> Sequence[UsualError | None]:
+    async def publish(self, messages: Sequence[Message]) -> Sequence[UsualError | None]:
         return [None] * len(messages)
 
 
