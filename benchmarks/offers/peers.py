@@ -23,7 +23,6 @@ from sqlalchemy import (
     bindparam,
     func,
     insert,
-    select,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert as insert_new
@@ -187,11 +186,6 @@ async def make_tables(database: str) -> None:
         rows = [{"campaign_id": campaign_id_of(number), "remaining_cents": 10**12} for number in range(CAMPAIGNS)]
         await connection.execute(insert(budgets), rows)
     await engine.dispose()
-
-
-async def vouchers_made(connection: AsyncConnection) -> int:
-    """How many the peer has made."""
-    return int((await connection.execute(select(func.count()).select_from(vouchers))).scalar_one())
 
 
 APPS: dict[str, Callable[[argparse.Namespace], FastAPI]] = {

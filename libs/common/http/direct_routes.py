@@ -78,7 +78,7 @@ class DirectRoutes:
         except Exception as error:  # noqa: BLE001 - the app's own handlers say what each means
             response = await self._problem(request, error)
         if response is None:
-            return receive if scope["method"] == "GET" else _again(await request.body(), receive)
+            return receive if scope["method"] == "GET" else read_again(await request.body(), receive)
         scope["route"] = route
         await response(scope, receive, send)
         return None
@@ -104,7 +104,7 @@ def _is_short_json(request: Request) -> bool:
     )
 
 
-def _again(body: bytes, receive: Receive) -> Receive:
+def read_again(body: bytes, receive: Receive) -> Receive:
     """A body that was read, to be read once more; then whatever comes."""
     waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 

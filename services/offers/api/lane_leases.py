@@ -11,7 +11,7 @@ from libs.common.contracts.values import Key
 from libs.common.http.credentials import Credential, require
 from libs.common.http.openapi import problems
 from services.offers.api.doors import Doors, check_store
-from services.offers.handlers.lane_leasing import LeaseAsked, end_lease, grant_lease, store_of_lease
+from services.offers.handlers.lane_leasing import LeaseAsked, end_lease, grant_lease, lendable, store_of_lease
 from services.offers.ports.lane_leasing import Exposure, KnownLease
 
 Lane = Annotated[Credential, Depends(require("vouchers:offline"))]
@@ -110,12 +110,7 @@ def lease_router(doors: Doors) -> APIRouter:
             most_cents=request.most_cents,
             asked_by=f"{caller.key_id} ({caller.holder})",
         )
-        knowledge = doors.redemption_desk.knowledge
-        campaigns = {
-            campaign.campaign_id: campaign
-            for campaign in knowledge.campaigns.values()
-            if campaign.offline is not None and not knowledge.stops(campaign.campaign_id, request.store_id)
-        }
+        campaigns = lendable(doors.redemption_desk.knowledge, request.store_id)
         async with doors.lane_leases() as store:
             now = doors.money_clock.now(stated=None, reached=await store.reached_at())
             return _view(await grant_lease(store, asked, campaigns, now, doors.lease_grace))

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from libs.common.errors import InvalidInput, TooLarge, UsualError
 from libs.common.http.credentials import key_in as api_key_in
+from libs.common.http.direct_routes import read_again
 from libs.common.http.problems import problem_of
 from services.offers.domain.asked import LONGEST_KEY, digest_of_request, key_in, name_of
 from services.offers.handlers.idempotency import Once
@@ -62,7 +63,7 @@ class KeyedWrites:
         own_id = OWN_IDS.get(scope["path"])
         if own_id is not None:
             _check_own_id(own_id, key, body)
-            await self._within(scope, _again(body, request.receive), send)
+            await self._within(scope, read_again(body, request.receive), send)
             return
         target = f"{scope['path']}?{scope['query_string'].decode('latin-1')}"
         heard = _Heard()
@@ -70,7 +71,7 @@ class KeyedWrites:
         scope.setdefault("state", {})[_LATER] = later
 
         async def work() -> Answer:
-            await self._within(scope, _again(body, request.receive), heard)
+            await self._within(scope, read_again(body, request.receive), heard)
             return heard.answer
 
         name, asked = name_of(caller.key_id, key), digest_of_request(scope["method"], target, body)
@@ -186,17 +187,3 @@ def _check_own_id(own_id: str, key: str, body: bytes) -> None:
         stated = json.loads(body)
         if isinstance(stated, dict) and isinstance(stated.get(own_id), str) and stated[own_id] != key:
             raise InvalidInput(f"the key of this request is its {own_id}; state no other", slug="key-not-the-id")
-
-
-def _again(body: bytes, receive: Receive) -> Receive:
-    """What reads the body once more, and then whatever else comes."""
-    told = False
-
-    async def read() -> Message:
-        nonlocal told
-        if told:
-            return await receive()
-        told = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return read

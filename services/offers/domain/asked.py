@@ -25,25 +25,25 @@ def digest_of(code: str, basket: Basket, *more: int) -> bytes:
     """16 bytes that say what was asked: the code, however it is spaced, the basket with all its lines, and what else belongs to it."""
     lines = [(line.line_no, line.item_id, line.quantity.normalize(), line.amount_cents) for line in basket.lines]
     bare = "".join(sign for sign in code.upper() if sign not in "- ")
-    return _digest((bare, basket.receipt_id, basket.store_id, basket.currency, lines, more))
+    return digest_of_parts((bare, basket.receipt_id, basket.store_id, basket.currency, lines, more))
 
 
 def digest_of_checkout(stated: Sequence[object], lines: Sequence[tuple[int, str, Decimal, int]]) -> bytes:
     """16 bytes that say what a checkout asked: what it stated of itself, and its lines; a quantity counts, not how it is written."""
     plain = [(line_no, item_id, quantity.normalize(), cents) for line_no, item_id, quantity, cents in lines]
-    return _digest((stated, plain))
+    return digest_of_parts((stated, plain))
 
 
 def digest_of_request(method: str, target: str, body: bytes) -> bytes:
     """16 bytes that say what a request asked. White space and the order of members in JSON do not count."""
     with suppress(ValueError, RecursionError):  # what is no JSON counts byte for byte
         body = _canonical.encode(msgspec.json.decode(body))
-    return _digest((method, target, body))
+    return digest_of_parts((method, target, body))
 
 
 def name_of(caller: str, key: str) -> bytes:
     """16 bytes for a caller's key: what one caller names, no other can."""
-    return _digest((caller, key))
+    return digest_of_parts((caller, key))
 
 
 def key_in(header: str) -> str:
@@ -63,5 +63,6 @@ def key_in(header: str) -> str:
     return key
 
 
-def _digest(asked: Any) -> bytes:
+def digest_of_parts(asked: Any) -> bytes:
+    """16 bytes that stand for plain values, in their order."""
     return hashlib.blake2b(_encoder.encode(asked), digest_size=_BYTES).digest()

@@ -1,18 +1,13 @@
-"""What a lane's journal says of a voucher that it took without a network; handlers take it in by domain/lease.py."""
+"""What a lane's journal says of a voucher that it took without a network; handlers take it in by domain/lane_lease.py."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-import msgspec
-
 from libs.common.money import allocate_cents
+from services.offers.domain.asked import digest_of_parts
 from services.offers.domain.voucher import Basket, BasketLine, GivenLine
-
-_BYTES = 16
-_encoder = msgspec.msgpack.Encoder(decimal_format="string")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +60,7 @@ class Entry:
             for line in self.lines
         ]
         said = (self.signed, self.receipt_id, self.currency, self.given_at.isoformat(), lines)
-        return hashlib.blake2b(_encoder.encode(said), digest_size=_BYTES).digest()
+        return digest_of_parts(said)
 
 
 def split_lines(lines: Sequence[OfflineLine], reserve_cents: int) -> tuple[list[GivenLine], list[GivenLine]]:

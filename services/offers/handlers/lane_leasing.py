@@ -1,21 +1,17 @@
 """Lending lanes money for the time that they may be without a network, and getting back what they did not use."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import msgspec
-
 from libs.common.errors import Conflict, NotFound
+from services.offers.domain.asked import digest_of_parts
 from services.offers.domain.campaign import Campaign
 from services.offers.domain.lane_lease import Lease, Leased, grantable_cents
 from services.offers.handlers.idempotency import check_same
+from services.offers.handlers.knowledge import Knowledge
 from services.offers.metrics import OffersMetrics
 from services.offers.ports.lane_leasing import KnownLease, LeaseStore
-
-_BYTES = 16
-_encoder = msgspec.msgpack.Encoder()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +30,16 @@ class LeaseAsked:
         """16 bytes that say what was asked."""
         ids = sorted(self.campaign_ids) if self.campaign_ids is not None else None
         asked = (self.store_id, self.terminal_id, int(self.lasting.total_seconds()), ids, self.most_cents)
-        return hashlib.blake2b(_encoder.encode(asked), digest_size=_BYTES).digest()
+        return digest_of_parts(asked)
+
+
+def lendable(knowledge: Knowledge, store_id: str) -> Mapping[str, Campaign]:
+    """The campaigns that may be given without a network and that no brake stops in this store, by id."""
+    return {
+        campaign_id: campaign
+        for campaign_id, campaign in knowledge.campaigns.items()
+        if campaign.offline is not None and not knowledge.stops(campaign_id, store_id)
+    }
 
 
 async def grant_lease(
