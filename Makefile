@@ -5,7 +5,7 @@ PYTHON ?= python3
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status check format lint imports types unit test test-integration test-e2e bench bench-ingest bench-profile bench-profile-size bench-offers schemas docs clean
+.PHONY: help setup demo up down status check format lint imports types unit test test-integration test-e2e bench bench-ingest bench-profile bench-profile-size bench-offers bench-inventory schemas docs clean
 
 help:            ## what there is
 	@grep -hE '^[a-z-]+: .*##|^[a-z-]+: +##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 20
@@ -70,6 +70,9 @@ bench-profile-size: $(READY) ## bytes, memory and the customer view with 100 000
 
 bench-offers: $(READY) ## durable voucher decisions against FastAPI alone and against a transaction for each (benchmarks/offers)
 	$(BIN)/python -m benchmarks offers
+
+bench-inventory: $(READY) ## a night of 25, 50 and 100 stores with 10 000 items each, from a sale to its command, and its demand update (benchmarks/inventory)
+	$(BIN)/python -m benchmarks inventory
 
 schemas: $(READY) ## write the JSON Schema snapshots anew after a wanted change of a contract
 	$(BIN)/python -m docs.generate schemas

@@ -20,14 +20,14 @@ from libs.common.persistence import Timeouts, Transactions, make_engine, run_mig
 from libs.laptop.embedded_postgres import EmbeddedPostgres
 from services.offers.bootstrap.batches import batch_stores_of
 from services.offers.bootstrap.parts import SERVICE
-from services.offers.domain.batch import Batch, Source, Validity, batch_of, made_codes
-from services.offers.domain.campaign import Campaign
-from services.offers.domain.code import CodeKey
-from services.offers.handlers.batch_making import BatchMaker
-from services.offers.handlers.batches import BatchAsked, start_batch
+from services.offers.domain.batches import Batch, Source, Validity, batch_of, made_codes
+from services.offers.domain.campaigns.campaign import Campaign
+from services.offers.domain.codes.code import CodeKey
+from services.offers.handlers.batches.making import BatchMaker
+from services.offers.handlers.batches.office import BatchAsked, start_batch
 from services.offers.metrics import OffersMetrics
-from services.offers.store.batches import PostgresBatches
-from services.offers.store.campaigns import PostgresCampaigns
+from services.offers.store.batches.rows import PostgresBatches
+from services.offers.store.campaigns.versions import PostgresCampaigns
 
 CODES = 100_000
 ROUNDS = 3

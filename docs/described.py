@@ -25,7 +25,7 @@ from libs.common.http.connection_guard import ConnectionMetrics
 from libs.common.http.request_metrics import RequestMetrics
 from libs.common.persistence import RelayMetrics
 from libs.common.streaming import Consumer, StreamMetrics, Subscription, Worker
-from services.offers.domain.code import CodeKey
+from services.offers.domain.codes.code import CodeKey
 
 SETTINGS: Mapping[str, object] = {
     "database_url": "postgresql+asyncpg://nobody@127.0.0.1:1/usual",

@@ -19,6 +19,7 @@ TILL = {"receipt_id": "r1", "store_id": "7", "terminal_id": "t3", "customer": CA
 RECEIPT = {**TILL, "currency": "USD"}
 BASKET = {"lines": [LINE], "total_cents": 199}
 STOCK = {"store_id": "7", "item_id": "milk"}
+PROMOTION = {"promotion_id": "p-7", "item_ids": ["milk"], "store_ids": ["7"], "first_day": AT[:10], "last_day": AT[:10]}
 CUSTOMER_ID = "4c0d8f7e-8a53-5d5c-9c67-0d6f0c1c7b1a"
 VOUCHER = {
     "voucher_id": "v-1",
@@ -40,6 +41,9 @@ COMMAND = {
     "explanation": "12 on hand, 30 wanted until the next delivery",
 }
 
+SILENCE = {"silent_since": "2031-03-03", "reason": "nothing moved for 6 days"}
+NOTICE = {"command_id": "c-1", "version": 1, "item_id": "milk"}
+
 EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "usual.pos.sale.v1": {
         **RECEIPT,
@@ -52,7 +56,7 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "usual.pos.line_scanned.v1": {**RECEIPT, "line": LINE},
     "usual.pos.voucher_scanned.v1": {**TILL, "voucher_id": "v-1", "outcome": "expired"},
     "usual.web.page_viewed.v1": {"visitor": VISITOR, "url_path": "/milk", "title": "Milk"},
-    "usual.web.searched.v1": {"visitor": VISITOR, "query": "oat milk", "results_count": 0},
+    "usual.web.searched.v1": {"visitor": VISITOR, "query": "oat milk", "results_count": 0, "store_id": "7"},
     "usual.web.product_viewed.v1": {"visitor": VISITOR, "item_id": "milk", "price_cents": 199, "currency": "USD"},
     "usual.web.added_to_cart.v1": {"visitor": VISITOR, "item_id": "milk", "quantity": "2"},
     "usual.web.removed_from_cart.v1": {"visitor": VISITOR, "item_id": "milk", "quantity": "1"},
@@ -123,6 +127,8 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
         "currency": "USD",
     },
     "usual.catalog.lane.v1": {"lane_id": "l1", "supplier_id": "s1", "store_id": "7", "lead_time_hours": 24},
+    "usual.catalog.promotion.v1": PROMOTION,
+    "usual.catalog.link.v1": {"link_id": "milks", "kind": "substitutes", "item_id": "milk", "other_ids": ["milk-2"]},
     "usual.consent.changed.v1": {"customer": CARD, "purpose": "personal_offers", "granted": True},
     "usual.identity.linked.v1": {"first": CARD, "second": VISITOR, "reason": "signed in"},
     "usual.identity.described.v1": {
@@ -233,11 +239,9 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "usual.inventory.demand.v1": {**STOCK, "quantity": "1.5", "amount_cents": 199},
     "usual.inventory.reorder.v1": {**COMMAND, "supplier_id": "s1", "lane_id": "l1", "packs": 4},
     "usual.inventory.reroute.v1": {**COMMAND, "from_store_id": "8"},
-    "usual.inventory.acknowledgement.v1": {
-        "command_id": "c-1",
-        "version": 1,
-        "item_id": "milk",
-        "status": "acknowledged",
-    },
+    "usual.inventory.command_withdrawn.v1": {**NOTICE, "reason": "not needed"},
+    "usual.inventory.command_escalated.v1": {**NOTICE, "alarm": "unanswered", "reason": "sent 2 times"},
+    "usual.inventory.count.v1": {**STOCK, **SILENCE, "request_id": "q-1", "book": "12", "empty_ratio": "0.93"},
+    "usual.inventory.acknowledgement.v1": {**NOTICE, "status": "acknowledged"},
     "usual.inventory.availability.v1": {**STOCK, "version": 5, "on_hand": "12", "available": "8", "status": "low"},
 }

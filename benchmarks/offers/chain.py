@@ -20,8 +20,8 @@ from libs.common.pseudonyms import Pseudonyms
 from libs.laptop.complete_journey import Cut, load
 from libs.laptop.dataset import Basket, Product
 from libs.ranking.state import CustomerRankingState, PastVisit, state_of
-from services.offers.domain.campaign import Aim, Campaign, GuardRails
-from services.offers.domain.needs import MODEL_NAME
+from services.offers.domain.campaigns.campaign import Aim, Campaign, GuardRails
+from services.offers.domain.decisions.needs import MODEL_NAME
 from services.profile.domain.needs import Learner
 
 CURRENCY = "USD"

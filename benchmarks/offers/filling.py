@@ -14,9 +14,10 @@ from libs.common.contracts.topics import PROFILE_SNAPSHOTS
 from libs.common.persistence import Timeouts, Transactions, make_engine, run_migrations
 from libs.common.pseudonyms import Pseudonyms
 from services.offers.bootstrap import SERVICE
-from services.offers.store.campaigns import PostgresCampaigns, ensure_code_key
-from services.offers.store.ledger import PostgresLedger
-from services.offers.store.read_model import PostgresReadModel
+from services.offers.store.campaigns.versions import PostgresCampaigns
+from services.offers.store.codes import ensure_code_key
+from services.offers.store.feeds import PostgresReadModel
+from services.offers.store.money.ledger import PostgresLedger
 
 _AT_ONCE = 2_000
 _KEY_BYTES = 32

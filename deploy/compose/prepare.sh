@@ -13,7 +13,7 @@ mkdir -p "$keys"
 chmod 700 "$secrets"
 chmod 755 "$keys"
 
-for name in postgres_password grafana_password voucher_key pseudonym_key key_encryption_key; do
+for name in postgres_password grafana_password voucher_key pseudonym_key key_encryption_key webhook_key; do
   [ -e "$secrets/$name" ] || random >"$secrets/$name"
 done
 
@@ -45,7 +45,7 @@ if [ ! -e "$keys/credentials.json" ]; then
   done <<CALLERS
 till "events:write", "voucher:request", "voucher:redeem", "voucher:explain", "vouchers:offline"
 erp "events:write", "inventory:read", "inventory:ack"
-office "events:write", "campaigns:write", "vouchers:revoke", "brakes:write", "fraud:read", "voucher-keys:write", "ledger:read", "customers:read", "segments:read", "segments:write", "inventory:read", "quarantine:read", "quarantine:write", "clocks:read", "privacy:read", "privacy:write"
+office "events:write", "campaigns:write", "vouchers:revoke", "brakes:write", "fraud:read", "voucher-keys:write", "ledger:read", "customers:read", "segments:read", "segments:write", "inventory:read", "inventory:write", "quarantine:read", "quarantine:write", "clocks:read", "privacy:read", "privacy:write"
 profile "privacy:read"
 player "events:write", "voucher:request", "voucher:redeem", "voucher:explain", "play"
 CALLERS

@@ -1,11 +1,12 @@
 """The `usual` command: everything on this machine, in a few words each."""
 
 import asyncio
+import os
 import signal
-import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -13,6 +14,7 @@ from rich.console import Console
 from libs.common.errors import UsualError
 from libs.laptop import report, supervise
 from libs.laptop.child import ChildFailed
+from libs.laptop.complete_journey import NAME as BUILT_IN
 from libs.laptop.demo import DEMO_WEEKS, SUMMARY, play_demo
 from libs.laptop.doors import DoorClosed
 from libs.laptop.drain import NotDrained
@@ -119,6 +121,26 @@ def demo(
     raise typer.Exit(asyncio.run(play_demo(state, weeks=weeks, seed=seed, keep=keep, console=console)))
 
 
+@app.command()
+def simulate(  # noqa: PLR0913 - each is an option of the command line
+    *,
+    bridge: Annotated[int | None, typer.Option(help="Serve a simulator's protocol on this port of loopback.")] = None,
+    reroute: Annotated[bool, typer.Option(help="Whether stock is moved between stores at all.")] = True,
+    data: Annotated[str, typer.Option("--in", help="A data-set folder, or complete-journey (built in).")] = BUILT_IN,
+    weeks: Annotated[int, typer.Option(help="Of the built-in data set; the first nine are history.")] = 21,
+    stores: Annotated[int, typer.Option(help="The busiest ones.")] = 12,
+    items: Annotated[int, typer.Option(help="The categories that sell most.")] = 20,
+    weekly: Annotated[bool, typer.Option(help="A store may order on one day of the week only.")] = False,
+    plot: Annotated[Path | None, typer.Option(help="Draw it by week, to this .png (or .svg, .pdf).")] = None,
+) -> None:
+    """What inventory's commands come to in a played chain: fill rate, stock and cost, beside naive rules and a bound."""
+    options = {"--bridge": bridge, "--in": data, "--weeks": weeks, "--stores": stores, "--items": items, "--plot": plot}
+    argv = [sys.executable, "-m", "services.inventory", "simulate"]
+    argv += [part for name, value in options.items() if value is not None for part in (name, str(value))]
+    argv += [flag for flag, is_set in (("--no-reroute", not reroute), ("--weekly", weekly)) if is_set]
+    _become(argv)
+
+
 evaluate = typer.Typer(no_args_is_help=True, help="Judge what the product says of a data set.")
 app.add_typer(evaluate, name="evaluate")
 app.add_typer(keys, name="keys")
@@ -143,7 +165,49 @@ def next_basket(
         "--out",
         str(out),
     ]
-    raise typer.Exit(subprocess.run(argv, check=False).returncode)
+    _become(argv)
+
+
+Days = Annotated[Path, typer.Option("--in", help="A line a day: day, sales as [store, item, units].")]
+Answers = Annotated[Path, typer.Option("--out", help="Where the forecasts go, a line per day, store and item.")]
+Promotions = Annotated[
+    str | None, typer.Option(help="complete-journey (built in) or a file: promotions that are known ahead.")
+]
+
+
+@evaluate.command("demand-category")
+def demand_category(data: Days, out: Answers) -> None:
+    """Forecast demand per store and category after each day, through the product's own learning."""
+    _evaluate_demand(data, out, None)
+
+
+@evaluate.command("demand-product")
+def demand_product(data: Days, out: Answers, promotions: Promotions = None) -> None:
+    """The same per store and product; promotions may be known ahead."""
+    _evaluate_demand(data, out, promotions)
+
+
+def _evaluate_demand(data: Path, out: Path, promotions: str | None) -> None:
+    argv = [sys.executable, "-m", "services.inventory", "evaluate", "--in", str(data), "--out", str(out)]
+    argv += ["--promotions", promotions] if promotions else []
+    _become(argv)
+
+
+@evaluate.command("assortment")
+def assortment(
+    data: Annotated[str, typer.Option("--in", help="A data-set folder, or complete-journey (built in).")] = BUILT_IN,
+    stores: Annotated[int, typer.Option(help="So many of the busiest stores.")] = 60,
+    least_units: Annotated[float, typer.Option(help="Items of so many units in the weeks learned.")] = 100.0,
+    seed: Annotated[int, typer.Option(help="Which shelves are hidden.")] = 2026,
+) -> None:
+    """Hide shelves, rank them by what the assortment's rules expect, and hold that against what they sold later."""
+    argv = [sys.executable, "-m", "services.inventory", "evaluate-assortment", "--in", data]
+    _become([*argv, "--stores", str(stores), "--least-units", str(least_units), "--seed", str(seed)])
+
+
+def _become(argv: Sequence[str]) -> NoReturn:
+    """Go on as the service's own program, so that whoever ends this process ends the work."""
+    os.execv(argv[0], list(argv))  # noqa: S606 - our own interpreter
 
 
 def main() -> None:

@@ -35,6 +35,8 @@ SETTINGS: Mapping[str, str] = {
     "log_line_prefix": "%m [%p] %u@%d ",
 }
 _START_SECONDS = 30.0
+_CONNECT_SECONDS = 30.0
+"""A busy machine is slow to fork."""
 
 
 class EmbeddedPostgres:
@@ -78,7 +80,12 @@ class EmbeddedPostgres:
         """A connection as superuser; raises what asyncpg raises when the server is not there."""
         password = self._passwords()[SUPERUSER]
         return await asyncpg.connect(
-            host="127.0.0.1", port=self.port, user=SUPERUSER, password=password, database=database, timeout=5.0
+            host="127.0.0.1",
+            port=self.port,
+            user=SUPERUSER,
+            password=password,
+            database=database,
+            timeout=_CONNECT_SECONDS,
         )
 
     async def make_database(self, name: str, *, template: str | None = None) -> None:

@@ -19,7 +19,7 @@ from prometheus_client import CollectorRegistry
 from pydantic import AwareDatetime, BaseModel
 
 from libs.common.contracts import decode, new_event
-from libs.common.contracts.inventory import Acknowledged, Command
+from libs.common.contracts.inventory import Acknowledged, Command, CommandWithdrawn
 from libs.common.contracts.play import PlayTicked
 from libs.common.contracts.topics import INGEST_PLAY, INVENTORY_ACKNOWLEDGEMENTS, INVENTORY_COMMANDS
 from libs.common.errors import RetryableError
@@ -100,6 +100,8 @@ class Erp:
             self._reached_at = max(self._reached_at or event.data.reached_at, event.data.reached_at)
         elif isinstance(event.data, Command):
             self.book.take(event)
+        elif isinstance(event.data, CommandWithdrawn):
+            self.book.withdraw(event.data.command_id, event.data.version)
 
     async def _answer(self, plans: Sequence[Plan]) -> None:
         if plans:

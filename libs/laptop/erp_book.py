@@ -26,6 +26,7 @@ class Book:
     _unanswered: dict[str, Plan] = field(default_factory=dict)
     _undelivered: dict[str, Plan] = field(default_factory=dict)
     _delivered: set[str] = field(default_factory=set)
+    _withdrawn: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def read(cls, path: Path, seed: int) -> "Book":
@@ -44,10 +45,21 @@ class Book:
         return book
 
     def take(self, event: Event) -> bool:
-        """Note a command; False if this version, or a later one, is known."""
+        """Note a command; False if this version, or a later one, is known.
+
+        A known version that comes again is answered again: whoever sends it once more has not heard.
+        """
         if not self._plan(event):
+            self._answer_again(event)
             return False
         self._append({"type": event.type, "at": format_moment(event.occurred_at), "command": _json(event)})
+        return True
+
+    def withdraw(self, command_id: str, version: int) -> bool:
+        """Forget a command that was taken back, unless goods have come of it or a later version is known; whether it was."""
+        if not self._withdraw(command_id, version):
+            return False
+        self._append({"withdrawn": [command_id, version]})
         return True
 
     def unanswered(self) -> list[Plan]:
@@ -78,6 +90,7 @@ class Book:
             "unanswered": len(self._unanswered),
             "undelivered": len(self._undelivered),
             "delivered": len(self._delivered),
+            "withdrawn": len(self._withdrawn),
         }
 
     def _plan(self, event: Event) -> bool:
@@ -86,10 +99,27 @@ class Book:
         known = self._plans.get(command_id)
         if known is not None and known.command.version >= version:
             return False
+        if self._withdrawn.get(command_id, 0) >= version:
+            return False
         self._plans[command_id] = self._unanswered[command_id] = made
         self._undelivered.pop(command_id, None)
         if made.delivers_at is not None and command_id not in self._delivered:
             self._undelivered[command_id] = made
+        return True
+
+    def _answer_again(self, event: Event) -> None:
+        known = self._plans.get(event.data.command_id) if isinstance(event.data, Command) else None
+        is_again = isinstance(event.data, Command) and known is not None and known.command.version == event.data.version
+        if is_again and known is not None and known.command.command_id not in self._withdrawn:
+            self._unanswered.setdefault(known.command.command_id, known)
+
+    def _withdraw(self, command_id: str, version: int) -> bool:
+        known = self._plans.get(command_id)
+        if command_id in self._delivered or (known is not None and known.command.version > version):
+            return False
+        self._withdrawn[command_id] = max(version, self._withdrawn.get(command_id, 0))
+        self._unanswered.pop(command_id, None)
+        self._undelivered.pop(command_id, None)
         return True
 
     def _note_answered(self, command_id: str, version: int) -> None:
@@ -109,6 +139,8 @@ class Book:
             self._note_answered(*row["answered"])
         elif "delivered" in row:
             self._note_delivered(row["delivered"])
+        elif "withdrawn" in row:
+            self._withdraw(*row["withdrawn"])
 
     def _append(self, *rows: dict[str, Any]) -> None:
         if rows:

@@ -23,7 +23,8 @@ SCOPES: Mapping[str, frozenset[str]] = {
         {
             *("events:write", "campaigns:write", "vouchers:revoke", "voucher-keys:write", "ledger:read"),
             *("brakes:write", "fraud:read"),
-            *("customers:read", "inventory:read"),
+            *("webhooks:write", "edi:exchange", "edi:partners"),
+            *("customers:read", "inventory:read", "inventory:write", "inventory:approve"),
             *("segments:read", "segments:write", "quarantine:read", "quarantine:write", "clocks:read"),
             *("privacy:read", "privacy:write"),
         }
@@ -58,6 +59,7 @@ READS: Mapping[str, tuple[str, ...]] = {
         "profile.erasures.v1",
     ),
     "inventory": (
+        "ingest.web.v1",
         "ingest.pos.v1",
         "ingest.stock.v1",
         "ingest.catalog.v1",
@@ -134,6 +136,8 @@ class Surroundings:
                 "USUAL_KEY_ENCRYPTION_KEY_FILE": str(self.keys.key_encryption_key),
                 "USUAL_SERVICE_KEY_FILE": str(self.keys.service_key),
                 "USUAL_PLAY_MODE": _said(self.play),
+                # Nobody sits beside a played data set to agree to its orders.
+                "USUAL_APPROVE_EVERYTHING": _said(self.play),
                 "USUAL_PARTITIONS_CAP": str(PARTITIONS_CAP),
             }
         )

@@ -33,7 +33,7 @@ from libs.laptop.system import ERP
 from libs.laptop.verify import InThisLog, Verdict, verify
 
 FRESHNESS = "offers_profile_freshness_seconds"
-_REST_SECONDS = 120.0
+_REST_SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

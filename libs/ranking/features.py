@@ -13,7 +13,7 @@ import numpy.typing as npt
 from libs.ranking import population as columns
 from libs.ranking.history import Floats, History
 from libs.ranking.likeness import FADED_120, Weighted
-from libs.ranking.measured import measured
+from libs.ranking.measured import labelled, measured
 from libs.ranking.population import PopulationState
 from libs.ranking.schema import CATEGORY_SLOTS, LEVELS, LOGARITHMIC, LOW, SCALE, TYPE_SLOTS
 from libs.ranking.state import Integers, Moment
@@ -100,14 +100,13 @@ def asked_together(questions: Sequence[Question], population: PopulationState) -
     ).T
     reference = np.array([question.reference_at_days for question in questions])
     faded = stats[columns.FADED, None] * together.by_candidate(columns.fading(reference, weighted.clock.known_at))
-    raw = measured(
-        weighted, stats, faded, (category_codes, type_codes), (len(population.categories), len(population.types))
-    )
+    sizes = (len(population.categories), len(population.types))
+    raw = measured(weighted, stats, faded, labelled(weighted, (category_codes, type_codes), sizes))
     faded_120 = np.zeros(raw.shape[1:])
     faded_120[:, : together.bought] = weighted.counts[FADED_120]
     parts = zip(
         questions,
-        together.split(_levels(raw)),
+        together.split(levels_of(raw)),
         together.split(faded_120),
         together.split(faded[1]),
         together.split(population.categories.slots(category_codes, CATEGORY_SLOTS)),
@@ -125,7 +124,8 @@ def _popular(owned: Integers, population: PopulationState) -> Integers:
     return ranked[~is_owned[ranked]][:POPULAR_CANDIDATES]
 
 
-def _levels(raw: Floats) -> Levels:
+def levels_of(raw: Floats) -> Levels:
+    """Each feature cut into its levels; `raw` is used up."""
     logs = raw[:LOGARITHMIC]
     np.maximum(logs, 1e-9, out=logs)
     np.log(logs, out=logs)

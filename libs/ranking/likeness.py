@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from libs.ranking.history import Floats, fading, weekday_of
-from libs.ranking.state import DAY_SECONDS, Integers
+from libs.ranking.state import Integers
 from libs.ranking.together import Together, joined
 
 HOUR_WIDTH, GAP_WIDTH = 2.5, 0.7  # kernel widths: hours, and log days since the trip before
@@ -29,20 +29,19 @@ class Clocks:
     @classmethod
     def of(cls, together: Together) -> "Clocks":
         """At the till the next trip is thought to come after the usual gap, at the hour of this one."""
-        moments = [question.moments for question in together.questions]
-        known_at = np.array([[moment.at_seconds / DAY_SECONDS for moment in row] for row in moments]).T
-        offset = np.array([[moment.utc_offset_minutes / 1440 for moment in row] for row in moments]).T
-        at_till = np.array([[moment.kind == "till" for moment in row] for row in moments]).T
-        at = known_at + np.where(at_till, together.trip_gap_days, 0.0)
+        moments = together.moments
+        known_at, offset = moments.at_days, moments.offset_days
+        at = known_at + np.where(moments.at_till, together.trip_gap_days, 0.0)
         return cls(at, known_at, ((known_at + offset) % 1) * 24, weekday_of(at + offset))
 
 
 @dataclass(frozen=True, slots=True)
 class Weighted:
-    """Past trips weighed for questions: sums over trips per item (kinds x moments x items) and over all trips (kinds x moments x questions)."""
+    """Past trips weighed for questions (kinds x moments x visits), with sums per item (... x items) and over all trips (... x questions)."""
 
     together: Together
     clock: Clocks
+    visits: Floats
     counts: Floats
     norms: Floats
 
@@ -52,7 +51,7 @@ class Weighted:
         clock = Clocks.of(together)
         weights = visit_weights(together, clock)
         counts = np.add.reduceat(weights.take(together.habits.visits_by_item, axis=2), together.habits.starts, axis=2)
-        return cls(together, clock, counts, together.over_trips(weights))
+        return cls(together, clock, weights, counts, together.over_trips(weights))
 
 
 def visit_weights(together: Together, clock: Clocks) -> Floats:
@@ -67,20 +66,10 @@ def visit_weights(together: Together, clock: Clocks) -> Floats:
     weights[FADED_SHARE] = faded / together.trips.sizes
     hours_apart = _hours_apart(together.habits.hours, together.by_visit(clock.local_hour))
     weights[LIKE_HOUR] = faded * _kernel(hours_apart, HOUR_WIDTH)
-    weights[LIKE_STORE] = faded * (together.trips.stores == together.by_visit(_stores(together)))
+    weights[LIKE_STORE] = faded * (together.trips.stores == together.by_visit(together.moments.stores))
     weights[LIKE_DAY] = faded * _day_likeness(together.habits.weekdays, together.by_visit(clock.weekday))
     weights[LIKE_GAP] = faded * _gap_likeness(together, clock)
     return weights
-
-
-def _stores(together: Together) -> Integers:
-    """The store of each question by its number in the customer's history; -1 where it is not known there, (moments x questions)."""
-    wanted = []
-    for question in together.questions:
-        names = list(question.history.store_names)
-        stores = [moment.store_id for moment in question.moments]
-        wanted.append([names.index(store) if store in names else -1 for store in stores])
-    return np.array(wanted).T
 
 
 def _kernel(distance: Floats, width: float) -> Floats:

@@ -1,6 +1,7 @@
 """The features as numbers, formula by formula: of questions side by side, before they are cut into levels."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,10 +15,22 @@ LONG_AGO_DAYS = 400.0  # how long ago is "never"
 NO_GAP_YET = 1e9
 
 
-def measured(
-    weighted: Weighted, stats: Floats, faded: Floats, codes: Sequence[Integers], sizes: Sequence[int]
-) -> Floats:
-    """(features x moments x candidates), by the candidates' statistics, these faded, and the codes of their labels."""
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """The labels of all customers side by side, each its own: of `candidates` (category, type x candidates) by number.
+
+    Of each label: how much of it, faded over 35 and 120 days (2 x moments x labels), the last trip with it (-1: never), and how many
+    items of it were bought.
+    """
+
+    candidates: Integers
+    faded: Floats
+    last: Integers
+    items: Integers
+
+
+def measured(weighted: Weighted, stats: Floats, faded: Floats, labelled: Labelled) -> Floats:
+    """(features x moments x candidates), by the candidates' statistics, these faded, and what is known of their labels."""
     owned, log_gap = weighted.together.bought, columns.log_gap(stats)
     raw = np.zeros((len(FEATURES), *faded.shape[1:]))
     _fill(raw, _popularity(stats, faded, log_gap))
@@ -25,7 +38,7 @@ def measured(
     _fill(raw[:, :, :owned], _habit(weighted))
     _fill(raw[:, :, :owned], _due(weighted, log_gap[:owned]))
     _fill(raw[:, :, owned:], _never_bought(log_gap[owned:]))
-    _fill(raw, _labels(weighted, codes, sizes))
+    _fill(raw, _labels(weighted, labelled))
     return raw
 
 
@@ -116,38 +129,46 @@ def _trip(weighted: Weighted) -> dict[str, Floats | float]:
     }
 
 
-def _labels(weighted: Weighted, codes: Sequence[Integers], sizes: Sequence[int]) -> dict[str, Floats]:
-    """Features of the category and the type of each candidate: how much, how lately, how due, and the item's share in it.
-
-    `codes` are of categories, then of types; both are worked out in one go, types as labels after the categories.
-    """
+def labelled(weighted: Weighted, codes: Sequence[Integers], sizes: Sequence[int]) -> Labelled:
+    """By the codes of categories, then of types, of all that was bought and then of the popular; both are worked out in one go."""
     together, counts = weighted.together, weighted.counts
-    bought, candidates, size = together.bought, len(codes[0]), sum(sizes)
+    candidates, size = len(codes[0]), sum(sizes)
     both = np.concatenate((codes[0], codes[1] + sizes[0])).reshape(2, candidates) + together.by_candidate(
-        np.arange(0, size * len(together.questions), size)
+        np.arange(0, size * len(together.owned), size)
     )
-    size *= len(together.questions)
-    owned = both[:, :bought]
-    faded = _by_label(owned, counts[FADED_35 : FADED_120 + 1], size).take(both, axis=2)
-    faded_35, faded_120 = faded[0], faded[1]  # moments x (category, type) x candidates
+    size *= len(together.owned)
+    owned = both[:, : together.bought]
     last = np.full(size, -1)
     last[owned.take(together.trips.line_items, axis=1)] = together.trips.line_visits
-    visit = last.take(both)
+    return Labelled(
+        both,
+        _by_label(owned, counts[FADED_35 : FADED_120 + 1], size),
+        last,
+        np.bincount(owned.ravel(), minlength=size),
+    )
+
+
+def _labels(weighted: Weighted, labels: Labelled) -> dict[str, Floats]:
+    """Features of the category and the type of each candidate: how much, how lately, how due, and the item's share in it."""
+    together, both = weighted.together, labels.candidates
+    faded = labels.faded.take(both, axis=2)
+    faded_35, faded_120 = faded[0], faded[1]  # moments x (category, type) x candidates
+    visit = labels.last.take(both)
     now = together.by_candidate(weighted.clock.at)[:, None]
     since = (
         now - together.habits.days.take(visit, mode="wrap") if len(together.habits.days) else np.zeros(faded_35.shape)
     )
     span = together.by_candidate(weighted.clock.at - together.first_day)[:, None]
     due = (since + SAME_DAY) * (faded_120 / (120.0 * (1 - np.exp(-span / 120.0)) + 7.0))
-    share = np.zeros_like(faded_120)
-    share[:, :, :bought] = counts[FADED_120][:, None] / (faded_120[:, :, :bought] + 0.1)
+    share, bought = np.zeros_like(faded_120), together.bought
+    share[:, :, :bought] = weighted.counts[FADED_120][:, None] / (faded_120[:, :, :bought] + 0.1)
     never = visit < 0
     np.copyto(since, LONG_AGO_DAYS, where=never)
     np.copyto(due, 1.0, where=never)
     norms = together.by_candidate(weighted.norms[FADED_35])
     amount = faded_35 / (norms[:, None] + 0.5) + 0.002
     since += 0.25
-    features = {"type_variety": np.bincount(owned[1], minlength=size).take(both[1]) + 0.5}
+    features = {"type_variety": labels.items.take(both[1]) + 0.5}
     for place, name in enumerate(("category", "type")):
         features |= {
             f"{name}_faded": amount[:, place],

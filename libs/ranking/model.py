@@ -11,15 +11,19 @@ from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Protocol, TypeAlias, TypeVar
 from zlib import decompress
 
 import numpy as np
+import numpy.typing as npt
 
-from libs.ranking.features import Candidates, Levels
+from libs.ranking.features import Levels
 from libs.ranking.history import Floats
 from libs.ranking.schema import CATEGORY_SLOTS, CROSSES, FEATURES, HIGH, LEVELS, LOW, ROW, TYPE_SLOTS, Group
 from libs.ranking.state import Integers
+
+Cells: TypeAlias = npt.NDArray[np.uint16]
+Number = TypeVar("Number", np.uint16, np.int64)
 
 FORMAT_VERSION, EARLIER_FORMAT = 2, 1
 KNOTS = 33
@@ -53,7 +57,7 @@ _FIRST = np.array([ROW[first] for first, _ in CROSSES])
 _SECOND = np.array([ROW[second] for _, second in CROSSES])
 _FEATURE_START = np.arange(len(FEATURES))[:, None] * LEVELS
 _CELL_STARTS = np.array([*range(0, TYPE_SINCE, LEVELS), TYPE_SINCE, TYPE_DUE, CATEGORY_HOUR])[:, None]
-_STARTS = np.concatenate((_FEATURE_START, SMOOTH + _CELL_STARTS))
+_STARTS = np.concatenate((_FEATURE_START, SMOOTH + _CELL_STARTS)).astype(np.uint16)  # narrow numbers are quick to add
 _TO_NEXT = np.arange(SPREAD) / SPREAD  # how far a level lies towards its next knot
 _SHARES = np.stack((1 - _TO_NEXT, _TO_NEXT), axis=1)  # of a level, in the knots around it
 _FEATURE_NAMES = [feature.name for feature in FEATURES]
@@ -123,9 +127,26 @@ def untrained(name: str) -> Model:
     return Model(name, 0, prior_knots(), np.zeros(CELLS))
 
 
-def cells_of(candidates: Candidates) -> Integers:
+class Levelled(Protocol):
+    """Candidates: levels (features x candidates), and where their labels live in hashed tables."""
+
+    @property
+    def levels(self) -> Levels:
+        """By feature."""
+
+    @property
+    def category_slots(self) -> Integers:
+        """In the table of categories."""
+
+    @property
+    def type_slots(self) -> Integers:
+        """In the table of types."""
+
+
+def cells_of(candidates: Levelled) -> Cells:
     """(table entries of a candidate x candidates): where in `table_of` the parts of each score are."""
-    return cells_at(candidates.levels, candidates.type_slots, candidates.category_slots, _STARTS)
+    slots = candidates.type_slots.astype(np.uint16), candidates.category_slots.astype(np.uint16)
+    return cells_at(candidates.levels, *slots, _STARTS)
 
 
 def starts_of(smooth: int, crosses: int, hashed: int) -> Integers:
@@ -134,10 +155,12 @@ def starts_of(smooth: int, crosses: int, hashed: int) -> Integers:
     return np.concatenate((smooth + _FEATURE_START, crosses + crossed, hashed + by_label))
 
 
-def cells_at(levels: Levels, type_slots: Integers, category_slots: Integers, starts: Integers) -> Integers:
+def cells_at(
+    levels: Levels, type_slots: npt.NDArray[Number], category_slots: npt.NDArray[Number], starts: npt.NDArray[Number]
+) -> npt.NDArray[Number]:
     """The same of levels (features x ... x candidates); `starts` (entries x ... x 1) are as `starts_of` says."""
     coarse = levels >> 4
-    cells = np.empty((ENTRIES, *levels.shape[1:]), np.int64)
+    cells = np.empty((ENTRIES, *levels.shape[1:]), starts.dtype)
     cells[: len(FEATURES)] = levels
     cells[len(FEATURES) : -HASHED] = coarse.take(_FIRST, axis=0) * np.uint8(BINS) + coarse.take(_SECOND, axis=0)
     cells[:-HASHED] += starts[:-HASHED]
@@ -165,7 +188,7 @@ def spread(knots: Floats, smooth: Floats) -> None:
     np.matmul(around.reshape(-1, 2), _SHARES.T, out=smooth.reshape(-1, SPREAD))
 
 
-def parts_of(table: Floats, cells: Integers) -> Floats:
+def parts_of(table: Floats, cells: Cells) -> Floats:
     """What each table entry adds to the score of each candidate, (entries x candidates)."""
     return np.asarray(table.take(cells), np.float64)
 

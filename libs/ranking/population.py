@@ -5,6 +5,7 @@ A learner (in profile) fills it; a snapshot of it travels beside the model. Rows
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 from zlib import DEFLATED, Z_HUFFMAN_ONLY, compressobj, crc32, decompress
 
 import msgspec
@@ -12,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from libs.ranking.state import Integers
+
+Booleans: TypeAlias = npt.NDArray[np.bool_]
 
 FORMAT_VERSION, STORED_VERSION = 1, 2
 UNKNOWN = 0  # the row of items and the code of labels that were never seen
@@ -84,6 +87,10 @@ class Labels:
     def slots(self, codes: Integers, size: int) -> Integers:
         """Where the names with these codes live in a hashed table of `size` rows."""
         return self._slots[codes] % size
+
+    def hashes(self, codes: Integers) -> Integers:
+        """The crc32 of the names with these codes."""
+        return self._slots[codes]
 
     def __len__(self) -> int:
         return len(self.names)

@@ -12,9 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from libs.ranking.history import Floats, Habits, History, Trips, trip_gap_days, usual_size
-from libs.ranking.state import Integers, Moment
+from libs.ranking.population import Booleans
+from libs.ranking.state import DAY_SECONDS, Integers, Moment
 
-Number = TypeVar("Number", np.float64, np.int64, np.uint8)
+Number = TypeVar("Number", np.float64, np.int64, np.uint8, np.bool_)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,19 +35,41 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Moments:
+    """When and where questions are asked, (moments x questions); stores by their number in each customer's history, -1 if not there."""
+
+    at_days: Floats
+    offset_days: Floats
+    at_till: Booleans
+    stores: Integers
+
+    @classmethod
+    def of(cls, asked: Sequence[tuple[Sequence[Moment], Sequence[str]]]) -> "Moments":
+        """The moments of each question, and the names of the stores of its customer."""
+        moments = [row for row, _ in asked]
+        return cls(
+            at_days=np.array([[moment.at_seconds / DAY_SECONDS for moment in row] for row in moments]).T,
+            offset_days=np.array([[moment.utc_offset_minutes / 1440 for moment in row] for row in moments]).T,
+            at_till=np.array([[moment.kind == "till" for moment in row] for row in moments]).T,
+            stores=np.array([[_place(moment.store_id, stores) for moment in row] for row, stores in asked]).T,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Together:
     """The histories of questions, one after the other.
 
-    A number a question have `visits`, `first_visits`, `usual_size`, `trip_gap_days` and the days of the first and the last trip, of who
-    never came without beginning. Visits of all are numbered in one, and so are items. Candidates are what the customers bought before,
-    one customer after the other, and then the popular items of each. `askers` say whose each visit, each of what was bought, and each
-    candidate is.
+    A number a question have `owned` and `candidates`, `visits`, `first_visits`, `usual_size`, `trip_gap_days` and the days of the first
+    and the last trip, of who never came without beginning. Visits of all are numbered in one, and so are items. Candidates are what the
+    customers bought before, one customer after the other, and then the popular items of each. `askers` say whose each visit, each of
+    what was bought, and each candidate is; of one question there are none.
     """
 
-    questions: Sequence[Question]
+    moments: Moments
+    owned: Integers
+    candidates: Integers
     trips: Trips
     habits: Habits
-    bought: int
     visits: Integers
     first_visits: Integers
     usual_size: Floats
@@ -60,29 +83,32 @@ class Together:
         """At least one; all ask at as many moments."""
         counts = [[question.owned, len(question.rows), question.history.visits] for question in questions]
         owned, candidates, visits = np.array(counts).T
-        first_visits, bought = _before(visits), int(owned.sum())
+        first_visits = before(visits)
         trips = questions[0].history.trips
-        askers: tuple[Integers, ...] = ()
         if len(questions) > 1:
-            of_owned = _repeated(owned)
-            askers = (_repeated(visits), of_owned, np.concatenate((of_owned, _repeated(candidates - owned))))
-            trips = _joined_trips([question.history.trips for question in questions], first_visits, _before(owned))
-        habits = Habits.of(trips, bought)
+            trips = _joined_trips([question.history.trips for question in questions], first_visits, before(owned))
+        habits = Habits.of(trips, int(owned.sum()))
         days, ends = habits.days, (first_visits + visits).tolist()
         each = [slice(end - question.history.visits, end) for question, end in zip(questions, ends, strict=True)]
         return cls(
-            questions=questions,
+            moments=Moments.of([(question.moments, question.history.store_names) for question in questions]),
+            owned=owned,
+            candidates=candidates,
             trips=trips,
             habits=habits,
-            bought=bought,
             visits=visits,
             first_visits=first_visits,
             usual_size=np.array([usual_size(trips.sizes[mine]) for mine in each]),
             trip_gap_days=np.array([trip_gap_days(days[mine]) for mine in each]),
             first_day=np.array([days[mine.start] if mine.start < mine.stop else -np.inf for mine in each]),
             last_day=np.array([days[mine.stop - 1] if mine.start < mine.stop else -np.inf for mine in each]),
-            askers=askers,
+            askers=askers_of(visits, owned, candidates),
         )
+
+    @property
+    def bought(self) -> int:
+        """How many candidates were bought before, by all."""
+        return len(self.habits.counts)
 
     def by_visit(self, values: npt.NDArray[Number]) -> npt.NDArray[Number]:
         """What (... x questions) says of each visit; of one question it is left to be broadcast."""
@@ -98,7 +124,7 @@ class Together:
 
     def over_trips(self, weights: Floats) -> Floats:
         """The sums of (... x visits) over each customer's trips, (... x questions)."""
-        if len(self.questions) == 1:
+        if not self.askers:
             return np.asarray(weights.sum(axis=-1, keepdims=True))
         sums, known = np.zeros((*weights.shape[:-1], len(self.visits))), self.visits > 0
         sums[..., known] = np.add.reduceat(weights, self.first_visits[known], axis=-1)
@@ -113,17 +139,17 @@ class Together:
 
     def split(self, values: npt.NDArray[Number]) -> Sequence[npt.NDArray[Number]]:
         """Of values (... x candidates), those of each question."""
-        if len(self.questions) == 1:
+        if not self.askers:
             return [values]
         end, popular_end, parts = 0, self.bought, []
-        for question in self.questions:
-            begin, end = end, end + question.owned
-            popular, popular_end = popular_end, popular_end + len(question.rows) - question.owned
+        for owned, candidates in zip(self.owned.tolist(), self.candidates.tolist(), strict=True):
+            begin, end = end, end + owned
+            popular, popular_end = popular_end, popular_end + candidates - owned
             parts.append(np.concatenate((values[..., begin:end], values[..., popular:popular_end]), axis=-1))
         return parts
 
     def _spread(self, values: npt.NDArray[Number], place: int) -> npt.NDArray[Number]:
-        return values if len(self.questions) == 1 else values.take(self.askers[place], axis=-1)
+        return values if not self.askers else values.take(self.askers[place], axis=-1)
 
 
 def joined(parts: Sequence[npt.NDArray[Number]]) -> npt.NDArray[Number]:
@@ -144,9 +170,21 @@ def _joined_trips(parts: Sequence[Trips], first_visits: Integers, first_items: I
     )
 
 
-def _before(counts: Integers) -> Integers:
+def askers_of(visits: Integers, owned: Integers, candidates: Integers) -> tuple[Integers, ...]:
+    """See Together."""
+    if len(visits) == 1:
+        return ()
+    of_owned = _repeated(owned)
+    return _repeated(visits), of_owned, np.concatenate((of_owned, _repeated(candidates - owned)))
+
+
+def before(counts: Integers) -> Integers:
     """How many there are before each."""
     return np.cumsum(counts) - counts
+
+
+def _place(name: str, names: Sequence[str]) -> int:
+    return names.index(name) if name in names else -1
 
 
 def _repeated(counts: Integers) -> Integers:

@@ -12,24 +12,25 @@ from libs.common.errors import RetryableError
 from libs.common.http.service_app import create_service_app
 from services.offers.api.batches import batch_router
 from services.offers.api.brakes import brake_router
-from services.offers.api.budgets import budget_router
-from services.offers.api.campaigns import campaign_router
-from services.offers.api.checkouts import CHECKOUTS, checkout_router, plain_checkouts
+from services.offers.api.campaigns.stacking_rules import stacking_rules_router
+from services.offers.api.campaigns.versions import campaign_router
+from services.offers.api.checkout import CHECKOUTS, checkout_router, plain_checkouts
+from services.offers.api.codes import voucher_key_router
 from services.offers.api.fraud import fraud_router
-from services.offers.api.history import history_router
-from services.offers.api.holds import hold_router
-from services.offers.api.lane_leases import lease_router
-from services.offers.api.ledger import ledger_router
+from services.offers.api.lanes.leases import lease_router
+from services.offers.api.lanes.reconciliations import reconciliation_router
+from services.offers.api.money.budgets import budget_router
+from services.offers.api.money.ledger import ledger_router
+from services.offers.api.privacy import history_router
 from services.offers.api.receipts import receipt_router
-from services.offers.api.reconciliations import reconciliation_router
-from services.offers.api.redemptions import redemption_router
+from services.offers.api.redemption.holds import hold_router
+from services.offers.api.redemption.redemptions import redemption_router
+from services.offers.api.redemption.sets import set_router
 from services.offers.api.repeating import KeyedWrites, describe_keys
 from services.offers.api.returns import return_router
-from services.offers.api.revocations import revocation_router
-from services.offers.api.stacking import stacking_router
-from services.offers.api.voucher_keys import voucher_key_router
+from services.offers.api.revocation import revocation_router
 from services.offers.bootstrap import Door, Parts, assemble, code_key_of, door_of, running
-from services.offers.domain.code import CodeKey
+from services.offers.domain.codes.code import CodeKey
 from services.offers.settings import Settings
 
 _log = structlog.get_logger(__name__)
@@ -60,7 +61,7 @@ def create_app(door: Door) -> FastAPI:
         *(revocation_router, voucher_key_router, campaign_router, ledger_router, history_router, budget_router),
         batch_router,
         *(lease_router, reconciliation_router),
-        *(stacking_router, return_router),
+        *(set_router, stacking_rules_router, return_router),
         *(brake_router, fraud_router),
     ):
         app.include_router(router_of(door.doors))

@@ -23,8 +23,8 @@ from services.offers.handlers.feeds import (
     on_snapshots,
     on_tick,
 )
-from services.offers.handlers.money_clock import MoneyClock
-from services.offers.handlers.privacy import on_erasures, unsuppressed
+from services.offers.handlers.money.clock import MoneyClock
+from services.offers.handlers.privacy.forgetting import on_erasures, unsuppressed
 from services.offers.metrics import OffersMetrics
 
 GROUP = "offers"

@@ -11,10 +11,10 @@ from prometheus_client import CollectorRegistry
 from libs.common.clock import SystemClock
 from libs.common.persistence import Transactions, make_engine
 from services.offers.bootstrap.parts import SERVICE
-from services.offers.domain.code import CodeKey
-from services.offers.handlers.batch_making import BatchMaker
+from services.offers.domain.codes.code import CodeKey
+from services.offers.handlers.batches.making import BatchMaker
 from services.offers.metrics import OffersMetrics
-from services.offers.store.batches import PostgresBatches
+from services.offers.store.batches.rows import PostgresBatches
 from tests.support.offers_running import CODES
 
 

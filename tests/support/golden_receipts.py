@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from services.offers.domain.reprint import Form, rendered
+from services.offers.domain.checkout.reprint import Form, rendered
 from tests.support.offers_printing import EXAMPLES, FONT, KEYS, Example
 
 FOLDER = Path(__file__).parents[1] / "golden" / "receipts"

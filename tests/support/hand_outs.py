@@ -1,7 +1,7 @@
 """Hand-outs from leases, without a decision: what a journal keeps."""
 
 from libs.common.persistence import OutboxMessage
-from services.offers.domain.proposal import Proposal, ProposedVoucher
+from services.offers.domain.checkout.proposal import Proposal, ProposedVoucher
 from services.offers.ports.leases import HandedOut
 from tests.support.offers_facts import NOW
 

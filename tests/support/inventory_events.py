@@ -12,13 +12,14 @@ from libs.common.contracts.inventory import Acknowledged, AcknowledgementStatus
 from libs.common.contracts.offers import VoucherIssued
 from libs.common.contracts.play import PlayTicked
 from libs.common.contracts.pos import Return, Sale, Void
-from libs.common.contracts.stock import MovementReason, StockCounted, StockDelivered, StockMoved
+from libs.common.contracts.stock import LotPart, MovementReason, StockCounted, StockDelivered, StockMoved
 from libs.common.contracts.values import ReceiptLine
 from services.inventory.domain.catalog import ItemFacts, LaneBook
-from services.inventory.domain.command import Command
-from services.inventory.domain.planning import Surroundings
-from services.inventory.domain.replenishment import Policy
-from services.inventory.domain.shelves import DaySums, ItemPlan, ItemView, Levels, VoucherLine, day_of
+from services.inventory.domain.commands.command import Command
+from services.inventory.domain.planning.planning import Surroundings
+from services.inventory.domain.planning.replenishment import Policy
+from services.inventory.domain.stock.shelves import DaySums, ItemPlan, ItemView, Levels, day_of
+from services.inventory.domain.vouchers.lines import VoucherLine
 
 START = datetime(2031, 3, 3, tzinfo=UTC)  # a Monday
 SOURCE = "urn:test:stores"
@@ -32,7 +33,14 @@ def an_event(data: Contract, event_id: str, days: float = 0.0) -> Event:
     return new_event(data, event_id=event_id, source=SOURCE, occurred_at=at(days), received_at=at(days))
 
 
-def an_item(item_id: str, *, category: str = "dairy", stock_keeping: bool = True, price_cents: int = 800) -> Event:
+def an_item(
+    item_id: str,
+    *,
+    category: str = "dairy",
+    stock_keeping: bool = True,
+    price_cents: int = 800,
+    shelf_life_days: int | None = None,
+) -> Event:
     item = CatalogItem(
         item_id=item_id,
         name=item_id,
@@ -42,6 +50,7 @@ def an_item(item_id: str, *, category: str = "dairy", stock_keeping: bool = True
         currency="EUR",
         price_cents=price_cents,
         stock_keeping=stock_keeping,
+        shelf_life_days=shelf_life_days,
     )
     return an_event(item, f"item-{item_id}", -1.0)
 
@@ -56,10 +65,28 @@ def a_count(event_id: str, item_id: str, on_hand: str, days: float = 0.0, *, sto
 
 
 def a_delivery(
-    event_id: str, item_id: str, quantity: str, days: float, *, store_id: str = "s1", command_id: str | None = None
+    event_id: str,
+    item_id: str,
+    quantity: str,
+    days: float,
+    *,
+    store_id: str = "s1",
+    command_id: str | None = None,
+    lots: Mapping[int, str] | None = None,
 ) -> Event:
-    fact = StockDelivered(store_id=store_id, item_id=item_id, quantity=Decimal(quantity), command_id=command_id)
+    """`lots`: how much lasts until which day after START."""
+    fact = StockDelivered(
+        store_id=store_id,
+        item_id=item_id,
+        quantity=Decimal(quantity),
+        command_id=command_id,
+        lots=None if lots is None else some_lots(lots),
+    )
     return an_event(fact, event_id, days)
+
+
+def some_lots(lots: Mapping[int, str]) -> tuple[LotPart, ...]:
+    return tuple(LotPart(last_day=at(last).date(), quantity=Decimal(units)) for last, units in lots.items())
 
 
 def a_movement(event_id: str, item_id: str, change: str, days: float, *, store_id: str = "s1") -> Event:

@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import SecretStr
@@ -15,7 +15,7 @@ from libs.common.persistence import Timeouts, make_engine, mark_seen, run_migrat
 from libs.common.persistence.messages import decode_headers
 from libs.common.streaming import Batch, TopicPartition
 from services.inventory.bootstrap import SERVICE, Parts, assemble
-from services.inventory.bootstrap.roles import reviewer_of
+from services.inventory.bootstrap.roles import closer_of, reviewer_of
 from services.inventory.consumer import facts_handler
 from services.inventory.settings import Settings
 from services.inventory.store import store_of
@@ -60,6 +60,25 @@ class RunningInventory:
     async def review(self, days: float) -> Counter[str]:
         """What a tick does when event time has reached that day."""
         return await reviewer_of(self.parts).run(at(days))
+
+    async def close(self, days: float, *, batch_items: int | None = None, **changes: Any) -> int:
+        """Close every whole day before that one."""
+        closer = closer_of(self.parts)
+        if batch_items is not None:
+            closer = replace(closer, batch=replace(closer.batch, items=batch_items))
+        return await replace(closer, **changes).run(at(days))
+
+    async def learned(self) -> dict[str, list[dict[str, Any]]]:
+        """All that closes left, byte for byte."""
+        tables = {"item_learning": "item_id", "closes": "day", "plans": "item_id", "contributions": "day, part"}
+        return {table: await self.rows(f"SELECT * FROM {table} ORDER BY {key}") for table, key in tables.items()}  # noqa: S608  # our own names
+
+    async def open_commands(self) -> list[dict[str, Any]]:
+        """What was asked for and is not over, in the order of ids."""
+        return await self.rows(
+            """SELECT command_id, version, kind, status, item_id, store_id, from_store_id, quantity_milli, needed_at
+               FROM commands WHERE status NOT IN ('rejected', 'closed', 'expired') ORDER BY command_id"""
+        )
 
     async def sent(self, topic: str) -> list[Event]:
         """What waits in the outbox for a topic, taken out."""
@@ -107,6 +126,7 @@ def settings_for(database: Database, **changes: Any) -> Settings:
         "kafka_bootstrap": "127.0.0.1:1",
         "partitions_cap": 4,
         "play_mode": True,
+        "approve_everything": True,
     }
     return Settings(**{**defaults, **changes})
 

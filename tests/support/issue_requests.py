@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from libs.common.persistence import OutboxMessage
-from services.offers.domain.limits import Claim
-from services.offers.domain.proposal import Proposal
-from services.offers.domain.terms import AmountOff, Terms
+from services.offers.domain.campaigns.terms import AmountOff, Terms
+from services.offers.domain.checkout.proposal import Proposal
+from services.offers.domain.money.limits import Claim
 from services.offers.ports.checkout import Draft, IssueRequest
 from tests.support.offers_running import CODES
 

@@ -4,9 +4,9 @@ from collections import Counter as Tally
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from services.offers.domain import ledger
-from services.offers.domain.budget import Budget, Wish, grant_within
-from services.offers.domain.limits import Counter, Per, Use
+from services.offers.domain.money import ledger
+from services.offers.domain.money.budget import Budget, Wish, grant_within
+from services.offers.domain.money.limits import Counter, Per, Use
 
 
 @dataclass(frozen=True)

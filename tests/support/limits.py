@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from services.offers.ports.campaigns.knowledge import Revisions
 from services.offers.ports.checkout import CheckoutView
-from services.offers.ports.knowledge import Revisions
 
 
 def limit(per: str, period: str, most: int, measure: str = "count") -> dict[str, Any]:

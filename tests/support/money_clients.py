@@ -24,30 +24,30 @@ from libs.common.clock import SystemClock
 from libs.common.errors import Conflict, NotFound, RetryableError
 from libs.common.persistence import Transactions, make_engine
 from services.offers.bootstrap.parts import SERVICE
-from services.offers.bootstrap.redeeming import till_stores_of
-from services.offers.domain.asked import name_of
-from services.offers.domain.guessing import MissLimits, Presenter
-from services.offers.domain.limits import Claim, Counter, Per, Period
-from services.offers.domain.voucher import Basket, BasketLine
-from services.offers.handlers.expiry import expire_vouchers
-from services.offers.handlers.holding import Holding, extend_hold, hold_voucher, release_hold
-from services.offers.handlers.idempotency import Once
-from services.offers.handlers.knowledge import Knowledge, KnowledgeKeeper
-from services.offers.handlers.money_clock import MoneyClock
-from services.offers.handlers.redemption import Redemption, RedemptionDesk
-from services.offers.handlers.returns import give_back_returned, roll_back, roll_back_receipt
-from services.offers.handlers.signing import SigningRing
+from services.offers.bootstrap.redemption import till_stores_of
+from services.offers.domain.fraud.guessing import MissLimits, Presenter
+from services.offers.domain.money.limits import Claim, Counter, Per, Period
+from services.offers.domain.repeating import name_of
+from services.offers.domain.vouchers.voucher import Basket, BasketLine
+from services.offers.handlers.campaigns.knowledge import Knowledge, KnowledgeKeeper
+from services.offers.handlers.codes import SigningRing
+from services.offers.handlers.money.clock import MoneyClock
+from services.offers.handlers.redemption.desk import Redemption, RedemptionDesk
+from services.offers.handlers.redemption.holding import Holding, extend_hold, hold_voucher, release_hold
+from services.offers.handlers.repeating import Once
+from services.offers.handlers.returns.taking_back import give_back_returned, roll_back, roll_back_receipt
+from services.offers.handlers.vouchers.expiry import expire_vouchers
 from services.offers.metrics import OffersMetrics
-from services.offers.ports.answers import Answer
 from services.offers.ports.checkout import IssueRequest
-from services.offers.store.answers import PostgresAnswers
+from services.offers.ports.repeating import Answer
+from services.offers.store.campaigns.knowledge import PostgresKnowledge
+from services.offers.store.checkout.issuing import SharedIssuing
+from services.offers.store.codes import PostgresSigningKeys
 from services.offers.store.connections import connector
-from services.offers.store.expiry import PostgresExpiry
-from services.offers.store.issuing import SharedIssuing
-from services.offers.store.knowledge import PostgresKnowledge
+from services.offers.store.redemption.redemptions import PostgresRedemptions
+from services.offers.store.repeating import PostgresAnswers
 from services.offers.store.shared_statement import Limits
-from services.offers.store.signing import PostgresSigningKeys
-from services.offers.store.vouchers import PostgresRedemptions
+from services.offers.store.vouchers.expiry import PostgresExpiry
 from tests.support.issue_requests import Wanted, an_issue_request
 from tests.support.offers_running import CODES
 

@@ -16,9 +16,9 @@ from libs.common.contracts.values import Identifier, IdentifierKind
 from libs.common.ids import derived_id
 from libs.ranking.population import COLUMNS, PopulationState
 from libs.ranking.state import PastVisit, state_of
-from services.offers.domain.batch import Batch, Source, Validity, batch_of
-from services.offers.domain.campaign import Campaign
-from services.offers.domain.needs import MODEL_NAME
+from services.offers.domain.batches import Batch, Source, Validity, batch_of
+from services.offers.domain.campaigns.campaign import Campaign
+from services.offers.domain.decisions.needs import MODEL_NAME
 from services.offers.domain.revocation import Revocation, Revoked
 from tests.support.secrets import PSEUDONYMS, behind_the_door
 

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from services.offers.bootstrap.printing import picture_font, wording_of_ours
-from services.offers.domain.code import CodeKey
-from services.offers.domain.proposal import NumberedBy, Proposal, ProposedVoucher, SignedFor
+from services.offers.bootstrap.receipts import picture_font, wording_of_ours
+from services.offers.domain.checkout.proposal import NumberedBy, Proposal, ProposedVoucher, SignedFor
+from services.offers.domain.checkout.reprint import Keys
+from services.offers.domain.codes.code import CodeKey
+from services.offers.domain.codes.signed import KeyRow, SigningKey, signing_key
 from services.offers.domain.receipts.printing import Printing, PrintPolicy
 from services.offers.domain.receipts.sheet import Columns
 from services.offers.domain.receipts.template import Coupon
-from services.offers.domain.reprint import Keys
-from services.offers.domain.signed_code import KeyRow, SigningKey, signing_key
 
 WORDING = wording_of_ours()
 FONT = picture_font()

@@ -20,12 +20,12 @@ from services.offers.app import create_app
 from services.offers.bootstrap import Door, Parts, assemble, door_of, running
 from services.offers.bootstrap.parts import SERVICE
 from services.offers.bootstrap.work import stores_of
-from services.offers.domain.campaign import Campaign
-from services.offers.domain.code import CodeKey
+from services.offers.domain.campaigns.campaign import Campaign
+from services.offers.domain.codes.code import CodeKey
 from services.offers.settings import Settings
-from services.offers.store.campaigns import PostgresCampaigns
-from services.offers.store.ledger import PostgresLedger
-from services.offers.store.read_model import PostgresReadModel
+from services.offers.store.campaigns.versions import PostgresCampaigns
+from services.offers.store.feeds import PostgresReadModel
+from services.offers.store.money.ledger import PostgresLedger
 from tests.support.offers_facts import ITEMS, NOW, a_campaign, a_model, availability, card, catalogue
 from tests.support.postgres import Database
 from tests.support.secrets import SECRET_FILE

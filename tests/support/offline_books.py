@@ -8,23 +8,24 @@ from typing import Any, cast
 
 from libs.common.clock import FixedClock
 from libs.common.persistence import OutboxMessage
-from services.offers.domain import ledger
-from services.offers.domain.budget import Budget
-from services.offers.domain.catalogue import Item
-from services.offers.domain.lane_entry import Entry, OfflineLine
-from services.offers.domain.lane_lease import Lease
-from services.offers.domain.ledger import Transfer
+from services.offers.domain.campaigns.catalogue import Item
+from services.offers.domain.campaigns.terms import AmountOff, Terms
+from services.offers.domain.codes.signed import KeyRow, Promise, signed_text, signing_key
+from services.offers.domain.lanes.entry import Entry, OfflineLine
+from services.offers.domain.lanes.lease import Lease
+from services.offers.domain.money import ledger
+from services.offers.domain.money.budget import Budget
+from services.offers.domain.money.ledger import Transfer
 from services.offers.domain.returns import Sold
-from services.offers.domain.signed_code import KeyRow, Promise, signed_text, signing_key
-from services.offers.domain.terms import AmountOff, Terms
-from services.offers.domain.voucher import ReturnedSoFar, Voucher, VoucherState
-from services.offers.handlers.knowledge import Knowledge
-from services.offers.handlers.money_clock import MoneyClock
-from services.offers.handlers.reconciling import Reconciler
-from services.offers.handlers.signing import SigningRing
-from services.offers.ports.offline import ConflictLine, KnownEntry, LaneStores, NewEntry
+from services.offers.domain.vouchers.voucher import ReturnedSoFar, Voucher, VoucherState
+from services.offers.handlers.campaigns.knowledge import Knowledge
+from services.offers.handlers.codes import SigningRing
+from services.offers.handlers.lanes.reconciling import Reconciler
+from services.offers.handlers.money.clock import MoneyClock
+from services.offers.ports.lanes.journals import ConflictLine, KnownEntry, LaneStores, NewEntry
+from services.offers.ports.money import Cause
+from services.offers.ports.redemption.redemptions import NewRedemption, StoredRedemption
 from services.offers.ports.returns import SoFar
-from services.offers.ports.vouchers import Cause, NewRedemption, StoredRedemption
 from tests.support.offers_facts import NOW
 from tests.support.offers_running import CODES
 

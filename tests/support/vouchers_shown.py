@@ -5,11 +5,11 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from services.offers.domain.catalogue import Item
-from services.offers.domain.discounting import Shown
-from services.offers.domain.stacking_rules import Stacking
-from services.offers.domain.terms import AmountOff, PercentOff, Terms
-from services.offers.domain.voucher import Basket, BasketLine, Voucher, VoucherState
+from services.offers.domain.campaigns.catalogue import Item
+from services.offers.domain.campaigns.stacking_rules import Stacking
+from services.offers.domain.campaigns.terms import AmountOff, PercentOff, Terms
+from services.offers.domain.redemption.discounting import Shown
+from services.offers.domain.vouchers.voucher import Basket, BasketLine, Voucher, VoucherState
 from tests.support.offers_facts import NOW
 
 ITEMS = {

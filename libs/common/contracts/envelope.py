@@ -9,6 +9,7 @@ import msgspec
 from pydantic import AwareDatetime, BaseModel, ConfigDict, StringConstraints
 
 from libs.common.contracts.values import Contract
+from libs.common.contracts.written import body_of
 
 Headers = Sequence[tuple[str, bytes]]
 SCHEMA_BASE = "urn:the-usual:schema:"
@@ -75,7 +76,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
     def body(self) -> bytes:
         """Its data as JSON: the Kafka value."""
-        return self.data.model_dump_json(exclude_none=True).encode()
+        return body_of(self.data)
 
 
 @lru_cache(maxsize=256)

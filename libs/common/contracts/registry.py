@@ -26,6 +26,7 @@ from libs.common.contracts import (
 from libs.common.contracts.envelope import Event, Headers, parse_moment
 from libs.common.contracts.upcasting import newest_type, upcast
 from libs.common.contracts.values import Contract
+from libs.common.contracts.written import Written
 from libs.common.errors import InvalidMessage
 
 CONTRACTS: Mapping[str, type[Contract]] = {
@@ -55,6 +56,8 @@ CONTRACTS: Mapping[str, type[Contract]] = {
     "usual.catalog.item.v1": catalog.CatalogItem,
     "usual.catalog.store.v1": catalog.CatalogStore,
     "usual.catalog.lane.v1": catalog.CatalogLane,
+    "usual.catalog.promotion.v1": catalog.CatalogPromotion,
+    "usual.catalog.link.v1": catalog.CatalogLink,
     "usual.consent.changed.v1": consent.ConsentChanged,
     "usual.identity.linked.v1": consent.IdentityLinked,
     "usual.identity.described.v1": identity.Described,
@@ -79,6 +82,9 @@ CONTRACTS: Mapping[str, type[Contract]] = {
     "usual.inventory.demand.v1": inventory.DemandMoved,
     "usual.inventory.reorder.v1": inventory.Reorder,
     "usual.inventory.reroute.v1": inventory.Reroute,
+    "usual.inventory.count.v1": inventory.CountRequested,
+    "usual.inventory.command_withdrawn.v1": inventory.CommandWithdrawn,
+    "usual.inventory.command_escalated.v1": inventory.CommandEscalated,
     "usual.inventory.acknowledgement.v1": inventory.Acknowledged,
     "usual.inventory.availability.v1": inventory.Availability,
 }
@@ -121,22 +127,23 @@ def contract_of(event_type: str) -> type[Contract]:
     raise UnknownType(f"unknown event type {event_type!r}")
 
 
-def partition_key_of(data: Contract) -> str:
+def partition_key_of(data: Contract | Written) -> str:
     """The key by which events with this body are partitioned."""
     return cast("Keyed", data).partition_key
 
 
 def new_event(
-    data: Contract, *, event_id: str, source: str, occurred_at: datetime, received_at: datetime | None = None
+    data: Contract | Written, *, event_id: str, source: str, occurred_at: datetime, received_at: datetime | None = None
 ) -> Event:
     """An event around `data`, its type and key taken from the contract; for what a service publishes itself."""
+    contract = data.contract if isinstance(data, Written) else type(data)
     return Event(
         id=event_id,
         source=source,
-        type=TYPES[type(data)],
+        type=TYPES[cast("type[Contract]", contract)],
         occurred_at=occurred_at,
         partition_key=partition_key_of(data),
-        data=data,
+        data=cast("Contract", data),
         received_at=received_at,
     )
 

@@ -1,10 +1,29 @@
 """What inventory systems and stores report: published by ingest on `ingest.stock.v1`, keyed by item."""
 
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
 from enum import StrEnum
+from typing import Annotated
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
-from libs.common.contracts.values import Contract, Key, Quantity, SignedQuantity, Unit
+from libs.common.contracts.values import Contract, Key, Part, Quantity, SignedQuantity, Unit
+
+
+class LotPart(Part):
+    """So much of a movement is of goods that may be sold until the end of `last_day`."""
+
+    last_day: date
+    quantity: Quantity
+
+
+Lots = Annotated[tuple[LotPart, ...], Field(max_length=100)]
+
+
+def _parts_of(whole: Decimal, lots: Sequence[LotPart] | None) -> None:
+    if sum(lot.quantity for lot in lots or ()) > abs(whole):
+        raise ValueError("lots come to more than what moved")
 
 
 class StockFact(Contract):
@@ -33,6 +52,13 @@ class StockDelivered(StockFact):
 
     quantity: Quantity
     command_id: Key | None = None
+    lots: Lots | None = None
+    """Of it, what is known to last until when; the rest lasts for the item's shelf life from its arrival."""
+
+    @model_validator(mode="after")
+    def _lots_are_parts(self) -> "StockDelivered":
+        _parts_of(self.quantity, self.lots)
+        return self
 
 
 class MovementReason(StrEnum):
@@ -51,6 +77,13 @@ class StockMoved(StockFact):
     change: SignedQuantity
     reason: MovementReason
     command_id: Key | None = None
+    lots: Lots | None = None
+    """Which lots came or left; what is not named came fresh, or left oldest first."""
+
+    @model_validator(mode="after")
+    def _lots_are_parts(self) -> "StockMoved":
+        _parts_of(self.change, self.lots)
+        return self
 
     @model_validator(mode="after")
     def _the_sign_fits_the_reason(self) -> "StockMoved":

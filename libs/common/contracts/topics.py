@@ -101,8 +101,8 @@ INGEST_STOCK = _topic(
 )
 INGEST_CATALOG = _topic(
     "ingest.catalog.v1",
-    "item, store or lane id",
-    ("usual.catalog.item.v1", "usual.catalog.store.v1", "usual.catalog.lane.v1"),
+    "item, store, lane, promotion or link id",
+    tuple(f"usual.catalog.{what}.v1" for what in ("item", "store", "lane", "promotion", "link")),
     "Master data, newest per key.",
     compacted=True,
     retention=None,
@@ -218,7 +218,7 @@ INVENTORY_DEMAND = _topic(
 INVENTORY_COMMANDS = _topic(
     "inventory.commands.v1",
     "item",
-    ("usual.inventory.reorder.v1", "usual.inventory.reroute.v1"),
+    tuple(f"usual.inventory.{x}.v1" for x in ("reorder", "reroute", "count", "command_withdrawn", "command_escalated")),
     "Reorder and reroute, versions of a command in order.",
     retention=COMMAND_RETENTION,
 )

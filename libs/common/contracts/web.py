@@ -51,6 +51,12 @@ class Searched(WebContact):
     query: Comment
     results_count: Annotated[int, Field(ge=0)] | None = None
     """None where the sender does not know."""
+    store_id: Key | None = None
+    """The store that the visitor had chosen; else `region`, where that is known."""
+    region: Key | None = None
+    item_id: Key | None = None
+    """What the shop's own search took it for, in the words of its catalogue: an item, else a category."""
+    category: Key | None = None
 
 
 class ProductViewed(WebContact):

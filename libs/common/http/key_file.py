@@ -47,7 +47,12 @@ SCOPES: Mapping[str, str] = {
     "privacy:read": "see all that is held of a person, to hand it over",
     "privacy:write": "have a person forgotten",
     "inventory:read": "see stock, forecasts and orders",
+    "inventory:write": "say how item classes and shelves are ordered",
     "inventory:ack": "acknowledge orders, as an inventory system does",
+    "webhooks:write": "say who is told of orders, and see what was delivered",
+    "edi:exchange": "fetch orders for trading partners and bring their answers, as an EDI gateway does",
+    "edi:partners": "say with which trading partners orders are exchanged, and how",
+    "inventory:approve": "decide on orders that wait for a person, and take back what nobody has answered",
 }
 """Every scope that a door asks for."""
 

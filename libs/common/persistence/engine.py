@@ -33,6 +33,11 @@ class Timeouts:
         return cls(statement_ms=600_000, lock_ms=3_000, idle_in_transaction_ms=60_000)
 
     @classmethod
+    def unlimited(cls) -> Self:
+        """For a database of one's own on a machine that may be busy with other things: nobody waits behind, being slow is no error."""
+        return cls(statement_ms=0, lock_ms=0, idle_in_transaction_ms=0)
+
+    @classmethod
     def whole_tables(cls) -> Self:
         """For jobs that read or write whole tables: a statement takes as long as the table is great."""
         return cls(statement_ms=0, lock_ms=5_000, idle_in_transaction_ms=600_000)

@@ -93,7 +93,7 @@ class ServiceParts(Generic[Chosen, Counted]):
         )
 
 
-def assemble_parts(
+def assemble_parts(  # noqa: PLR0913 - what tells one process from another
     service: str,
     settings: Chosen,
     role: str,
@@ -101,14 +101,15 @@ def assemble_parts(
     *,
     clock: Clock | None = None,
     pool_size: int = 5,
+    timeouts: Timeouts | None = None,
 ) -> ServiceParts[Chosen, Counted]:
-    """Join the common parts. Ready means: the schema is at this release."""
+    """Join the common parts. Ready means: the schema is at this release. Without `timeouts` the role's are kept."""
     clock = clock or SystemClock()
     engine = make_engine(
         settings.database_url.get_secret_value(),
         schema=service,
         application_name=f"{service}-{role}",
-        timeouts=Timeouts.api() if role == "api" else Timeouts.worker(),
+        timeouts=timeouts or (Timeouts.api() if role == "api" else Timeouts.worker()),
         pool_size=pool_size,
     )
     health = Health()

@@ -1,6 +1,6 @@
-"""The routes: stock, forecasts, commands, acknowledgements."""
+"""The routes: stock, forecasts, acknowledgements; commands.py and live.py hold those of commands."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Security
 from fastapi.security import APIKeyHeader
@@ -10,27 +10,21 @@ from libs.common.contracts.inventory import Acknowledged
 from libs.common.contracts.values import Key
 from libs.common.errors import InvalidInput
 from libs.common.http.credentials import Credential, require
+from services.inventory.api.commands.shapes import AcknowledgementAnswer, command_answer
 from services.inventory.api.shapes import (
-    AcknowledgementAnswer,
-    CommandAnswer,
-    CommandPage,
     ForecastPage,
     StockPage,
-    command_answer,
     forecast_answer,
     problems,
     stock_answer,
 )
-from services.inventory.handlers.acknowledgements import Acknowledgement
+from services.inventory.handlers.commands.acknowledgements import Acknowledgement
 from services.inventory.handlers.desk import Desk
-from services.inventory.ports import CommandFilter
 
 API_KEY = Security(APIKeyHeader(name="X-Api-Key", auto_error=False, description="or `Authorization: Bearer`"))
 Reader = Annotated[Credential, Depends(require("inventory:read"))]
 Answerer = Annotated[Credential, Depends(require("inventory:ack"))]
 PageSize = Annotated[int, Query(ge=1, le=1_000)]
-CommandStatus = Literal["sent", "acknowledged", "amended", "rejected", "shipped", "received", "closed", "expired"]
-CommandKind = Literal["reorder", "reroute"]
 _PLACE = "\x1f"
 
 
@@ -58,36 +52,17 @@ def inventory_router(desk: Desk, clock: Clock) -> APIRouter:
         found = await desk.forecasts(item_id, store_id)
         return ForecastPage(forecasts=tuple(forecast_answer(item_id, one) for one in found))
 
-    @router.get("/commands", summary="What was asked for", responses=problems(401, 403, 422, 503))
-    async def get_commands(
-        _caller: Reader,
-        status: CommandStatus | None = None,
-        kind: CommandKind | None = None,
-        item_id: Key | None = None,
-        store_id: Key | None = None,
-        after: Key | None = None,
-        limit: PageSize = 100,
-    ) -> CommandPage:
-        """Commands with their explanation and what has become of them; every filter is optional."""
-        wanted = CommandFilter(status=status, kind=kind, item_id=item_id, store_id=store_id, after=after, limit=limit)
-        found = await desk.commands(wanted)
-        following = found[-1].command_id if len(found) == limit else None
-        return CommandPage(commands=tuple(map(command_answer, found)), next=following)
-
-    @router.get("/commands/{command_id}", summary="One command", responses=problems(401, 403, 404, 422, 503))
-    async def get_command(_caller: Reader, command_id: Key) -> CommandAnswer:
-        """One command, whatever has become of it."""
-        return command_answer(await desk.command(command_id))
-
     @router.post("/acknowledgements", summary="Answer a command", responses=problems(401, 403, 404, 422, 503))
-    async def post_acknowledgement(_caller: Answerer, answer: Acknowledged) -> AcknowledgementAnswer:
+    async def post_acknowledgement(caller: Answerer, answer: Acknowledged) -> AcknowledgementAnswer:
         """Say what becomes of a command; the topic `inventory.acknowledgements.v1` takes the same.
 
         Idempotent by command, version and status: the same answer again is `repeated` and changes nothing.
         """
         if answer.quantity is None and answer.status == "amended":
             raise InvalidInput("an amendment says how much will come", slug="amended-without-quantity")
-        effect, command = await desk.acknowledge(Acknowledgement(body=answer, answered_at=clock.now()))
+        effect, command = await desk.acknowledge(
+            Acknowledgement(body=answer, answered_at=clock.now(), by=f"{caller.key_id} ({caller.holder})")
+        )
         return AcknowledgementAnswer(effect=effect, command=command_answer(command))
 
     return router

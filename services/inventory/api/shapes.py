@@ -6,11 +6,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from services.inventory.domain.command import Command
 from services.inventory.domain.measure import from_milli
-from services.inventory.domain.shelves import start_of
-from services.inventory.domain.stock import Position
-from services.inventory.handlers.acknowledgements import Effect
+from services.inventory.domain.stock.shelves import start_of
+from services.inventory.domain.stock.stock import Position
 from services.inventory.handlers.desk import QUANTILES, Forecast
 from services.inventory.ports import StockView
 
@@ -22,7 +20,11 @@ class Answer(BaseModel):
 
 
 class StockAnswer(Answer):
-    """One item in one store. `available` is on hand less what is promised to other stores; negative stock is shown as it is."""
+    """One item in one store. `available` is on hand less what is promised to other stores; negative stock is shown as it is.
+
+    `available_to_promise` is what may be promised now: never below nothing, and nothing from a shelf that is probably empty
+    (`empty_ratio`, where a count was asked for).
+    """
 
     item_id: str
     store_id: str
@@ -32,6 +34,8 @@ class StockAnswer(Answer):
     in_transit: Decimal
     on_order: Decimal
     available: Decimal
+    available_to_promise: Decimal
+    empty_ratio: float | None
     projected: Decimal
     sold_units: Decimal
     counted_at: datetime | None
@@ -42,6 +46,15 @@ class StockPage(Answer):
 
     stock: tuple[StockAnswer, ...]
     next: str | None
+
+
+class DayAnswer(Answer):
+    """Units expected on one day (UTC): what sells by itself, more by promotions, more on vouchers that are out."""
+
+    day: date
+    own: float
+    promotions: float
+    vouchers: float
 
 
 class ForecastAnswer(Answer):
@@ -58,51 +71,14 @@ class ForecastAnswer(Answer):
     voucher_units: float
     reorder_below: Decimal
     order_up_to: Decimal
+    days: tuple[DayAnswer, ...]
+    """The coming fortnight, with the promotions and vouchers that are known by now."""
 
 
 class ForecastPage(Answer):
     """Forecasts in the order of stores."""
 
     forecasts: tuple[ForecastAnswer, ...]
-
-
-class CommandAnswer(Answer):
-    """A command with what has become of it."""
-
-    command_id: str
-    version: int
-    kind: str
-    status: str
-    item_id: str
-    store_id: str
-    from_store_id: str | None
-    supplier_id: str | None
-    lane_id: str | None
-    quantity: Decimal
-    packs: int
-    cost_cents: int | None
-    promised: Decimal | None
-    shipped: Decimal
-    received: Decimal
-    decided_at: datetime
-    needed_at: datetime
-    valid_until: datetime
-    expected_at: datetime | None
-    explanation: str
-
-
-class CommandPage(Answer):
-    """Commands in the order of ids; `next` asks for what follows, as `after`."""
-
-    commands: tuple[CommandAnswer, ...]
-    next: str | None
-
-
-class AcknowledgementAnswer(Answer):
-    """What the answer came to, and where the command stands."""
-
-    effect: Effect
-    command: CommandAnswer
 
 
 class Problem(Answer):
@@ -124,6 +100,7 @@ _MEANINGS = {
     401: "no key, or none that is in force",
     403: "the key lacks the scope",
     404: "there is no such thing",
+    409: "the present state does not allow it",
     422: "the request does not fit its schema",
     503: "not now; try again after `Retry-After`",
 }
@@ -146,6 +123,8 @@ def stock_answer(view: StockView) -> StockAnswer:
         in_transit=from_milli(view.in_transit_milli),
         on_order=from_milli(view.on_order_milli),
         available=from_milli(position.available_milli),
+        available_to_promise=from_milli(position.promisable_milli(view.empty_ratio)),
+        empty_ratio=view.empty_ratio,
         projected=from_milli(position.projected_milli),
         sold_units=from_milli(view.sold_milli),
         counted_at=view.counted_at,
@@ -166,30 +145,13 @@ def forecast_answer(item_id: str, found: Forecast) -> ForecastAnswer:
         voucher_units=round(found.voucher_units, 3),
         reorder_below=from_milli(found.trigger_milli),
         order_up_to=from_milli(found.order_up_to_milli),
-    )
-
-
-def command_answer(command: Command) -> CommandAnswer:
-    """A command as it is answered."""
-    return CommandAnswer(
-        command_id=command.command_id,
-        version=command.version,
-        kind=command.kind.value,
-        status=command.status.word,
-        item_id=command.item_id,
-        store_id=command.store_id,
-        from_store_id=command.from_store_id,
-        supplier_id=command.supplier_id,
-        lane_id=command.lane_id,
-        quantity=from_milli(command.quantity_milli),
-        packs=command.packs,
-        cost_cents=command.cost_cents,
-        promised=None if command.promised_milli is None else from_milli(command.promised_milli),
-        shipped=from_milli(command.shipped_milli),
-        received=from_milli(command.received_milli),
-        decided_at=command.decided_at,
-        needed_at=command.needed_at,
-        valid_until=command.valid_until,
-        expected_at=command.expected_at,
-        explanation=command.explanation,
+        days=tuple(
+            DayAnswer(
+                day=start_of(one.day).date(),
+                own=round(one.own, 4),
+                promotions=round(one.promotions, 4),
+                vouchers=round(one.vouchers, 4),
+            )
+            for one in found.days
+        ),
     )

@@ -3,8 +3,9 @@
 from typing import Literal, TypeAlias
 
 from libs.common.clock import Clock
+from libs.common.persistence import Timeouts
 from libs.common.service import ServiceParts, assemble_parts
-from services.inventory.domain.replenishment import Policy
+from services.inventory.domain.planning.replenishment import Policy
 from services.inventory.metrics import InventoryMetrics
 from services.inventory.settings import Settings
 
@@ -13,10 +14,12 @@ Role = Literal["api", "worker"]
 Parts: TypeAlias = ServiceParts[Settings, InventoryMetrics]
 
 
-def assemble(settings: Settings, role: Role, clock: Clock | None = None) -> Parts:
-    """Join the common parts; nothing connects yet. The worker's pool has room for two consumers, rounds and relays."""
-    pool_size = 5 if role == "api" else 8
-    return assemble_parts(SERVICE, settings, role, InventoryMetrics, clock=clock, pool_size=pool_size)
+def assemble(settings: Settings, role: Role, clock: Clock | None = None, *, timeouts: Timeouts | None = None) -> Parts:
+    """Join the common parts; nothing connects yet. The worker's pool has room for three consumers, rounds and relays."""
+    pool_size = 5 if role == "api" else 9
+    return assemble_parts(
+        SERVICE, settings, role, InventoryMetrics, clock=clock, pool_size=pool_size, timeouts=timeouts
+    )
 
 
 def policy_of(settings: Settings) -> Policy:
@@ -28,4 +31,8 @@ def policy_of(settings: Settings) -> Policy:
         order_line_cents=settings.order_line_cents,
         transfer_line_cents=settings.transfer_line_cents,
         transfer_unit_cents=settings.transfer_unit_cents,
+        transfer_days=settings.transfer_hours / 24,
+        reroute=settings.reroute,
+        hold_ratio=settings.hold_ratio,
+        margin_ratio=settings.lost_ratio,
     )

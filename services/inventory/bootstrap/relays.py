@@ -37,6 +37,8 @@ def availability() -> VersionedTable:
             on_hand=from_milli(row.on_hand_milli),
             available=from_milli(row.available_milli),
             status=row.status,
+            surplus=from_milli(row.surplus_milli) if row.surplus_milli else None,
+            surplus_until=row.surplus_until,
         )
         name = f"availability:{row.store_id}:{row.item_id}:{row.version}"
         return OutboxMessage.of(

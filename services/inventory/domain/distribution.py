@@ -13,6 +13,7 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 GREATEST_EXACT_MEAN = 500.0
+GREATEST_EXACT_STOCK = 1_000
 LEAST_VARIANCE_RATIO = 1.05
 _STANDARD = NormalDist()
 
@@ -50,6 +51,27 @@ def quantile(mean: FloatArray, variance: FloatArray, target: FloatArray) -> IntA
     return found
 
 
+def chance_within(mean: FloatArray, variance: FloatArray, bound: IntArray) -> FloatArray:
+    """The chance that demand stays at or under a whole number, per row.
+
+    >>> chance_within(np.array([0.1, 4.0]), np.array([0.12, 6.0]), np.array([1, 8])).round(3).tolist()
+    [0.989, 0.95]
+    """
+    large = mean > GREATEST_EXACT_MEAN
+    scores = (bound - mean) / np.sqrt(np.maximum(variance, 1e-12))
+    found = np.array([_STANDARD.cdf(score) if is_large else 1.0 for score, is_large in zip(scores, large, strict=True)])
+    places = np.flatnonzero((mean > 0) & ~large)
+    r, p = _shape(mean[places], variance[places])
+    chance = np.exp(r * np.log(p))
+    reached, count = chance.copy(), 0
+    while (more := bound[places] > count).any():
+        chance = chance * (count + r) / (count + 1) * (1 - p)
+        reached = np.where(more, reached + chance, reached)
+        count += 1
+    found[places] = np.minimum(reached, 1.0)
+    return found
+
+
 def shortages(mean: FloatArray, variance: FloatArray, upto: int) -> FloatArray:
     """Per row the expected demand above a stock of 0, 1, .. `upto`: E[(D - x)+], never rising with x.
 
@@ -67,6 +89,18 @@ def shortages(mean: FloatArray, variance: FloatArray, upto: int) -> FloatArray:
         chance = chance * (stock + r) / (stock + 1) * (1 - p)
         reached = reached + chance
     return table
+
+
+def left_over(mean: FloatArray, variance: FloatArray, stock: IntArray) -> FloatArray:
+    """Per row the part of a stock (not below 0) that demand is expected to leave: E[(x - D)+] = x - m + E[(D - x)+].
+
+    >>> left_over(np.array([1.0, 1.0]), np.array([1.5, 1.5]), np.array([2, 0])).round(3).tolist()
+    [1.185, 0.0]
+    """
+    bound = np.minimum(stock, GREATEST_EXACT_STOCK)
+    missed = shortages(mean, variance, int(bound.max(initial=0)))[np.arange(len(mean)), bound]
+    left: FloatArray = np.maximum(stock - mean + np.where(bound < stock, 0.0, missed), 0.0)
+    return left
 
 
 def shortage_at(table: FloatArray, row: int, stock: int) -> float:

@@ -32,3 +32,12 @@ def plain(milli: int) -> str:
     ('12', '-0.25')
     """
     return f"{from_milli(milli):f}"
+
+
+def money(cents: float, currency: str) -> str:
+    """An amount as a person reads it; currencies here have hundredths.
+
+    >>> money(1234.4, "EUR")
+    '12.34 EUR'
+    """
+    return f"{cents / 100:.2f} {currency}".strip()

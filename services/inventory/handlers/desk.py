@@ -1,20 +1,21 @@
 """What callers of the API ask and say: stock, forecasts, commands, acknowledgements; each in a transaction of its own."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from libs.common.errors import NotFound
 from libs.common.persistence import Transactions
-from services.inventory.domain.command import Command
-from services.inventory.domain.demand import WEEK, demand_over
+from services.inventory.domain.commands.command import Command
+from services.inventory.domain.demand.demand import WEEK, demand_over
 from services.inventory.domain.distribution import quantile
-from services.inventory.domain.shelves import ItemPlan
-from services.inventory.handlers.acknowledgements import Acknowledgement, Effect, acknowledge
-from services.inventory.handlers.reviewing import StoreOf
+from services.inventory.domain.stock.shelves import ItemPlan
+from services.inventory.handlers.commands.acknowledgements import Acknowledgement, Effect, acknowledge
+from services.inventory.handlers.planning import DayLines, day_lines
 from services.inventory.metrics import InventoryMetrics
 from services.inventory.ports import CommandFilter, StockView
+from services.inventory.ports.stores import StoreOf
 
 QUANTILES = (0.5, 0.9, 0.95)
 
@@ -32,6 +33,7 @@ class Forecast:
     quantiles: tuple[int, ...]
     trigger_milli: int
     order_up_to_milli: int
+    days: Sequence[DayLines]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +55,8 @@ class Desk:
         """The item's forecasts per store; raises NotFound for one that was never planned there."""
         async with self.transactions.begin() as tx:
             plan = await self.store_of(tx).views.plan(item_id)
-        found = [] if plan is None else [one for one in _forecasts(plan) if store_id in {None, one.store_id}]
+            lines = {} if plan is None else await day_lines(self.store_of(tx), plan)
+        found = [] if plan is None else [one for one in _forecasts(plan, lines) if store_id in {None, one.store_id}]
         if not found:
             raise NotFound("no forecast for this item here", slug="no-forecast")
         return found
@@ -83,7 +86,7 @@ class Desk:
         return effect, found[given.body.command_id]
 
 
-def _forecasts(plan: ItemPlan) -> Sequence[Forecast]:
+def _forecasts(plan: ItemPlan, lines: Mapping[str, Sequence[DayLines]]) -> Sequence[Forecast]:
     week = np.full(len(plan.store_ids), float(WEEK))
     mean, variance = demand_over(plan.rates, week, plan.voucher_units)
     levels = [quantile(mean, variance, np.full(len(mean), level)) for level in QUANTILES]
@@ -98,6 +101,7 @@ def _forecasts(plan: ItemPlan) -> Sequence[Forecast]:
             quantiles=tuple(int(level[place]) for level in levels),
             trigger_milli=int(plan.trigger_milli[place]),
             order_up_to_milli=int(plan.order_up_to_milli[place]),
+            days=lines[store_id],
         )
         for place, store_id in enumerate(plan.store_ids)
     ]

@@ -5,26 +5,34 @@ again: what was done is no longer on the agenda, the rest is decided from the sa
 """
 
 from collections import Counter
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from libs.common.clock import Clock
-from libs.common.contracts import new_event
-from libs.common.contracts.inventory import Reorder, Reroute
-from libs.common.contracts.topics import INVENTORY_COMMANDS
-from libs.common.persistence import OutboxMessage, Transaction, Transactions
-from services.inventory.domain.command import Command, Kind
-from services.inventory.domain.measure import from_milli
-from services.inventory.domain.replenishment import Policy
-from services.inventory.domain.review import Outcome, review
-from services.inventory.domain.shelves import day_of
-from services.inventory.handlers import SOURCE
+from libs.common.persistence import Transactions
+from services.inventory.domain.commands.changes import Change, What
+from services.inventory.domain.commands.command import Kind
+from services.inventory.domain.commands.patience import Patience, look_again_at
+from services.inventory.domain.commands.settling import Gates, settle
+from services.inventory.domain.lanes.order import LaneOutcome
+from services.inventory.domain.lanes.stage import lane_holds
+from services.inventory.domain.planning.replenishment import Policy
+from services.inventory.domain.reviewing.review import Outcome, review
+from services.inventory.domain.stock.shelves import day_of, start_of
+from services.inventory.handlers.batches import BatchSize
+from services.inventory.handlers.commands.keeping import keep
+from services.inventory.handlers.lanes import decide_lanes
 from services.inventory.metrics import InventoryMetrics
 from services.inventory.ports import InventoryStore
+from services.inventory.ports.stores import StoreOf
 
-StoreOf = Callable[[Transaction], InventoryStore]
 StillThere = Callable[[], Awaitable[None]]
+NO_GATES = Gates()
+"""Everything is approved and sent at once."""
+
+USUAL_WINDOW = timedelta(days=56)
+"""What was ordered in this time is what is usual."""
 
 
 async def _nobody_waits() -> None:
@@ -40,71 +48,86 @@ class Reviewer:
     policy: Policy
     metrics: InventoryMetrics
     clock: Clock
-    batch_items: int = 1_000
+    batch: BatchSize
+    gates: Gates = NO_GATES
 
     async def run(self, now: datetime, still_there: StillThere = _nobody_waits) -> Counter[str]:
-        """Decide all that is on the agenda as of `now`; counts of what was done. Raises RetryableError: run it again.
+        """Decide all that is on the agenda as of `now`, each item once; counts of what was done. Raises RetryableError: run it again.
 
-        `still_there` is called between batches, for a caller whose own transaction must not idle.
+        What is touched behind the batches, by an answer to what they asked for, is left for the next review: else it would depend on
+        how fast the answer is. `still_there` is called between batches, for a caller whose own transaction must not idle.
         """
         began = self.clock.monotonic_seconds()
         done: Counter[str] = Counter()
         async with self.transactions.begin() as tx:
-            await self.store_of(tx).reviews.prepare_day(day_of(now))
+            reviews = self.store_of(tx).reviews
+            await reviews.prepare_day(day_of(now))
+            limit = self.batch.items_of(await reviews.shelves_an_item())
+        reached = ""
         while True:
             await still_there()
             async with self.transactions.begin() as tx:
-                batch = await review_batch(self.store_of(tx), now, self.policy, self.batch_items)
+                store = self.store_of(tx)
+                claimed = await store.reviews.claim(now, limit, after=reached)
+                batch = await review_items(store, claimed, now, self.policy, self.gates)
             done.update(batch)
             for kind in Kind:
                 self.metrics.commands.labels(kind.value).inc(batch[kind.value])
-            if batch["claimed"] < self.batch_items:
+            for outcome in ("held", "sent_again", "escalated", "expired"):
+                self.metrics.command_events.labels(outcome).inc(batch[outcome])
+            if len(claimed) < limit:
                 break
+            reached = claimed[-1]
+        await still_there()
+        done.update(await decide_lanes(self.transactions, self.store_of, self.policy, now))
+        for outcome in LaneOutcome:
+            self.metrics.lane_orders.labels(outcome.value).inc(done[f"lane_{outcome.value}"])
         self.metrics.reviews.inc()
         self.metrics.reviewed_items.inc(done["claimed"])
         self.metrics.review_seconds.observe(self.clock.monotonic_seconds() - began)
         return done
 
 
-async def review_batch(store: InventoryStore, now: datetime, policy: Policy, limit: int) -> Counter[str]:
-    """Claim, load, decide and save one batch within the store's transaction; counts of what was done."""
-    claimed = await store.reviews.claim(now, limit)
+async def review_items(
+    store: InventoryStore, claimed: Sequence[str], now: datetime, policy: Policy, gates: Gates = NO_GATES
+) -> Counter[str]:
+    """Load, decide and save these items within the transaction that claimed them; counts of what was done."""
     items = await store.reviews.load(claimed, now) if claimed else ()
     if not items:
         return Counter(claimed=len(claimed))
     around = await store.reviews.surroundings(items, now, policy)
+    gates = replace(gates, limits=lane_holds(around.lanes, now))
     outcome = review(items, now, around)
+    settled = await settle_drafts(store, outcome, gates, policy.patience, now)
     await store.reviews.save(outcome, now, len(items))
-    await store.append([message_of(command) for command in outcome.commands])
-    return Counter(claimed=len(claimed)) + _counts(outcome)
+    await keep(store, [*outcome.waiting, *settled])
+    return Counter(claimed=len(claimed)) + _counts(outcome, settled)
 
 
-def _counts(outcome: Outcome) -> Counter[str]:
-    counts = Counter(command.kind.value for command in outcome.commands)
+async def settle_drafts(
+    store: InventoryStore, outcome: Outcome, gates: Gates, patience: Patience, now: datetime
+) -> Sequence[Change]:
+    """What becomes of the drafts; the items of those that wait are looked at again in time."""
+    drafts = outcome.commands
+    wants_usual = any(rule.greatest_times_usual is not None for rule in gates.approval.rules)
+    usual = await store.commands.usual(drafts, now - USUAL_WINDOW) if drafts and wants_usual else {}
+    changes: list[Change] = []
+    for draft in drafts:
+        before = outcome.replaced.get(draft.command_id)
+        found = settle(draft, before, outcome.categories[draft.item_id], usual, gates)
+        changes.extend(found)
+        if not found:
+            outcome.look_at(draft.item_id, start_of(day_of(now) + 1))
+        for change in found:
+            outcome.look_at(draft.item_id, look_again_at(change.command, patience))
+    return changes
+
+
+def _counts(outcome: Outcome, settled: Sequence[Change]) -> Counter[str]:
+    counts = Counter(change.command.kind.value for change in settled)
+    counts["held"] = sum(1 for change in settled if not change.sends)
+    counts["sent_again"] = sum(1 for change in outcome.waiting if change.what is What.SENT)
+    counts["escalated"] = sum(1 for change in outcome.waiting if change.what is What.ESCALATED)
     counts["expired"] = len(outcome.expired)
     counts["availability"] = len(outcome.availability)
     return counts
-
-
-def message_of(command: Command) -> OutboxMessage:
-    """The command as its event; a version has one id, however often it is sent."""
-    shared = {
-        "command_id": command.command_id,
-        "version": command.version,
-        "item_id": command.item_id,
-        "store_id": command.store_id,
-        "quantity": from_milli(command.quantity_milli),
-        "needed_at": command.needed_at,
-        "valid_until": command.valid_until,
-        "explanation": command.explanation,
-    }
-    body: Reorder | Reroute
-    if command.kind is Kind.REORDER:
-        supply = {"supplier_id": command.supplier_id, "lane_id": command.lane_id}
-        body = Reorder.model_validate({**shared, **supply, "packs": command.packs, "cost_cents": command.cost_cents})
-    else:
-        body = Reroute.model_validate({**shared, "from_store_id": command.from_store_id})
-    event = new_event(
-        body, event_id=f"{command.command_id}:{command.version}", source=SOURCE, occurred_at=command.decided_at
-    )
-    return OutboxMessage.of(event, INVENTORY_COMMANDS)

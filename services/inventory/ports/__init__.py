@@ -1,18 +1,23 @@
 """What the handlers need from outside: rows.py what passes, stores.py where it is kept; store/ fits them on PostgreSQL."""
 
+from services.inventory.ports.commands import CommandLog, CommandStore, ExceptionStore
 from services.inventory.ports.rows import (
     CommandFilter,
+    ExceptionRow,
     ItemRow,
     LaneRow,
+    LearnedItem,
+    LogFilter,
+    LoggedChange,
+    LogPage,
     SoldReceipt,
     StockView,
     StoreRow,
     VoidedReceipt,
-    VoucherDemand,
 )
 from services.inventory.ports.stores import (
     CatalogStore,
-    CommandStore,
+    ClosingStore,
     InventoryStore,
     ReceiptStore,
     ReviewStore,
@@ -22,11 +27,19 @@ from services.inventory.ports.stores import (
 
 __all__ = [
     "CatalogStore",
+    "ClosingStore",
     "CommandFilter",
+    "CommandLog",
     "CommandStore",
+    "ExceptionRow",
+    "ExceptionStore",
     "InventoryStore",
     "ItemRow",
     "LaneRow",
+    "LearnedItem",
+    "LogFilter",
+    "LogPage",
+    "LoggedChange",
     "ReceiptStore",
     "ReviewStore",
     "SoldReceipt",
@@ -35,5 +48,4 @@ __all__ = [
     "StoreRow",
     "ViewStore",
     "VoidedReceipt",
-    "VoucherDemand",
 ]

@@ -1,26 +1,34 @@
 """What the handlers need from storage, as protocols."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from libs.common.persistence import OutboxMessage
-from services.inventory.domain.command import Answer, Command
-from services.inventory.domain.planning import Surroundings
-from services.inventory.domain.replenishment import Policy
-from services.inventory.domain.review import Outcome
-from services.inventory.domain.shelves import ItemPlan, ItemView
-from services.inventory.domain.stock import Count, Movement
+from libs.common.persistence import OutboxMessage, Transaction
+from services.inventory.domain.closing.items import ClosedItems, ClosingItem, LateOrder
+from services.inventory.domain.closing.store_hours import StoreHours
+from services.inventory.domain.commands.command import Command
+from services.inventory.domain.planning.planning import Surroundings
+from services.inventory.domain.planning.replenishment import Policy
+from services.inventory.domain.reviewing.review import Outcome
+from services.inventory.domain.stock.shelves import ItemPlan, ItemView
+from services.inventory.domain.stock.stock import Count, Movement
+from services.inventory.ports.assortment import AssortmentStores
+from services.inventory.ports.commands import CommandLog, CommandStore, ExceptionStore
+from services.inventory.ports.links import LinkedStores
+from services.inventory.ports.ordering import OrderingStores
 from services.inventory.ports.rows import (
     CommandFilter,
     ItemRow,
     LaneRow,
+    LearnedItem,
     SoldReceipt,
     StockView,
     StoreRow,
     VoidedReceipt,
-    VoucherDemand,
 )
+from services.inventory.ports.unmet import UnmetStore
+from services.inventory.ports.vouchers import KnownAheadStore
 
 
 class CatalogStore(Protocol):
@@ -70,30 +78,6 @@ class StockStore(Protocol):
         """Put items on the next review's agenda and hold their lock until the commit."""
         ...
 
-    async def expect(self, demand: Collection[VoucherDemand]) -> None:
-        """Add what vouchers will probably sell."""
-        ...
-
-
-class CommandStore(Protocol):
-    """Commands and the answers to them."""
-
-    async def lock(self, command_ids: Collection[str]) -> Mapping[str, Command]:
-        """Those that exist, locked until the commit. Touch their items before."""
-        ...
-
-    async def items_of(self, command_ids: Collection[str]) -> Mapping[str, str]:
-        """The item of each command that exists, not locked."""
-        ...
-
-    async def save(self, commands: Collection[Command]) -> None:
-        """Insert or replace, in the order of ids."""
-        ...
-
-    async def remember(self, answers: Sequence[tuple[Answer, str | None, datetime]]) -> Sequence[Answer]:
-        """Note answers with their reason and time; returns those not noted before, in the given order."""
-        ...
-
 
 class ReviewStore(Protocol):
     """What a review reads and writes."""
@@ -102,8 +86,12 @@ class ReviewStore(Protocol):
         """Make the categories' levels of this day, unless they are made."""
         ...
 
-    async def claim(self, now: datetime, limit: int) -> Sequence[str]:
-        """Take the next items off the agenda that are touched or due, lock them, in order; those that others hold are left."""
+    async def shelves_an_item(self) -> int:
+        """How many shelves an item has on average, depots too, by a sample of items."""
+        ...
+
+    async def claim(self, now: datetime, limit: int, after: str = "") -> Sequence[str]:
+        """Take the next items above `after` off the agenda that are touched or due, lock them, in order; those that others hold are left."""
         ...
 
     async def load(self, item_ids: Sequence[str], now: datetime) -> Sequence[ItemView]:
@@ -115,7 +103,51 @@ class ReviewStore(Protocol):
         ...
 
     async def save(self, outcome: Outcome, now: datetime, items: int) -> None:
-        """Everything that was decided, but for the commands' way out."""
+        """Everything that was decided, but for the commands (handlers/commands/keeping.py)."""
+        ...
+
+
+class ClosingStore(Protocol):
+    """What the day's close reads and writes."""
+
+    async def open_day(self, today: int) -> int | None:
+        """The day to be closed, its items listed; None where all days before `today` are closed."""
+        ...
+
+    async def pooled(self, day: int) -> bytes | None:
+        """What the chain knew as of the close of `day`; None where it was not closed."""
+        ...
+
+    async def hours(self) -> Mapping[str, StoreHours]:
+        """When each store sells."""
+        ...
+
+    async def claim(self, day: int, limit: int, followers: Sequence[str] = ()) -> Sequence[str]:
+        """The next items whose day is not closed, locked until the commit, in order; those that others hold are left, as `followers`."""
+        ...
+
+    async def load(self, item_ids: Sequence[str], day: int) -> Sequence[ClosingItem]:
+        """These items in order, as far as they have shelves, with what moved since the day began. Touch them before."""
+        ...
+
+    async def late_orders(self, item_ids: Sequence[str]) -> Sequence[LateOrder]:
+        """Confirmed orders of these items that come later than was asked."""
+        ...
+
+    async def save(self, day: int, items: Sequence[ClosingItem], closed: ClosedItems, contribution: bytes) -> None:
+        """What was learned of a batch, its plans, and what it adds to the chain's knowledge."""
+        ...
+
+    async def skip(self, day: int, item_ids: Sequence[str]) -> None:
+        """Items without a shelf have nothing to learn: their day is closed."""
+        ...
+
+    async def contributions(self, day: int) -> Sequence[bytes] | None:
+        """All that the day adds, the day locked until the commit; None while items are left, or when it is closed already."""
+        ...
+
+    async def finish(self, day: int, pooled: bytes) -> None:
+        """The day is closed; what only served its close is forgotten."""
         ...
 
 
@@ -132,6 +164,10 @@ class ViewStore(Protocol):
         """An item's last plan."""
         ...
 
+    async def learned(self, item_id: str) -> LearnedItem | None:
+        """What closes keep of an item; None for one that is unknown."""
+        ...
+
     async def commands(self, wanted: CommandFilter) -> Sequence[Command]:
         """Commands in the order of ids."""
         ...
@@ -145,7 +181,7 @@ class ViewStore(Protocol):
         ...
 
 
-class InventoryStore(Protocol):
+class InventoryStore(KnownAheadStore, OrderingStores, LinkedStores, AssortmentStores, Protocol):
     """All of it within one transaction."""
 
     @property
@@ -169,8 +205,28 @@ class InventoryStore(Protocol):
         ...
 
     @property
+    def log(self) -> CommandLog:
+        """What happened to commands."""
+        ...
+
+    @property
+    def exceptions(self) -> ExceptionStore:
+        """What waits for a person."""
+        ...
+
+    @property
     def reviews(self) -> ReviewStore:
         """What a review reads and writes."""
+        ...
+
+    @property
+    def closing(self) -> ClosingStore:
+        """What the day's close reads and writes."""
+        ...
+
+    @property
+    def unmet(self) -> UnmetStore:
+        """Told demand that was not served."""
         ...
 
     @property
@@ -189,3 +245,6 @@ class InventoryStore(Protocol):
     async def still_there(self) -> None:
         """Let the database see that this transaction waits for work elsewhere and was not forgotten."""
         ...
+
+
+StoreOf = Callable[[Transaction], InventoryStore]

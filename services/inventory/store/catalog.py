@@ -13,12 +13,17 @@ from services.inventory.store.columns import columns
 _TYPES = {
     "items": (
         "text", "text", "text", "text", "bigint", "bigint", "bigint", "text", "boolean", "timestamptz", "text",
+        "integer", "integer", "integer", "bigint", "bigint",
     ),
-    "stores": ("text", "text", "text", "text", "timestamptz", "text"),
-    "lanes": ("text", "text", "text", "text", "integer", "text", "timestamptz", "text"),
+    "stores": ("text", "text", "text", "text", "integer", "integer", "timestamptz", "text", "text"),
+    "lanes": (
+        "text", "text", "text", "text", "integer", "text", "integer", "timestamptz", "text", "time", "text", "text",
+        "bigint", "bigint", "bigint", "boolean", "bigint", "bigint", "text",
+    ),
 }  # fmt: skip
 
 
+_ARRAYS = {"order_weekdays": "integer[]", "closed_on": "date[]"}
 _NAMES = {
     table: [field.name for field in fields(row)]
     for table, row in (("items", ItemRow), ("stores", StoreRow), ("lanes", LaneRow))
@@ -29,8 +34,8 @@ def _keep(table: str) -> TextClause:
     """Insert what is new, replace what is older."""
     names = _NAMES[table]
     arrays = ", ".join(f"CAST(:{name} AS {kind}[])" for name, kind in zip(names, _TYPES[table], strict=True))
-    # Arrays of arrays are not unnested row by row: weekdays travel as text.
-    values = ", ".join("CAST(order_weekdays AS integer[])" if name == "order_weekdays" else name for name in names)
+    # Arrays of arrays are not unnested row by row: they travel as text.
+    values = ", ".join(f"CAST({name} AS {_ARRAYS[name]})" if name in _ARRAYS else name for name in names)
     changes = ", ".join(f"{name} = excluded.{name}" for name in names[1:])
     return text(f"""
         INSERT INTO {table} ({", ".join(names)})

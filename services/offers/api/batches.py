@@ -16,8 +16,9 @@ from libs.common.http.credentials import Credential, require
 from libs.common.http.openapi import problems
 from libs.common.ids import random_id
 from services.offers.api.doors import Doors
-from services.offers.domain.batch import ANY_STORE, BadLine, BatchState, Source, Validity
-from services.offers.handlers.batches import (
+from services.offers.domain.batches import ANY_STORE, BadLine, BatchState, Source, Validity
+from services.offers.handlers.batches.importing import Upload, receive
+from services.offers.handlers.batches.office import (
     EXPORTED_TOGETHER,
     BatchAsked,
     cancel_batch,
@@ -27,7 +28,6 @@ from services.offers.handlers.batches import (
     get_batch,
     start_batch,
 )
-from services.offers.handlers.importing import Upload, receive
 from services.offers.ports.batches import KnownBatch
 
 Caller = Annotated[Credential, Depends(require("batches:write"))]

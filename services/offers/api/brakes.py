@@ -10,8 +10,8 @@ from libs.common.errors import Forbidden
 from libs.common.http.credentials import Credential, require
 from libs.common.http.openapi import problems
 from services.offers.api.doors import Doors
-from services.offers.domain.brake import HEAD_OFFICE, Brake, PulledFor, Scope, Target
-from services.offers.handlers.braking import get_brake, pull_brake, release_brake, settled
+from services.offers.domain.brakes.brake import HEAD_OFFICE, Brake, PulledFor, Scope, Target
+from services.offers.handlers.brakes.pulling import get_brake, pull_brake, release_brake, settled
 from services.offers.ports.brakes import KnownBrake
 
 Caller = Annotated[Credential, Depends(require("brakes:write"))]

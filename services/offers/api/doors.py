@@ -1,7 +1,8 @@
-"""What the doors open onto, put together by bootstrap, and what they all check of a caller."""
+"""What the doors open onto, put together by bootstrap, and what they all ask of a caller and of the database."""
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,28 +10,28 @@ from typing import Any
 import msgspec
 
 from libs.common.clock import Clock
-from libs.common.errors import Forbidden
+from libs.common.errors import Forbidden, RetryableError
 from libs.common.http.credentials import Credential
 from libs.common.pseudonyms import Pseudonyms
-from services.offers.handlers.checkout import CheckoutDesk
-from services.offers.handlers.money_clock import MoneyClock
-from services.offers.handlers.reconciling import Reconciler
-from services.offers.handlers.redemption import RedemptionDesk
-from services.offers.handlers.reprinting import Reprinter
-from services.offers.handlers.signing import SigningRing
+from services.offers.handlers.checkout.desk import CheckoutDesk
+from services.offers.handlers.codes import SigningRing
+from services.offers.handlers.lanes.reconciling import Reconciler
+from services.offers.handlers.money.clock import MoneyClock
+from services.offers.handlers.receipts.reprinting import Reprinter
+from services.offers.handlers.redemption.desk import RedemptionDesk
 from services.offers.metrics import OffersMetrics
 from services.offers.ports.batches import BatchStores
 from services.offers.ports.brakes import BrakeStore
-from services.offers.ports.campaigns import CampaignStore
-from services.offers.ports.guessing import TillStores
-from services.offers.ports.lane_leasing import LeaseStore
-from services.offers.ports.ledger import LedgerStore
-from services.offers.ports.offline import LaneStores
+from services.offers.ports.campaigns.stacking_rules import RulesStore
+from services.offers.ports.campaigns.versions import CampaignStore
+from services.offers.ports.codes import SigningKeyStore
+from services.offers.ports.lanes.journals import LaneStores
+from services.offers.ports.lanes.leases import LeaseStore
+from services.offers.ports.money import LedgerStore
 from services.offers.ports.privacy import PrivacyStore
 from services.offers.ports.receipts import ReceiptStore
-from services.offers.ports.revoking import RevocationStore
-from services.offers.ports.signing import SigningKeyStore
-from services.offers.ports.stacking import RulesStore
+from services.offers.ports.redemption.till import TillStores
+from services.offers.ports.revocation import RevocationStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,3 +94,13 @@ def _inlined(schema: Any, parts: Mapping[str, Any]) -> Any:
             return _inlined(parts[schema["$ref"]], parts)
         return {name: _inlined(value, parts) for name, value in schema.items()}
     return [_inlined(value, parts) for value in schema] if isinstance(schema, list) else schema
+
+
+@asynccontextmanager
+async def in_time(doors: Doors) -> AsyncIterator[None]:
+    """A deadline of our own around a transaction: a server that is stopped never ends its own statements."""
+    try:
+        async with asyncio.timeout(doors.write_deadline_seconds):
+            yield
+    except TimeoutError as error:
+        raise RetryableError("the database did not answer in time; ask again with the same id") from error

@@ -7,9 +7,9 @@ from pydantic import AwareDatetime, BaseModel
 
 from libs.common.http.credentials import Credential, require
 from services.offers.api.doors import Doors
-from services.offers.domain.brake import HEAD_OFFICE
-from services.offers.domain.fraud import Action, Signal
-from services.offers.ports.watching import Watched
+from services.offers.domain.brakes.brake import HEAD_OFFICE
+from services.offers.domain.fraud.signs import Action, Signal
+from services.offers.ports.fraud.watching import Watched
 
 Caller = Annotated[Credential, Depends(require("fraud:read"))]
 

@@ -1,25 +1,22 @@
 """A checkout's coupons again (`GET .../receipt`), and what became of them at the till (`PUT .../printed`)."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Depends, Header, Path, Query, Response
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
-from libs.common.errors import NotFound, RetryableError
+from libs.common.errors import NotFound
 from libs.common.http.credentials import Credential, require
 from libs.common.http.openapi import problems
 from libs.common.http.problems import problem
-from services.offers.api.doors import Doors, documented
+from services.offers.api.doors import Doors, documented, in_time
+from services.offers.domain.checkout.reprint import Form
 from services.offers.domain.receipts.electronic import ElectronicReceipt
 from services.offers.domain.receipts.sheet import Columns
-from services.offers.domain.reprint import Form
-from services.offers.handlers.printing import Printed, count_printed, note_printed
-from services.offers.handlers.reprinting import form_for, stored_checkout
-from services.offers.ports.receipts import PrintOutcome, ReceiptStore, StoredCheckout
+from services.offers.handlers.receipts.printing import Printed, count_printed, note_printed
+from services.offers.handlers.receipts.reprinting import form_for, stored_checkout
+from services.offers.ports.receipts import PrintOutcome, StoredCheckout
 
 Id = Annotated[str, Path(min_length=1, max_length=128, description="As the till named the checkout.")]
 
@@ -82,7 +79,7 @@ def receipt_router(doors: Doors) -> APIRouter:
         stored = await _stored(doors, checkout_id, caller)
         if told.outcome is PrintOutcome.DECLINED:
             await _keys_known(doors)  # before anything is kept: what is counted below lays the coupons out once more
-        async with _in_time(doors) as store:
+        async with in_time(doors), doors.receipts() as store:
             standing, news = await note_printed(store, checkout_id, told.outcome, doors.clock.now())
         if news:
             count_printed(doors.metrics, stored, told.outcome, doors.reprinter.keys)
@@ -92,7 +89,7 @@ def receipt_router(doors: Doors) -> APIRouter:
 
 
 async def _stored(doors: Doors, checkout_id: str, caller: Credential) -> StoredCheckout:
-    async with _in_time(doors) as store:
+    async with in_time(doors), doors.receipts() as store:
         stored = await stored_checkout(store, checkout_id)
     if not caller.may_act_for(stored.store_id):
         raise NotFound("no such checkout in this store")
@@ -100,23 +97,8 @@ async def _stored(doors: Doors, checkout_id: str, caller: Credential) -> StoredC
 
 
 async def _keys_known(doors: Doors) -> None:
-    async with _deadline(doors):
+    async with in_time(doors):
         await doors.signing.known()
-
-
-@asynccontextmanager
-async def _in_time(doors: Doors) -> AsyncIterator[ReceiptStore]:
-    async with _deadline(doors), doors.receipts() as store:
-        yield store
-
-
-@asynccontextmanager
-async def _deadline(doors: Doors) -> AsyncIterator[None]:
-    try:
-        async with asyncio.timeout(doors.write_deadline_seconds):
-            yield
-    except TimeoutError as error:
-        raise RetryableError("the database did not answer in time; ask again") from error
 
 
 def _answers() -> dict[int | str, dict[str, Any]]:

@@ -1,6 +1,6 @@
 """`Idempotency-Key` on every write of this door: a repeat gets the same bytes, whatever became of the first answer.
 
-Around all routes, so that none can be forgotten. A keyed write and its kept answer are one transaction (handlers/idempotency.py).
+Around all routes, so that none can be forgotten. A keyed write and its kept answer are one transaction (handlers/repeating.py).
 """
 
 import json
@@ -17,9 +17,9 @@ from libs.common.errors import InvalidInput, TooLarge, UsualError
 from libs.common.http.credentials import key_in as api_key_in
 from libs.common.http.direct_routes import read_again
 from libs.common.http.problems import problem_of
-from services.offers.domain.asked import LONGEST_KEY, digest_of_request, key_in, name_of
-from services.offers.handlers.idempotency import Once
-from services.offers.ports.answers import Answer
+from services.offers.domain.repeating import LONGEST_KEY, digest_of_request, key_in, name_of
+from services.offers.handlers.repeating import Once
+from services.offers.ports.repeating import Answer
 
 HEADER = "Idempotency-Key"
 REPEATED = "Idempotent-Replayed"
@@ -162,7 +162,7 @@ def _describe(operation: dict[str, Any], own_id: str | None) -> None:
 
 
 def _has_key(scope: Scope) -> bool:
-    return any(name == b"idempotency-key" for name, _ in scope["headers"])
+    return b"idempotency-key" in dict(scope["headers"])
 
 
 def _stated_key(request: Request) -> str:

@@ -8,9 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from libs.common.contracts.values import Key, Quantity
 from libs.common.http.credentials import Credential, require
-from services.offers.api.doors import Doors, check_store, documented
-from services.offers.api.redemptions import in_time
-from services.offers.handlers.return_quotes import ReturnQuote, quote_return
+from services.offers.api.doors import Doors, check_store, documented, in_time
+from services.offers.handlers.returns.quotes import ReturnQuote, quote_return
 
 Caller = Annotated[Credential, Depends(require("voucher:redeem"))]
 _encoder = msgspec.json.Encoder()
@@ -49,7 +48,7 @@ def return_router(doors: Doors) -> APIRouter:
         """By the rules that the return itself goes by. Nothing changes: the event of the return does it."""
         check_store(caller, request.store_id)
         goods = [(each.item_id, each.quantity) for each in request.goods]
-        async with in_time(doors) as stores:
+        async with in_time(doors), doors.redemptions() as stores:
             answer = await quote_return(stores.redemptions, request.receipt_id, goods)
         return Response(_encoder.encode(answer), media_type="application/json")
 

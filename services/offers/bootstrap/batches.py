@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from libs.common.persistence import Transaction
 from services.offers.bootstrap.parts import Parts, code_key_of
-from services.offers.domain.batch import CHUNK
-from services.offers.domain.code import CodeKey
-from services.offers.handlers.batch_making import BatchMaker
-from services.offers.store.batches import PostgresBatches
-from services.offers.store.campaigns import PostgresCampaigns
-from services.offers.store.revoking import PostgresRevocations
+from services.offers.domain.batches import CHUNK
+from services.offers.domain.codes.code import CodeKey
+from services.offers.handlers.batches.making import BatchMaker
+from services.offers.store.batches.rows import PostgresBatches
+from services.offers.store.campaigns.versions import PostgresCampaigns
+from services.offers.store.revocation import PostgresRevocations
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,42 +11,42 @@ from libs.common.persistence import Transaction, Transactions
 from libs.common.persistence.relay import RelayLoop
 from services.offers.api.doors import Doors
 from services.offers.bootstrap.batches import batch_stores_of
-from services.offers.bootstrap.braking import brake_loops
-from services.offers.bootstrap.leasing import Leases, leases_of
+from services.offers.bootstrap.brakes import brake_loops
+from services.offers.bootstrap.fraud import fraud_policy, sightings_of, watch_of
+from services.offers.bootstrap.leases import Leases, leases_of
 from services.offers.bootstrap.parts import SERVICE, Parts, money_clock_of
-from services.offers.bootstrap.printing import picture_font, print_policies, wording_of_ours
-from services.offers.bootstrap.redeeming import lane_stores_of, miss_limits_of, till_stores_of
-from services.offers.bootstrap.watching import fraud_policy, sightings_of, watch_of
-from services.offers.domain.code import CodeKey
-from services.offers.handlers.checkout import CheckoutDesk
-from services.offers.handlers.drafting import PrintRoom
-from services.offers.handlers.idempotency import Once
-from services.offers.handlers.knowledge import Knowledge, KnowledgeKeeper
-from services.offers.handlers.ladder import Ladder
-from services.offers.handlers.loop_lag import LoopLag
-from services.offers.handlers.reconciling import Reconciler
-from services.offers.handlers.redemption import RedemptionDesk
-from services.offers.handlers.reprinting import Reprinter
-from services.offers.handlers.signing import SigningRing
-from services.offers.ports.answers import AnswerStore
-from services.offers.store.answers import PostgresAnswers
-from services.offers.store.brakes import ISSUES_AS, PostgresBrakes
-from services.offers.store.campaigns import PostgresCampaigns
-from services.offers.store.checkout_reads import SharedCheckoutReads
+from services.offers.bootstrap.receipts import picture_font, print_policies, wording_of_ours
+from services.offers.bootstrap.redemption import lane_stores_of, miss_limits_of, till_stores_of
+from services.offers.domain.codes.code import CodeKey
+from services.offers.handlers.campaigns.knowledge import Knowledge, KnowledgeKeeper
+from services.offers.handlers.checkout.desk import CheckoutDesk
+from services.offers.handlers.checkout.ladder import Ladder
+from services.offers.handlers.checkout.loop_lag import LoopLag
+from services.offers.handlers.codes import SigningRing
+from services.offers.handlers.decisions.drafting import PrintRoom
+from services.offers.handlers.lanes.reconciling import Reconciler
+from services.offers.handlers.receipts.reprinting import Reprinter
+from services.offers.handlers.redemption.desk import RedemptionDesk
+from services.offers.handlers.repeating import Once
+from services.offers.ports.repeating import AnswerStore
+from services.offers.store.brakes.pulled import ISSUES_AS, PostgresBrakes
+from services.offers.store.campaigns.knowledge import PostgresKnowledge
+from services.offers.store.campaigns.stacking_rules import PostgresRules
+from services.offers.store.campaigns.versions import PostgresCampaigns
+from services.offers.store.checkout.issuing import SharedIssuing
+from services.offers.store.checkout.reads import SharedCheckoutReads
+from services.offers.store.codes import PostgresSigningKeys
 from services.offers.store.connections import connector
-from services.offers.store.issuing import SharedIssuing
-from services.offers.store.knowledge import PostgresKnowledge
-from services.offers.store.lane_leases import PostgresLaneLeases
-from services.offers.store.lease_journal import LeaseJournal
-from services.offers.store.leases import PostgresLeases
-from services.offers.store.ledger import PostgresLedger
+from services.offers.store.fraud.watching import SharedSightings
+from services.offers.store.lanes.leases import PostgresLaneLeases
+from services.offers.store.leases.journal import LeaseJournal
+from services.offers.store.leases.leased import PostgresLeases
+from services.offers.store.money.ledger import PostgresLedger
 from services.offers.store.privacy import PostgresPrivacy
 from services.offers.store.receipts import PostgresReceipts
-from services.offers.store.revoking import PostgresRevocations
+from services.offers.store.repeating import PostgresAnswers
+from services.offers.store.revocation import PostgresRevocations
 from services.offers.store.shared_statement import Limits, SharedStatement
-from services.offers.store.signing import PostgresSigningKeys
-from services.offers.store.stacking import PostgresRules
-from services.offers.store.watching import SharedSightings
 
 S = TypeVar("S")
 _SIGNING_KEYS_SECONDS = 10.0
@@ -202,9 +202,11 @@ async def running(door: Door) -> AsyncIterator[None]:
     finally:
         for part in served:
             part.stop()
-        await asyncio.wait(tasks, timeout=door.parts.settings.write_deadline_seconds)
-        for task in tasks:
+        _, late = await asyncio.wait(tasks, timeout=door.parts.settings.write_deadline_seconds)
+        for task in late:
             task.cancel()
+        if late:  # they hold connections, which only they can give back to the pool that is closed next
+            await asyncio.wait(late, timeout=door.parts.settings.write_deadline_seconds)
         await door.parts.engine.dispose()
 
 

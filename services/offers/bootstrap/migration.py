@@ -12,10 +12,11 @@ from libs.common.errors import InvalidInput
 from libs.common.persistence import Transactions
 from libs.common.service import engine_for_migration, migrate_service
 from services.offers.bootstrap.parts import SERVICE
-from services.offers.domain.campaign import Campaign
-from services.offers.handlers.campaigns import apply_campaigns
+from services.offers.domain.campaigns.campaign import Campaign
+from services.offers.handlers.campaigns.versions import apply_campaigns
 from services.offers.settings import Settings
-from services.offers.store.campaigns import PostgresCampaigns, ensure_code_key
+from services.offers.store.campaigns.versions import PostgresCampaigns
+from services.offers.store.codes import ensure_code_key
 
 _KEY_BYTES = 32
 _log = structlog.get_logger(__name__)

@@ -5,11 +5,11 @@ from typing import Literal, TypeAlias
 from libs.common.clock import Clock
 from libs.common.errors import InvalidInput
 from libs.common.service import ServiceParts, assemble_parts
-from services.offers.domain.code import CodeKey
-from services.offers.handlers.money_clock import MoneyClock
+from services.offers.domain.codes.code import CodeKey
+from services.offers.handlers.money.clock import MoneyClock
 from services.offers.metrics import OffersMetrics
 from services.offers.settings import Settings
-from services.offers.store.campaigns import stored_code_key
+from services.offers.store.codes import stored_code_key
 
 SERVICE = "offers"
 Role = Literal["api", "worker"]

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Self
 
-from services.offers.domain.stacking_rules import BelowMinimum
-from services.offers.domain.voucher import Basket, ReturnedSoFar
+from services.offers.domain.campaigns.stacking_rules import BelowMinimum
+from services.offers.domain.vouchers.voucher import Basket, ReturnedSoFar
 
 _NONE = Decimal(0)
 

@@ -11,15 +11,17 @@ from libs.common.contracts.play import PlayTicked
 from libs.common.contracts.pos import Return, Void
 from libs.common.contracts.profile import ProfileCompleted, ProfileSnapshot
 from libs.common.contracts.topics import PROFILE_PROGRESS
-from services.offers.handlers.expiry import EXPIRED_TOGETHER, expire_vouchers
-from services.offers.handlers.lane_returns import give_back_offline
-from services.offers.handlers.money_clock import MoneyClock
-from services.offers.handlers.returns import give_back_returned, roll_back_receipt
+from services.offers.handlers.lanes.returns import give_back_offline
+from services.offers.handlers.money.clock import MoneyClock
+from services.offers.handlers.returns.taking_back import give_back_returned, roll_back_receipt
+from services.offers.handlers.vouchers.expiry import EXPIRED_TOGETHER, expire_vouchers
 from services.offers.metrics import OffersMetrics
 from services.offers.ports.feeds import ReadModel
-from services.offers.ports.offline import OfflineStore
+from services.offers.ports.lanes.journals import OfflineStore
+from services.offers.ports.money import Cause
 from services.offers.ports.privacy import PrivacyStore
-from services.offers.ports.vouchers import Cause, ExpiryStore, RedemptionStore
+from services.offers.ports.redemption.redemptions import RedemptionStore
+from services.offers.ports.vouchers import ExpiryStore
 
 
 class FeedStores(Protocol):

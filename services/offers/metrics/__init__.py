@@ -1,5 +1,8 @@
 """Every figure of offers: name, unit, what it says."""
 
+from functools import cached_property
+from typing import cast
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from services.offers.metrics.ladder import LadderMetrics
@@ -152,12 +155,32 @@ class OffersMetrics:
         late_or_unknown = _total(self.late) + _total(self.outcome_unknown)
         return _total(self.checkouts), late_or_unknown
 
+    @cached_property
+    def _children(self) -> dict[tuple[object, ...], Counter | Histogram]:
+        return {}
+
+    def counted(self, counter: Counter, *labels: str) -> Counter:
+        """The series of these labels, looked up once: a look-up costs more than a count."""
+        key = (counter, *labels)
+        found = self._children.get(key)
+        if found is None:
+            found = self._children[key] = counter.labels(*labels)
+        return cast("Counter", found)
+
+    def timed(self, histogram: Histogram, *labels: str) -> Histogram:
+        """The same of a histogram."""
+        key = (histogram, *labels)
+        found = self._children.get(key)
+        if found is None:
+            found = self._children[key] = histogram.labels(*labels)
+        return cast("Histogram", found)
+
     def paper(self, printing: str, paper_mm: int, saved_mm: int) -> None:
         """Count one answer's paper."""
         if paper_mm:
-            self.paper_millimetres.labels("asked" if printing == "ask" else "printed").inc(paper_mm)
+            self.counted(self.paper_millimetres, "asked" if printing == "ask" else "printed").inc(paper_mm)
         if saved_mm:
-            self.paper_millimetres.labels("saved").inc(saved_mm)
+            self.counted(self.paper_millimetres, "saved").inc(saved_mm)
 
 
 def _by_subject(registry: CollectorRegistry) -> tuple[LadderMetrics, LaneMetrics, BrakeMetrics, FraudMetrics]:

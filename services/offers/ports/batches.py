@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from services.offers.domain.batch import BadLine, Batch, NewCode, Progress
-from services.offers.ports.campaigns import CampaignStore
-from services.offers.ports.revoking import RevocationStore
+from services.offers.domain.batches import BadLine, Batch, NewCode, Progress
+from services.offers.ports.campaigns.versions import CampaignStore
+from services.offers.ports.revocation import RevocationStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

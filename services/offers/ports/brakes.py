@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Protocol
 
 from libs.common.persistence import OutboxMessage
-from services.offers.domain.brake import Brake, Brakes, Release, Target
-from services.offers.domain.brake_bounds import CampaignBounds
-from services.offers.domain.tripping import Reading
+from services.offers.domain.brakes.brake import Brake, Brakes, Release, Target
+from services.offers.domain.brakes.tripping import Reading
+from services.offers.domain.campaigns.brake_bounds import CampaignBounds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

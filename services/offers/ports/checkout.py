@@ -1,18 +1,19 @@
 """What a checkout needs: a round trip to read of its customer, one of its store, and one to make its decision durable."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Protocol
 
+import msgspec
+
 from libs.common.errors import RetryableError
 from libs.common.persistence import OutboxMessage
-from services.offers.domain.brake import NO_BRAKES, Brakes
-from services.offers.domain.eligibility import PastVoucher
-from services.offers.domain.limits import Claim, Per, Period, Uses
-from services.offers.domain.proposal import Proposal
-from services.offers.domain.terms import Terms
-from services.offers.ports.knowledge import Revisions
+from services.offers.domain.brakes.brake import NO_BRAKES, Brakes
+from services.offers.domain.campaigns.terms import Terms
+from services.offers.domain.checkout.proposal import Proposal
+from services.offers.domain.decisions.eligibility import PastVoucher
+from services.offers.domain.money.limits import Claim, Per, Period, Uses
+from services.offers.ports.campaigns.knowledge import Revisions
 
 
 class Overloaded(RetryableError):
@@ -21,19 +22,20 @@ class Overloaded(RetryableError):
     slug = "overloaded"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KnownCustomer:
+class KnownCustomer(msgspec.Struct, frozen=True, kw_only=True):
     """A customer as the last applied snapshot shows it."""
 
     customer_id: str
     personal_offers: bool
     open_complaint: bool
+    sketch: bytes | None
+    """Of its ranking state, as libs/ranking/sketch.py tells it."""
     ranking_state: bytes
+    """Empty where there is a sketch."""
     household_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LimitsOf:
+class LimitsOf(msgspec.Struct, frozen=True, kw_only=True):
     """Which limits there are, and whose may matter beside the customer's: the store's, on this day of its calendar."""
 
     pairs: Collection[tuple[Per, Period]]
@@ -42,8 +44,7 @@ class LimitsOf:
     partner: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckoutQuestion:
+class CheckoutQuestion(msgspec.Struct, frozen=True, kw_only=True):
     """What to look up for one checkout. `customer_id` is what the presented identifier stands for by itself."""
 
     checkout_id: str
@@ -52,8 +53,7 @@ class CheckoutQuestion:
     limits_of: LimitsOf | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckoutView:
+class CheckoutView(msgspec.Struct, frozen=True, kw_only=True):
     """All that the database knows for one checkout, as of one moment."""
 
     stored: Proposal | None
@@ -67,14 +67,13 @@ class CheckoutView:
     reached_at: datetime | None
     """Event time, in a deployment that plays a data set."""
     revisions: Revisions
-    uses: Uses = field(default_factory=dict)
+    uses: Uses = msgspec.field(default_factory=dict)
     """Of limits, as far as they were asked for."""
     brakes: Brakes = NO_BRAKES
     """Those in force that concern this store."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
+class Draft(msgspec.Struct, frozen=True, kw_only=True):
     """A voucher to be issued if its budget allows, with the event that says so."""
 
     slot: int
@@ -94,8 +93,7 @@ class Draft:
     """On which counters of its campaign's limits it will stand."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IssueRequest:
+class IssueRequest(msgspec.Struct, frozen=True, kw_only=True):
     """One decision to be made durable, with its vouchers."""
 
     proposal: Proposal

@@ -9,9 +9,9 @@ import msgspec
 
 from libs.common.errors import RetryableError
 from libs.common.persistence import OutboxMessage
-from services.offers.domain.campaign import Campaign
-from services.offers.domain.lease import Decided, Lease, Standing
-from services.offers.domain.proposal import Proposal
+from services.offers.domain.campaigns.campaign import Campaign
+from services.offers.domain.checkout.proposal import Proposal
+from services.offers.domain.leases import Decided, Lease, Standing
 from services.offers.ports.vouchers import ExpiredVoucher
 
 

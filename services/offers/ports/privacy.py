@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from libs.common.persistence import OutboxMessage
-from services.offers.domain.proposal import Proposal
+from services.offers.domain.checkout.proposal import Proposal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from services.offers.domain.proposal import Proposal
+from services.offers.domain.checkout.proposal import Proposal
 
 
 class PrintOutcome(StrEnum):

@@ -29,7 +29,7 @@ class SoFar:
 
 
 class ReturnStore(Protocol):
-    """Receipts that are entered (ports/stacking.py), within one transaction."""
+    """Receipts that are entered (ports/redemption/stacking.py), within one transaction."""
 
     async def so_far(self, receipt_id: str) -> SoFar:
         """What is known of it."""

@@ -16,6 +16,7 @@ def connector(url: str, *, schema: str, name: str, statement_seconds: float) -> 
         "statement_timeout": str(int(statement_seconds * 1000)),
         "lock_timeout": str(int(statement_seconds * 1000)),
         "jit": "off",
+        "plan_cache_mode": "force_generic_plan",
     }
 
     async def connect() -> Any:

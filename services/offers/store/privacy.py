@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import TextClause, text
 
 from libs.common.persistence import OutboxMessage, Transaction, append, dead_letters
-from services.offers.domain.proposal import unpack
+from services.offers.domain.checkout.proposal import unpack
 from services.offers.ports.privacy import FinishedErasure, NewErasure, StoredDecision, StoredVoucher
 
 _SUPPRESSED = text(

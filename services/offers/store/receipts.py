@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import text
 
 from libs.common.persistence import Transaction
-from services.offers.domain.proposal import unpack
+from services.offers.domain.checkout.proposal import unpack
 from services.offers.ports.receipts import PrintOutcome, StoredCheckout
 
 _CHECKOUT = text("""

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from libs.common.persistence import Transaction
 from services.offers.domain.returns import Sold, SoldLine
 from services.offers.ports.returns import Reversal, SoFar
-from services.offers.store.stacking import enter_receipts
+from services.offers.store.vouchers.receipt_lock import enter_receipts
 
 _SO_FAR = text("""
     SELECT CAST(sold.lines AS text) AS lines, sold.refunded_cents, sold.taken_back_cents, back.item_ids, back.quantities, back.voided_at

@@ -26,10 +26,10 @@ from libs.common.contracts.pos import Return, Void
 from libs.common.contracts.values import ReceiptLine
 from libs.common.http.credentials import new_key, write_credentials
 from libs.tills.verify_voucher import Refused
-from services.offers.domain.budget import Budget
-from services.offers.domain.ledger import Account, Move, Transfer
-from services.offers.handlers.expiry import expire_vouchers
+from services.offers.domain.money.budget import Budget
+from services.offers.domain.money.ledger import Account, Move, Transfer
 from services.offers.handlers.feeds import on_receipts
+from services.offers.handlers.vouchers.expiry import expire_vouchers
 from tests.support.offers_door import CREDENTIALS, PORT
 from tests.support.offers_facts import NOW, STORES, a_snapshot, an_event
 from tests.support.offers_running import SCOPES, Till, open_till, tell_world

@@ -24,8 +24,8 @@ import pytest
 
 from libs.common.persistence import Transactions, make_engine
 from services.offers.bootstrap.parts import SERVICE
-from services.offers.domain.answer import CheckoutAnswer
-from services.offers.store.ledger import PostgresLedger
+from services.offers.domain.checkout.answer import CheckoutAnswer
+from services.offers.store.money.ledger import PostgresLedger
 from tests.support.ladder_lab import CUSTOMERS, How, Lab, Sample, What, running_lab
 from tests.support.offers_facts import card
 from tests.support.offers_running import checkout_body

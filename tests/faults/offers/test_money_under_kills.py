@@ -22,11 +22,11 @@ import pytest
 
 from libs.common.persistence import Transactions, make_engine
 from services.offers.bootstrap.parts import SERVICE
-from services.offers.domain.asked import name_of
-from services.offers.domain.budget import Budget
-from services.offers.domain.ledger import Account, Move, Transfer, balances
-from services.offers.domain.limits import Per
-from services.offers.store.ledger import PostgresLedger
+from services.offers.domain.money.budget import Budget
+from services.offers.domain.money.ledger import Account, Move, Transfer, balances
+from services.offers.domain.money.limits import Per
+from services.offers.domain.repeating import name_of
+from services.offers.store.money.ledger import PostgresLedger
 from tests.support.money_clients import CALLER, CAPS_CENTS, MOST, STOP, new_counter, voucher_id_of, wishes_of
 from tests.support.offers_facts import a_campaign
 from tests.support.offers_running import tell_world
@@ -234,20 +234,20 @@ def _each_voucher_lived_one_life(found: Found) -> None:
         kinds = [row["move"] for row in moves]
         assert kinds[0] == Move.ISSUE, voucher_id
         assert kinds.count(Move.ISSUE) == 1, voucher_id
-        in_force = 0
+        standing = 0
         for kind in kinds:
-            in_force += (kind == Move.REDEEM) - (kind == Move.REVERSE)
-            assert in_force in {0, 1} or Move.RETURN in kinds, f"{voucher_id}: redeemed twice: {kinds}"
+            standing += (kind == Move.REDEEM) - (kind == Move.REVERSE)
+            assert standing in {0, 1} or Move.RETURN in kinds, f"{voucher_id}: redeemed twice: {kinds}"
         held = balances(map(_transfer, moves))
         assert (held[Account.RESERVED], held[Account.SPENT]) == (voucher["reserved_cents"], voucher["given_cents"])
         assert voucher["state"] != "issued" or held[Account.SPENT] == 0, voucher_id
-    for voucher_id in found.vouchers:
-        redemptions = [
-            row
-            for row in found.redemptions.values()
-            if row["voucher_id"] == voucher_id and row["status"] == "redeemed" and row["rolled_back_at"] is None
-        ]
-        assert len(redemptions) == (found.vouchers[voucher_id]["state"] == "redeemed"), voucher_id
+    in_force = Counter(
+        row["voucher_id"]
+        for row in found.redemptions.values()
+        if row["status"] == "redeemed" and row["rolled_back_at"] is None
+    )
+    for voucher_id, voucher in found.vouchers.items():
+        assert in_force[voucher_id] == (voucher["state"] == "redeemed"), voucher_id
 
 
 def _answers_are_true(answers: Answers, found: Found) -> None:

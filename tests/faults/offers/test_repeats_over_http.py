@@ -11,7 +11,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from services.offers.domain.asked import name_of
+from services.offers.domain.repeating import name_of
 from tests.support.offers_facts import a_campaign
 from tests.support.offers_process import KEY_ID, DoorProcess, Withholding, a_door
 from tests.support.offers_running import checkout_body, redemption_body, tell_world

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from random import Random
 from types import SimpleNamespace
 from typing import cast
@@ -105,7 +106,8 @@ class Interrupted:
                 raise Killed
 
         parts = {
-            name: getattr(store, name) for name in ("catalog", "receipts", "stock", "commands", "reviews", "views")
+            name: getattr(store, name)
+            for name in ("catalog", "receipts", "stock", "commands", "log", "reviews", "views")
         }
         return cast("InventoryStore", SimpleNamespace(**parts, append=append_or_die))
 
@@ -128,15 +130,7 @@ async def test_a_review_killed_in_the_middle_and_run_again_decides_what_one_run_
 
 
 def _killed_in(service: RunningInventory, batches: int) -> Reviewer:
-    sane = reviewer_of(service.parts)
-    return Reviewer(
-        transactions=sane.transactions,
-        store_of=Interrupted(batches).store_of,
-        policy=sane.policy,
-        metrics=sane.metrics,
-        clock=sane.clock,
-        batch_items=sane.batch_items,
-    )
+    return replace(reviewer_of(service.parts), store_of=Interrupted(batches).store_of)
 
 
 async def test_goods_that_arrive_by_a_command_close_it_and_are_not_ordered_again(database: Database) -> None:
@@ -233,3 +227,19 @@ async def test_reviewers_that_meet_at_the_first_review_of_a_day_prepare_it_once(
         done = await asyncio.gather(*(service.review(4.2) for _ in range(4)))
         assert sum(one["claimed"] for one in done) == 12
         assert len(await service.commands_sent()) == len(await service.rows("SELECT 1 FROM commands"))
+
+
+async def test_what_is_touched_behind_the_batches_waits_for_the_next_review(database: Database) -> None:
+    """Or what a review decides would depend on how fast its first commands are answered."""
+    async with running_inventory(database, review_batch_items=1) as service:
+        await service.take(a_fortnight())
+
+        async def an_answer_comes() -> None:
+            await service.rows(
+                "INSERT INTO agenda VALUES ('i00', '-infinity') ON CONFLICT (item_id) DO UPDATE SET due_at = '-infinity' RETURNING 1"
+            )
+
+        done = await reviewer_of(service.parts).run(at(4.2), an_answer_comes)
+        assert done["claimed"] == 12
+        touched = await service.rows("SELECT item_id FROM agenda WHERE due_at = '-infinity'")
+        assert touched == [{"item_id": "i00"}]

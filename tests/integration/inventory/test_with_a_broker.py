@@ -8,10 +8,13 @@ from typing import Any
 
 from libs.common.contracts import TOPIC_OF_TYPE, TOPICS, Event, decode
 from libs.common.contracts.inventory import Availability, Reorder, Reroute
+from libs.common.contracts.values import Identifier, IdentifierKind
+from libs.common.contracts.web import Searched
 from libs.common.persistence import OutboxMessage, Transactions, make_engine
 from libs.common.streaming import Producer, ensure_topics, run_until_stopped
 from libs.common.streaming.reader import TopicReader
-from services.inventory.bootstrap import assemble, worker_of
+from services.inventory.bootstrap import assemble, assortment_desk_of, worker_of
+from services.inventory.domain.assortment.unmet_demand import UnmetWish
 from services.inventory.settings import Settings
 from tests.integration.inventory.test_reviews import a_fortnight
 from tests.support.brokers import Broker
@@ -67,6 +70,23 @@ async def from_end_to_end(settings: Settings, service: RunningInventory) -> None
     assert await service.rows("SELECT count(*) FROM reviews WHERE reached_at = '2031-03-07 04:48:00+00'") == [
         {"count": 1}
     ]
+    await searches_from_end_to_end(settings, service)
+
+
+async def searches_from_end_to_end(settings: Settings, service: RunningInventory) -> None:
+    """Sent twice, counted once, told by item and place."""
+    visitors = [Identifier(kind=IdentifierKind.WEB_VISITOR, value=f"v{number}") for number in range(9)]
+    searches = [
+        an_event(
+            Searched(visitor=one, query="", results_count=0, item_id="i00", store_id="s9"), f"search-{one.value}", 3.5
+        )
+        for one in visitors
+    ]
+    await sent(settings, [*searches, *searches])
+    await until(service, "SELECT sum(unanswered)::integer AS found FROM searches", len(visitors))
+    await service.close(4.2)
+    (line,) = await assortment_desk_of(service.parts).unmet(UnmetWish(place_id="s9"))
+    assert (line.subject.subject_id, line.sought.unanswered) == ("i00", len(visitors))
 
 
 def _place(fact: Any) -> tuple[str, str]:

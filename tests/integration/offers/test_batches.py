@@ -16,9 +16,9 @@ from starlette.requests import ClientDisconnect
 
 from libs.common.http.credentials import new_key
 from services.offers.bootstrap.batches import batch_round
-from services.offers.bootstrap.work import expiry_round, revocation_round
-from services.offers.domain import batch as batch_rules
-from services.offers.store.campaigns import ensure_code_key
+from services.offers.bootstrap.rounds import expiry_round, revocation_round
+from services.offers.domain import batches as batch_rules
+from services.offers.store.codes import ensure_code_key
 from tests.support.offers_facts import NOW, a_campaign
 from tests.support.offers_running import CODES, Till, open_till, tell_world
 from tests.support.postgres import Database

@@ -14,7 +14,7 @@ import pytest
 from libs.common.http.credentials import new_key
 from services.offers.bootstrap.parts import SERVICE
 from services.offers.ports.checkout import IssueRequest, Issuing
-from services.offers.store.brakes import ISSUES_AS
+from services.offers.store.brakes.pulled import ISSUES_AS
 from services.offers.store.connections import connector
 from tests.integration.offers.test_budgets_hold import a_request, issuers
 from tests.support.offers_facts import a_campaign, a_snapshot

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from libs.common.errors import InvalidInput
 from libs.common.persistence.relay import RelayLoop
-from services.offers.bootstrap.braking import brake_round, brake_rules
-from services.offers.handlers.tripping import DoorTally
-from services.offers.store.readings import PostgresReadings
+from services.offers.bootstrap.brakes import brake_round, brake_rules
+from services.offers.handlers.brakes.tripping import DoorTally
+from services.offers.metrics import OffersMetrics
+from services.offers.store.brakes.readings import PostgresReadings
 from tests.integration.offers.test_brakes import pull, release
 from tests.support.offers_facts import a_campaign, a_snapshot
 from tests.support.offers_running import Till, next_id, open_till, tell_world
@@ -127,7 +129,10 @@ async def test_doors_that_lose_answers_stop_the_chain(database: Database, tmp_pa
     file = rules(tmp_path, "chain: {lost_ratio: 0.2, least_answered: 10}")
     await tell_world(database)
     async with open_till(database, tmp_path, brake_rules_file=file) as till:
-        tally, metrics = DoorTally(), till.parts.metrics
+        tally, metrics = (
+            DoorTally(),
+            OffersMetrics(CollectorRegistry()),
+        )  # not the till's own, which it tells of by itself
         metrics.checkouts.labels("0", "offered").inc(20)
         metrics.late.inc(2)
         for lost in (2, 3):

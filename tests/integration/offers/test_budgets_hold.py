@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from libs.common.persistence import Transaction, Transactions, make_engine
 from services.offers.bootstrap.parts import SERVICE
-from services.offers.domain.budget import Budget, Wish, grant
+from services.offers.domain.money.budget import Budget, Wish, grant
 from services.offers.ports.checkout import IssueRequest
-from services.offers.store.campaigns import PostgresCampaigns
+from services.offers.store.campaigns.versions import PostgresCampaigns
+from services.offers.store.checkout.issuing import SharedIssuing
 from services.offers.store.connections import connector
-from services.offers.store.issuing import SharedIssuing
+from services.offers.store.redemption.redemptions import PostgresRedemptions
 from services.offers.store.shared_statement import Limits
-from services.offers.store.vouchers import PostgresRedemptions
 from tests.support.issue_requests import Wanted, an_issue_request
 from tests.support.offers_facts import NOW, a_campaign
 from tests.support.offers_running import next_id, tell_world

@@ -10,8 +10,8 @@ from libs.common.http.credentials import new_key
 from libs.common.persistence import Transactions, make_engine
 from services.offers.bootstrap.migration import campaigns_in
 from services.offers.bootstrap.parts import SERVICE
-from services.offers.handlers.campaigns import apply_campaigns
-from services.offers.store.campaigns import PostgresCampaigns
+from services.offers.handlers.campaigns.versions import apply_campaigns
+from services.offers.store.campaigns.versions import PostgresCampaigns
 from tests.support.offers_facts import a_campaign, a_snapshot
 from tests.support.offers_running import open_till, tell_world
 from tests.support.postgres import Database

@@ -16,8 +16,8 @@ import httpx
 from sqlalchemy import event
 
 from libs.common.http.credentials import new_key
-from services.offers.bootstrap.work import misses_round
-from services.offers.domain.code import CROCKFORD, CodeKey
+from services.offers.bootstrap.rounds import misses_round
+from services.offers.domain.codes.code import CROCKFORD, CodeKey
 from tests.support.offers_facts import a_campaign, a_snapshot
 from tests.support.offers_running import Till, one_of_each, open_till, redemption_body, tell_world
 from tests.support.postgres import Database

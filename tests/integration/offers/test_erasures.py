@@ -9,7 +9,7 @@ from libs.common.contracts.privacy import Erased, ErasureRequested
 from libs.common.contracts.profile import IdentityChanged
 from libs.common.http.credentials import new_key
 from libs.common.persistence.messages import decode_headers
-from services.offers.handlers.privacy import answer_erasure, on_erasures, unsuppressed
+from services.offers.handlers.privacy.forgetting import answer_erasure, on_erasures, unsuppressed
 from tests.support.offers_facts import NOW, a_snapshot, an_event, card, customer_of
 from tests.support.offers_running import Till, open_till, tell_world
 from tests.support.postgres import Database

@@ -3,6 +3,8 @@
 from datetime import timedelta
 from pathlib import Path
 
+from sqlalchemy import text
+
 from libs.common.contracts.catalog import CatalogItem
 from services.offers.handlers.feeds import observe_freshness, on_snapshots
 from tests.support.offers_facts import (
@@ -34,6 +36,25 @@ async def test_an_older_version_changes_nothing(database: Database, tmp_path: Pa
         assert (await till.checkout("checkout"))["reason"] == "no-consent"
         assert await till.rows("SELECT DISTINCT there FROM availability WHERE item_id = 'milk-1'") == [{"there": False}]
         assert await till.rows("SELECT number FROM models") == [{"number": 7}]
+
+
+async def test_a_sketch_is_read_only_beside_the_state_that_it_is_of(database: Database, tmp_path: Path) -> None:
+    await tell_world(database, customers=[a_snapshot()])
+    async with open_till(database, tmp_path) as till:
+        async with till.transaction() as (_, stores):
+            await stores.read_model.apply_snapshots([a_snapshot(version=2)], ())
+        now = await till.checkout("now")
+        assert await till.rows("SELECT count(*) FROM customers WHERE sketched_version = version") == [{"count": 1}]
+        for number, left_by_a_release_before in enumerate(
+            (
+                "UPDATE customers SET sketched_version = version - 1, sketch = 'of another state'",
+                "UPDATE customers SET sketched_version = NULL, sketch = NULL",
+            )
+        ):
+            async with till.transaction() as (tx, _):
+                await tx.connection.execute(text(left_by_a_release_before))
+            then = await till.checkout(f"then-{number}")
+            assert (then["tier"], then["reason"]) == (now["tier"], now["reason"]) == (0, "offered")
 
 
 async def test_a_customer_who_is_forgotten_is_a_stranger(database: Database, tmp_path: Path) -> None:

@@ -9,10 +9,10 @@ import asyncpg
 import pytest
 
 from libs.common.http.credentials import new_key
-from services.offers.bootstrap.watching import presentations_round
-from services.offers.domain.fraud import Presented
-from services.offers.ports.watching import Sighting
-from services.offers.store.watching import PostgresWatch
+from services.offers.bootstrap.fraud import presentations_round
+from services.offers.domain.fraud.signs import Presented
+from services.offers.ports.fraud.watching import Sighting
+from services.offers.store.fraud.watching import PostgresWatch
 from tests.integration.offers.test_brakes import until
 from tests.support.offers_facts import NOW, a_snapshot, card
 from tests.support.offers_running import Till, next_id, one_of_each, open_till, tell_world

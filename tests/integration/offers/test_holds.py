@@ -9,10 +9,10 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from libs.common.http.credentials import new_key
-from services.offers.handlers.expiry import expire_vouchers
-from services.offers.handlers.holding import free_lapsed_holds
+from services.offers.handlers.redemption.holding import free_lapsed_holds
+from services.offers.handlers.vouchers.expiry import expire_vouchers
 from services.offers.metrics import OffersMetrics
-from services.offers.store.holds import PostgresHolds
+from services.offers.store.redemption.holds import PostgresHolds
 from tests.support.offers_facts import a_campaign, a_snapshot
 from tests.support.offers_running import SCOPES, Till, one_of_each, open_till, redemption_body, tell_world
 from tests.support.postgres import Database

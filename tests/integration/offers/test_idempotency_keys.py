@@ -6,7 +6,7 @@ from pathlib import Path
 
 from libs.common.http.credentials import new_key
 from services.offers.api.repeating import LONGEST_BODY
-from services.offers.bootstrap.work import answers_round
+from services.offers.bootstrap.rounds import answers_round
 from tests.support.keyed_writes import Write, a_till
 from tests.support.offers_running import SCOPES, redemption_body
 from tests.support.postgres import Database

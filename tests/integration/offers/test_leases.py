@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from services.offers.bootstrap.leasing import Leases
-from services.offers.domain.campaign import Campaign
-from services.offers.domain.eligibility import holdout_ratio_of
-from services.offers.store.campaigns import PostgresCampaigns
-from services.offers.store.leases import PostgresLeases
+from services.offers.bootstrap.leases import Leases
+from services.offers.domain.campaigns.campaign import Campaign
+from services.offers.domain.decisions.eligibility import holdout_ratio_of
+from services.offers.store.campaigns.versions import PostgresCampaigns
+from services.offers.store.leases.leased import PostgresLeases
 from tests.support.limits import limit
 from tests.support.offers_facts import NOW, a_campaign, a_snapshot, card, customer_of
 from tests.support.offers_running import CODES, Till, checkout_body, open_till, tell_world

@@ -11,10 +11,10 @@ import pytest
 from prometheus_client import CollectorRegistry
 from sqlalchemy.exc import DBAPIError
 
-from services.offers.handlers.expiry import expire_vouchers
-from services.offers.handlers.ledger import check_books
+from services.offers.handlers.money.ledger import check_books
+from services.offers.handlers.vouchers.expiry import expire_vouchers
 from services.offers.metrics import OffersMetrics
-from services.offers.store.ledger import PostgresLedger
+from services.offers.store.money.ledger import PostgresLedger
 from tests.support.offers_facts import NOW, a_campaign, a_snapshot
 from tests.support.offers_running import Till, open_till, tell_world
 from tests.support.postgres import Database

@@ -10,8 +10,8 @@ from sqlalchemy.exc import DBAPIError
 from libs.common.contracts import Event
 from libs.common.contracts.catalog import CatalogStore
 from libs.common.contracts.profile import IdentityChanged
-from services.offers.handlers.expiry import expire_vouchers
-from services.offers.handlers.privacy import on_erasures
+from services.offers.handlers.privacy.forgetting import on_erasures
+from services.offers.handlers.vouchers.expiry import expire_vouchers
 from tests.integration.offers.test_erasures import a_request, naming
 from tests.support.limits import limit
 from tests.support.offers_facts import NOW, a_campaign, a_snapshot, an_event, card, customer_of

@@ -14,19 +14,20 @@ from hypothesis import strategies as st
 from libs.common.clock import FixedClock
 from libs.common.contracts.profile import IdentityChanged
 from libs.common.persistence import Transaction, Transactions
-from services.offers.domain.budget import Budget, Wish
-from services.offers.domain.limits import Claim, Counter, Per, Period, Use
+from services.offers.domain.money.budget import Budget, Wish
+from services.offers.domain.money.limits import Claim, Counter, Per, Period, Use
 from services.offers.domain.revocation import Revocation, Revoked
-from services.offers.domain.voucher import Given, GivenLine
-from services.offers.handlers.money_clock import MoneyClock
-from services.offers.handlers.returns import give_back_returned, roll_back
-from services.offers.ports.vouchers import Cause, NewRedemption
-from services.offers.store.campaigns import PostgresCampaigns
-from services.offers.store.expiry import PostgresExpiry
-from services.offers.store.issuing import SharedIssuing
-from services.offers.store.read_model import PostgresReadModel
-from services.offers.store.revoking import PostgresRevocations
-from services.offers.store.vouchers import PostgresRedemptions
+from services.offers.domain.vouchers.voucher import Given, GivenLine
+from services.offers.handlers.money.clock import MoneyClock
+from services.offers.handlers.returns.taking_back import give_back_returned, roll_back
+from services.offers.ports.money import Cause
+from services.offers.ports.redemption.redemptions import NewRedemption
+from services.offers.store.campaigns.versions import PostgresCampaigns
+from services.offers.store.checkout.issuing import SharedIssuing
+from services.offers.store.feeds import PostgresReadModel
+from services.offers.store.redemption.redemptions import PostgresRedemptions
+from services.offers.store.revocation import PostgresRevocations
+from services.offers.store.vouchers.expiry import PostgresExpiry
 from tests.integration.offers.test_budgets_hold import budget_of, issuers, looking
 from tests.support.issue_requests import Wanted, an_issue_request
 from tests.support.limited_lives import LimitedWorld

@@ -14,10 +14,10 @@ from libs.common.contracts.pos import Return, Void
 from libs.common.contracts.values import ReceiptLine
 from libs.common.http.credentials import new_key
 from libs.tills.verify_voucher import Refused
-from services.offers.handlers.expiry import expire_vouchers
 from services.offers.handlers.feeds import on_receipts
-from services.offers.handlers.lane_leasing import end_forsaken
-from services.offers.store.lane_leases import PostgresLaneLeases
+from services.offers.handlers.lanes.leasing import end_forsaken
+from services.offers.handlers.vouchers.expiry import expire_vouchers
+from services.offers.store.lanes.leases import PostgresLaneLeases
 from tests.integration.offers.test_brakes import until
 from tests.support.offers_facts import NOW, a_campaign, a_snapshot, an_event
 from tests.support.offers_running import Till, open_till, tell_world

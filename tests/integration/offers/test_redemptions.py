@@ -15,7 +15,7 @@ from libs.common.contracts.pos import Return, Void
 from libs.common.contracts.values import ReceiptLine
 from services.offers.bootstrap.parts import money_clock_of
 from services.offers.handlers.feeds import on_receipts, on_tick
-from services.offers.handlers.returns import roll_back
+from services.offers.handlers.returns.taking_back import roll_back
 from tests.support.offers_facts import NOW, a_campaign, a_snapshot, an_event
 from tests.support.offers_running import Till, one_of_each, open_till, redemption_body, tell_world
 from tests.support.postgres import Database

@@ -14,11 +14,11 @@ import pytest
 
 from libs.common.http.credentials import new_key
 from services.offers.api.repeating import HEADER, OWN_IDS, WRITES
-from services.offers.domain.asked import name_of
-from services.offers.handlers.idempotency import Once
-from services.offers.ports.answers import Answer, KeptAnswer
-from services.offers.store.answers import PostgresAnswers
-from services.offers.store.guessing import PostgresMisses
+from services.offers.domain.repeating import name_of
+from services.offers.handlers.repeating import Once
+from services.offers.ports.repeating import Answer, KeptAnswer
+from services.offers.store.fraud.guessing import PostgresMisses
+from services.offers.store.repeating import PostgresAnswers
 from tests.support.keyed_writes import Write, a_till
 from tests.support.offers_facts import NOW, a_campaign
 from tests.support.offers_running import SCOPES, Till, open_till, redemption_body

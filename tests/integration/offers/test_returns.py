@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from libs.common.contracts import Event
 from libs.common.contracts.pos import Void
-from services.offers.store.ledger import PostgresLedger
+from services.offers.store.money.ledger import PostgresLedger
 from tests.integration.offers.test_redemptions import a_return, hand, money
 from tests.integration.offers.test_stacking import a_till, amounts_off, redeem, redeem_set
 from tests.support.issue_requests import Wanted, an_issue_request

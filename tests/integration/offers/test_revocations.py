@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from libs.common.http.credentials import new_key
-from services.offers.bootstrap.work import revocation_round
-from services.offers.handlers.revoking import LOOKED_AT_TOGETHER
+from services.offers.bootstrap.rounds import revocation_round
+from services.offers.handlers.revocation import LOOKED_AT_TOGETHER
 from tests.integration.offers.test_redemptions import money
 from tests.support.offers_facts import NOW, a_campaign, a_snapshot
 from tests.support.offers_running import Till, open_till, tell_world

@@ -8,8 +8,8 @@ import pytest
 
 from libs.common.persistence import Transactions, make_engine
 from services.offers.bootstrap.parts import SERVICE
-from services.offers.ports.knowledge import Revisions
-from services.offers.store.knowledge import PostgresKnowledge
+from services.offers.ports.campaigns.knowledge import Revisions
+from services.offers.store.campaigns.knowledge import PostgresKnowledge
 from tests.support.offers_facts import a_campaign, a_snapshot
 from tests.support.offers_running import open_till, tell_world
 from tests.support.postgres import Database

@@ -1,7 +1,7 @@
 """What every process answers alike: health, metrics, errors as problem+json."""
 
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, Any
 
 import pytest
 from fastapi import APIRouter, FastAPI, HTTPException, Path, Query, Request, Response
@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from libs.common.errors import Conflict, Kind, NotFound, RetryableError, UsualError
-from libs.common.http.direct_routes import GREATEST_SHORT_BODY_BYTES, DirectRoute
+from libs.common.http.direct_routes import GREATEST_SHORT_BODY_BYTES, DirectRoute, ReadyJson
 from libs.common.http.problems import STATUS
 from libs.common.http.service_app import create_service_app
 from libs.common.observability.health import Health
@@ -261,3 +261,67 @@ async def test_a_short_cut_that_read_a_body_leaves_it_to_the_declared_route_as_i
         assert (await client.post("/things", content=b'{"name":"hot"}')).status_code == 422
         assert (await client.get("/things")).status_code == 405
         assert len(read) == 4
+
+
+async def test_a_short_cut_is_given_a_body_that_comes_in_pieces_and_no_request_that_states_a_header_twice() -> None:
+    app, read = (
+        create_service_app("Things", description="", health=Health(), metrics=CollectorRegistry()),
+        list[bytes](),
+    )
+    router = APIRouter()
+
+    @router.post("/things")
+    async def thing(thing: Thing) -> str:
+        return f"declared {thing.name}"
+
+    async def short_cut(request: Request) -> Response | None:
+        read.append(await request.body())
+        return ReadyJson(b'"short"')
+
+    app.include_router(router)
+    app.shorten(router, "/things", short_cut, method="POST")
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b'{"name":'
+        yield b'"hot"}'
+
+    stated = [("content-type", "application/json"), ("content-length", "14")]
+    async with AsyncClient(transport=ASGITransport(app), base_url="http://app") as client:
+        answer = await client.post("/things", content=pieces(), headers=stated)
+        assert (answer.json(), read) == ("short", [b'{"name":"hot"}'])
+        ready, ordinary = ReadyJson(b'"short"'), Response(b'"short"', media_type="application/json")
+        assert (ready.raw_headers, ready.status_code) == (ordinary.raw_headers, ordinary.status_code)
+        twice = await client.post("/things", content=b'{"name":"hot"}', headers=[*stated, stated[0]])
+        assert (twice.json(), len(read)) == ("declared hot", 1)
+
+
+async def test_a_caller_that_leaves_in_the_middle_of_its_body_is_no_request_to_a_short_cut() -> None:
+    app, asked = (
+        create_service_app("Things", description="", health=Health(), metrics=CollectorRegistry()),
+        list[bytes](),
+    )
+    router = APIRouter()
+
+    @router.post("/things")
+    async def thing(thing: Thing) -> str:
+        return f"declared {thing.name}"
+
+    async def short_cut(request: Request) -> Response | None:
+        asked.append(await request.body())
+        return ReadyJson(b'"short"')
+
+    app.include_router(router)
+    app.shorten(router, "/things", short_cut, method="POST")
+    heard = iter([{"type": "http.request", "body": b'{"na', "more_body": True}, {"type": "http.disconnect"}])
+    told: list[Any] = []
+
+    async def receive() -> Any:
+        return next(heard)
+
+    async def send(message: Any) -> None:
+        told.append(message)
+
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"14")]
+    scope = {"type": "http", "method": "POST", "path": "/things", "headers": headers, "query_string": b""}
+    await app(scope, receive, send)
+    assert (asked, told[0]["status"]) == ([], 400)

@@ -8,17 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.inventory.domain.command import (
+from services.inventory.domain.commands.command import (
     Answer,
     Command,
     Kind,
     Status,
     answered,
     command_id_of,
-    enlarged,
     expired,
     moved,
 )
+from services.inventory.domain.commands.revising import enlarged
 from tests.support.inventory_events import at
 
 REROUTE = Command(

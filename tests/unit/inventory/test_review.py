@@ -7,11 +7,11 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.inventory.domain.availability import Availability
 from services.inventory.domain.catalog import Lane
-from services.inventory.domain.command import Command, Kind, Status
-from services.inventory.domain.review import Outcome, review
-from services.inventory.domain.shelves import ItemView
+from services.inventory.domain.commands.command import Command, Kind, Status
+from services.inventory.domain.planning.availability import Availability
+from services.inventory.domain.reviewing.review import Outcome, review
+from services.inventory.domain.stock.shelves import ItemView
 from tests.support.inventory_events import an_item_view, around, at
 
 NOW = at(9.9)

@@ -5,7 +5,7 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.inventory.domain.stock import Count, Movement, Position, latest, on_hand_milli, summed
+from services.inventory.domain.stock.stock import Count, Movement, Position, latest, on_hand_milli, summed
 from tests.support.inventory_events import START
 
 moments = st.integers(0, 20).map(lambda hours: START + timedelta(hours=hours))

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.inventory.domain.replenishment import Policy, packs_needed
-from services.inventory.domain.transfer import Shelf, plan_transfers
+from services.inventory.domain.planning.replenishment import Policy, packs_needed
+from services.inventory.domain.transfers.transfer import Shelf, plan_transfers
 
 shelves = st.builds(
     Shelf,

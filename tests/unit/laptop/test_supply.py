@@ -110,3 +110,36 @@ def test_nothing_is_due_before_its_lead_time(tmp_path: Path) -> None:
     book = Book.read(tmp_path / "erp.jsonl", seed=1)
     book.take(reorder())
     assert not book.due(NOON + timedelta(hours=47))
+
+
+def test_what_is_taken_back_is_neither_answered_nor_delivered_also_after_a_restart(tmp_path: Path) -> None:
+    book = Book.read(tmp_path / "book", seed=1)
+    for number in (1, 2):
+        book.take(reorder(number))
+    assert book.withdraw("c1", 1)
+    for known in (book, Book.read(tmp_path / "book", seed=1)):
+        assert {plan.command.command_id for plan in known.unanswered()} <= {"c2"}
+        assert {plan.command.command_id for plan in known.due(NOON + timedelta(days=90))} <= {"c2"}
+    book.take(reorder(1))
+    assert "c1" not in {plan.command.command_id for plan in book.unanswered()}
+    book.take(reorder(1, version=2))
+    assert "c1" in {plan.command.command_id for plan in book.unanswered()}
+
+
+def test_what_is_delivered_or_replaced_is_not_taken_back(tmp_path: Path) -> None:
+    book = Book.read(tmp_path / "book", seed=1)
+    book.take(reorder(1))
+    book.delivered([plan for plan in book.unanswered() if plan.command.command_id == "c1"])
+    assert not book.withdraw("c1", 1)
+    book.take(reorder(2, version=2))
+    assert not book.withdraw("c2", 1)
+
+
+def test_a_version_that_comes_again_is_answered_again_and_delivered_once(tmp_path: Path) -> None:
+    book = Book.read(tmp_path / "book", seed=1)
+    book.take(reorder(1))
+    book.answered(book.unanswered())
+    assert book.unanswered() == []
+    assert not book.take(reorder(1))
+    assert [plan.command.command_id for plan in book.unanswered()] == ["c1"]
+    assert book.counts()["commands"] == 1

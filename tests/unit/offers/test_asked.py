@@ -9,7 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libs.common.errors import InvalidInput
-from services.offers.domain.asked import LONGEST_KEY, digest_of_checkout, digest_of_request, key_in, name_of
+from services.offers.domain.repeating import (
+    LONGEST_KEY,
+    digest_of_checkout,
+    digest_of_parts,
+    digest_of_request,
+    key_in,
+    name_of,
+)
 
 JSON: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -107,3 +114,14 @@ def test_of_a_checkout_a_quantity_counts_and_not_how_it_is_written() -> None:
 
     assert asked("1") == asked("1.00")
     assert len({asked("1"), asked("2"), asked("0.1"), asked("1", 251)}) == 4
+
+
+@given(
+    st.lists(
+        st.decimals(-(10**9), 10**9, allow_nan=False, places=3) | st.sampled_from([Decimal("1E+2"), Decimal("1.0")])
+    )
+)
+def test_a_checkout_is_digested_as_before_quantities_were_remembered(quantities: list[Decimal]) -> None:
+    lines = [(number, "item", quantity, 5) for number, quantity in enumerate(quantities)]
+    spelled = [(number, item, quantity.normalize(), cents) for number, item, quantity, cents in lines]
+    assert digest_of_checkout(("c", None), lines) == digest_of_parts((("c", None), spelled))

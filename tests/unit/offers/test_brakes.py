@@ -3,13 +3,14 @@
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from services.offers.domain.brake import HEAD_OFFICE, NO_BRAKES, Brake, Brakes, PulledFor, Scope, Target
-from services.offers.domain.brake_bounds import BrakeRules, CampaignBounds, ChainBounds, MoneyBounds
-from services.offers.domain.decision import decide
-from services.offers.domain.eligibility import Circumstances, Refusal
-from services.offers.domain.needs import CategoryNeed
-from services.offers.domain.policy import Prior
-from services.offers.domain.tripping import Reading, campaign_trips, chain_trips
+from services.offers.domain.brakes.brake import HEAD_OFFICE, NO_BRAKES, Brake, Brakes, PulledFor, Scope, Target
+from services.offers.domain.brakes.tripping import Reading, campaign_trips, chain_trips
+from services.offers.domain.campaigns.brake_bounds import BrakeRules, CampaignBounds, ChainBounds, MoneyBounds
+from services.offers.domain.decisions.decision import decide
+from services.offers.domain.decisions.eligibility import Circumstances, Refusal
+from services.offers.domain.decisions.needs import CategoryNeed
+from services.offers.domain.decisions.policy import Prior
+from services.offers.domain.decisions.roster import Roster
 from tests.support.offers_facts import NOW, a_campaign
 
 IDS = st.sampled_from(["7", "8", "milk", "", "chain", "store:7"])
@@ -57,9 +58,7 @@ def test_head_office_releases_everything_and_a_store_only_what_it_pulled_itself(
 
 
 def test_a_stopped_campaign_is_refused_with_the_reason_and_another_one_takes_its_place() -> None:
-    need = CategoryNeed(
-        category="milk", item_ids=("milk-1",), chance_ratio=0.5, known=True, price_cents=500, reasons=()
-    )
+    need = CategoryNeed(category="milk", item_ids=("milk-1",), chance_ratio=0.5, known=True, price_cents=500)
     campaigns = {name: a_campaign(name) for name in ("bad", "good")}
 
     def decided(*tokens: str) -> tuple[str, set[str]]:
@@ -72,7 +71,7 @@ def test_a_stopped_campaign_is_refused_with_the_reason_and_another_one_takes_its
             now=NOW,
             brakes=Brakes.of(tokens),
         )
-        decision = decide(campaigns, [need], at, slots=3, seed="s", prior=Prior())
+        decision = decide(Roster.of(campaigns, "7", "USD", NOW), [need], at, slots=3, seed="s", prior=Prior())
         return decision.reason, {choice.offer.campaign_id for choice in decision.alternatives}
 
     assert decided()[1] == {"bad", "good"}

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.offers.domain.budget import Budget, Wish, grant
-from services.offers.domain.ledger import expired, issued, redeemed, rolled_back
+from services.offers.domain.money.budget import Budget, Wish, grant
+from services.offers.domain.money.ledger import expired, issued, redeemed, rolled_back
 
 CENTS = st.integers(0, 1_000)
 WISHES = st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 300)), max_size=30)

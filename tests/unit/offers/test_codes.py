@@ -1,11 +1,13 @@
 """Laws of voucher codes."""
 
+import hmac
 import re
 from random import Random
 
 import pytest
+from stdnum.iso7064 import mod_37_36
 
-from services.offers.domain.code import CROCKFORD, CodeKey, normalised
+from services.offers.domain.codes.code import CROCKFORD, CodeKey, normalised
 
 KEY = CodeKey(b"k" * 32)
 FORM = re.compile(rf"^[{CROCKFORD}]{{4}}-[{CROCKFORD}]{{4}}-[{CROCKFORD}]{{4}}-[0-9A-Z]$")
@@ -23,6 +25,15 @@ def test_a_code_has_sixty_bits_in_crockford_and_a_check_character() -> None:
     assert len(set(codes)) == len(codes)
     for place in (0, 5, 13):
         assert len({code[place] for code in codes}) == 32, "every character takes every value"
+
+
+def test_a_code_is_spelled_as_the_standards_say() -> None:
+    for number in range(2_000):
+        digest = hmac.digest(b"k" * 32, f"code:voucher-{number}".encode(), "sha256")
+        bits = int.from_bytes(digest[:8], "big") >> 4
+        body = "".join(CROCKFORD[bits >> shift & 31] for shift in range(55, -5, -5))
+        expected = f"{body[:4]}-{body[4:8]}-{body[8:]}-{mod_37_36.calc_check_digit(body)}"
+        assert KEY.code_of(f"voucher-{number}") == expected
 
 
 def test_what_a_till_types_is_read_as_printed() -> None:

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from services.offers.domain.completeness import Promise
+from services.offers.domain.feeds import Promise
 
 ENDS = {("profile.snapshots.v1", 0): 3, ("profile.snapshots.v1", 1): 0, ("profile.snapshots.v1", 2): 7}
 PROMISE = Promise(complete_until=datetime(2026, 3, 10, tzinfo=UTC), incarnation="one", ends=ENDS)

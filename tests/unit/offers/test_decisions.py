@@ -8,14 +8,16 @@ from random import Random
 import msgspec
 import pytest
 
-from libs.ranking.ranker import Need, PriorRanker
+from libs.ranking.ranker import PriorRanker
+from libs.ranking.sketch import Sketch, hash_of
 from libs.ranking.state import Moment, PastVisit, state_of
-from services.offers.domain.campaign import Campaign
-from services.offers.domain.catalogue import Item
-from services.offers.domain.decision import Decision, decide
-from services.offers.domain.eligibility import Circumstances, PastVoucher, Refusal, holdout_ratio_of
-from services.offers.domain.needs import CategoryNeed, NeedModel, by_category
-from services.offers.domain.policy import Prior
+from services.offers.domain.campaigns.campaign import Campaign
+from services.offers.domain.campaigns.catalogue import Item
+from services.offers.domain.decisions.decision import Decision, decide
+from services.offers.domain.decisions.eligibility import Circumstances, PastVoucher, Refusal, holdout_ratio_of
+from services.offers.domain.decisions.needs import CategoryNeed, Likely, NeedModel, by_category, posed
+from services.offers.domain.decisions.policy import Prior
+from services.offers.domain.decisions.roster import Roster
 from tests.support.offers_facts import ITEMS, NOW, a_campaign, a_population
 
 HERE = Circumstances(
@@ -47,7 +49,12 @@ def decided(
     *campaigns: Campaign, wanted: list[CategoryNeed] | None = None, at: Circumstances = HERE, slots: int = 1
 ) -> Decision:
     return decide(
-        {campaign.campaign_id: campaign for campaign in campaigns or (a_campaign(),)},
+        Roster.of(
+            {campaign.campaign_id: campaign for campaign in campaigns or (a_campaign(),)},
+            at.store_id,
+            at.currency,
+            at.now,
+        ),
         needs() if wanted is None else wanted,
         at,
         slots=slots,
@@ -80,8 +87,8 @@ def test_the_alternatives_of_a_decision_sum_to_one_also_when_there_are_too_many_
         (a_campaign(starts_at=NOW + timedelta(days=1)), HERE, Refusal.NO_CAMPAIGN),
         (a_campaign(stores={"store-1": {"active": False}}), HERE, Refusal.NO_CAMPAIGN),
         (a_campaign(holdout_ratio=1.0), HERE, Refusal.HOLDOUT),
-        (a_campaign(), replace(HERE, open_complaint=True), Refusal.OPEN_COMPLAINT),
-        (a_campaign(tiers=[0]), replace(HERE, tier=1), Refusal.TIER),
+        (a_campaign(), msgspec.structs.replace(HERE, open_complaint=True), Refusal.OPEN_COMPLAINT),
+        (a_campaign(tiers=[0]), msgspec.structs.replace(HERE, tier=1), Refusal.TIER),
         (a_campaign(categories=["cheese"]), HERE, Refusal.NOT_TARGETED),
     ],
 )
@@ -101,10 +108,13 @@ def test_limits_per_customer_hold() -> None:
     rails = {"greatest_value_cents": 500, "open_per_customer": 1, "issued_per_customer": 2, "issued_within_days": 7}
     campaign = a_campaign(guard_rails=rails)
     used = PastVoucher(campaign_id="usual", category="milk", issued_at=NOW - timedelta(days=1), open=False)
-    unused, old = replace(used, open=True), replace(used, issued_at=NOW - timedelta(days=8))
-    other = replace(unused, campaign_id="another")
+    unused, old = (
+        msgspec.structs.replace(used, open=True),
+        msgspec.structs.replace(used, issued_at=NOW - timedelta(days=8)),
+    )
+    other = msgspec.structs.replace(unused, campaign_id="another")
     outcomes = {
-        reason: decided(campaign, at=replace(HERE, past=past)).reason
+        reason: decided(campaign, at=msgspec.structs.replace(HERE, past=past)).reason
         for reason, past in {
             "one open": (unused,),
             "two lately": (used, used),
@@ -127,19 +137,19 @@ def test_the_holdout_is_permanent_and_nested() -> None:
     small = {
         key
         for key in keys
-        if decided(a_campaign(holdout_ratio=0.1), at=replace(HERE, holdout_key=key)).group == "holdout"
+        if decided(a_campaign(holdout_ratio=0.1), at=msgspec.structs.replace(HERE, holdout_key=key)).group == "holdout"
     }
     large = {
         key
         for key in keys
-        if decided(a_campaign(holdout_ratio=0.3), at=replace(HERE, holdout_key=key)).group == "holdout"
+        if decided(a_campaign(holdout_ratio=0.3), at=msgspec.structs.replace(HERE, holdout_key=key)).group == "holdout"
     }
     assert small < large
     assert small == {key for key in keys if holdout_ratio_of(key) < 0.1}
 
 
-def wanted_items(*item_ids: str) -> list[tuple[Need, float]]:
-    return [(Need(item_id, 1.0, ("habit",)), 0.5) for item_id in item_ids]
+def wanted_items(*item_ids: str) -> Likely:
+    return Likely([*item_ids], [0.5] * len(item_ids), lambda place: (f"reason of {item_ids[place]}",))
 
 
 def test_what_is_barred_or_not_voucherable_or_unknown_is_never_named() -> None:
@@ -163,9 +173,10 @@ def test_what_is_not_there_is_not_offered_but_services_need_no_stock() -> None:
 
 
 def test_at_most_five_items_are_named_the_likeliest_first() -> None:
-    wanted = [(Need(f"milk-{number}", 1.0, ()), number / 10) for number in (3, 1, 5, 2, 4)]
+    numbers = (3, 1, 5, 2, 4, 6)
+    wanted = Likely([f"milk-{number}" for number in numbers], [number / 10 for number in numbers])
     items = {**CATALOGUE, "milk-6": replace(CATALOGUE["milk-1"], item_id="milk-6")}
-    found = by_category([*wanted, (Need("milk-6", 1.0, ()), 0.6)], items, {*ITEMS, "milk-6"}, {"milk"})
+    found = by_category(wanted, items, {*ITEMS, "milk-6"}, {hash_of("milk")})
     assert found[0].item_ids == ("milk-6", "milk-5", "milk-4", "milk-3", "milk-2")
     assert found[0].known
 
@@ -183,7 +194,7 @@ def test_what_was_just_bought_is_not_pushed_again() -> None:
         for days in (56, 49, 42, 35, 28, 21, 14, 7)
     ]
     moment = Moment(int(NOW.timestamp()), "store-1", "till")
-    after = [need.item_id for need, _ in model.personal(state_of(weekly, labels), moment, ["coffee-1", "milk-1"])]
+    after = model.personal(Sketch.of(state_of(weekly, labels)), moment, ["coffee-1", "milk-1"]).item_ids
     assert "coffee-1" not in after, "bought every fourth week, and just now"
     assert "milk-1" in after, "needed again by the next trip"
 
@@ -192,7 +203,15 @@ def test_before_any_model_was_published_a_customers_own_habits_are_asked() -> No
     labels = {item_id: (category, category) for item_id, category in ITEMS.items()}
     visits = [PastVisit(int((NOW - timedelta(days=days)).timestamp()), 0, "store-1", ("milk-1",)) for days in (14, 7)]
     moment = Moment(int(NOW.timestamp()), "store-1", "till")
-    model = NeedModel.unlearned()
-    assert [need.item_id for need, _ in model.personal(state_of(visits, labels), moment, ["bread-1"])] == ["milk-1"]
-    assert model.popular(set()) == []
-    assert model.personal(state_of([], {}), moment, []) == []
+    model, sketch = NeedModel.unlearned(), Sketch.of(state_of(visits, labels))
+    assert model.personal(sketch, moment, ["bread-1"]).item_ids == ["milk-1"]
+    assert model.popular(set()).item_ids == []
+    assert model.personal(Sketch.of(state_of([], {})), moment, []).item_ids == []
+
+
+def test_a_basket_that_the_profile_knows_already_is_not_in_hand_again() -> None:
+    labels = {item_id: (category, category) for item_id, category in ITEMS.items()}
+    at = [int((NOW - timedelta(days=days)).timestamp()) for days in (14, 7, 0)]
+    sketch = Sketch.of(state_of([PastVisit(seconds, 0, "store-1", ("milk-1", "bread-1")) for seconds in at], labels))
+    assert posed(sketch, Moment(at[-1], "store-1", "till"), ["milk-1"]).basket_in_hand == ()
+    assert posed(sketch, Moment(at[-1] + 1, "store-1", "till"), ["milk-1"]).basket_in_hand == ["milk-1"]

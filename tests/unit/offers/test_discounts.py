@@ -10,9 +10,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from services.offers.domain.catalogue import Item
-from services.offers.domain.discount import Goods, worth
-from services.offers.domain.terms import (
+from services.offers.domain.campaigns.catalogue import Item
+from services.offers.domain.campaigns.terms import (
     AmountOff,
     Bundle,
     BundlePart,
@@ -25,7 +24,16 @@ from services.offers.domain.terms import (
     from_stored,
     to_stored,
 )
-from services.offers.domain.voucher import Basket, BasketLine, Given, NotRedeemed, Voucher, VoucherState, redeem
+from services.offers.domain.vouchers.discount import Goods, worth
+from services.offers.domain.vouchers.voucher import (
+    Basket,
+    BasketLine,
+    Given,
+    NotRedeemed,
+    Voucher,
+    VoucherState,
+    redeem,
+)
 from tests.support.offers_facts import NOW
 
 ITEMS = {

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from libs.common.errors import InvalidInput
-from services.offers.bootstrap.watching import fraud_policy
-from services.offers.domain.fraud import Action, Bound, FraudPolicy, Presented, Signal, assess
+from services.offers.bootstrap.fraud import fraud_policy
+from services.offers.domain.fraud.signs import Action, Bound, FraudPolicy, Presented, Signal, assess
 
 OURS = fraud_policy()
 COUNTS = st.dictionaries(st.sampled_from(Signal), st.integers(0, 300))

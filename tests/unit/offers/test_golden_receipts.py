@@ -7,13 +7,13 @@ import pytest
 import zxingcpp
 from PIL import Image, ImageChops
 
-from services.offers.domain.answer import coupon_of
-from services.offers.domain.numbers import NumberKind, number_in
+from services.offers.domain.checkout.answer import coupon_of
+from services.offers.domain.checkout.reprint import Form, rendered
+from services.offers.domain.codes.numbers import NumberKind, number_in
 from services.offers.domain.receipts.electronic import ElectronicReceipt
 from services.offers.domain.receipts.printing import fitted
 from services.offers.domain.receipts.sheet import Columns
 from services.offers.domain.receipts.template import Coupon
-from services.offers.domain.reprint import Form, rendered
 from tests.support.escpos_paper import Printer
 from tests.support.golden_receipts import made, path_of
 from tests.support.offers_printing import EXAMPLES, FONT, KEY, KEYS, Example, signing

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.offers.domain.guessing import Misses, MissLimits, Presenter, is_miss
-from services.offers.domain.voucher import NotRedeemed
+from services.offers.domain.fraud.guessing import Misses, MissLimits, Presenter, is_miss
+from services.offers.domain.vouchers.voucher import NotRedeemed
 
 NOW = datetime(2026, 3, 10, 15, 0, tzinfo=UTC)
 LIMITS = MissLimits()
@@ -51,7 +51,7 @@ def test_nobody_is_looked_at_more_often_than_the_limit_within_a_window(gaps: lis
     misses, now, looked_at = Misses(count=0, since=NOW), NOW, list[datetime]()
     for gap in gaps:
         now += timedelta(seconds=gap)
-        if misses.locked_at(now):
+        if misses.lock_at(now):
             continue
         misses = misses.and_one_more(limit, LIMITS, now)
         looked_at.append(now)
@@ -63,12 +63,12 @@ def test_the_limit_locks_and_the_end_of_a_lock_begins_anew() -> None:
     misses = Misses(count=0, since=NOW)
     for _ in range(4):
         misses = misses.and_one_more(5, LIMITS, NOW)
-        assert not misses.locked_at(NOW)
+        assert not misses.lock_at(NOW)
     misses = misses.and_one_more(5, LIMITS, NOW)
-    assert misses.locked_at(NOW)
-    assert misses.locked_at(NOW + timedelta(seconds=299))
+    assert misses.lock_at(NOW)
+    assert misses.lock_at(NOW + timedelta(seconds=299))
     after = NOW + timedelta(seconds=300)
-    assert not misses.locked_at(after)
+    assert not misses.lock_at(after)
     assert misses.and_one_more(5, LIMITS, after) == Misses(count=1, since=after)
 
 

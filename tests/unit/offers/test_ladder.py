@@ -9,11 +9,11 @@ from prometheus_client import CollectorRegistry
 
 from libs.common.clock import SystemClock
 from libs.common.errors import RetryableError
-from services.offers.handlers.asking import Answered, Attempt, Checkout
-from services.offers.handlers.breaker import Breaker
-from services.offers.handlers.ladder import Ladder
-from services.offers.handlers.loop_lag import LoopLag
-from services.offers.handlers.standby import Standby
+from services.offers.handlers.checkout.breaker import Breaker
+from services.offers.handlers.checkout.ladder import Ladder
+from services.offers.handlers.checkout.loop_lag import LoopLag
+from services.offers.handlers.decisions.asking import Answered, Attempt, Checkout
+from services.offers.handlers.leases.standby import Standby
 from services.offers.metrics import OffersMetrics
 from services.offers.ports.checkout import Overloaded
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from services.offers.ports.leases import JournalUnusable
-from services.offers.store.lease_journal import LeaseJournal
+from services.offers.store.leases.journal import LeaseJournal
 from tests.support.hand_outs import a_hand_out
 
 

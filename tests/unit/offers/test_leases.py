@@ -5,10 +5,10 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.offers.domain.lease import Binding, Decided, Lease, LeaseLimits, Standing, latest_end, narrowed, settle
-from services.offers.domain.validity import Closed, end_of, last_day, last_opening_day
-from services.offers.domain.voucher import VoucherState
-from services.offers.handlers.lease_pool import LeasePool
+from services.offers.domain.campaigns.validity import Closed, end_of, last_day, last_opening_day
+from services.offers.domain.leases import Binding, Decided, Lease, LeaseLimits, Standing, latest_end, narrowed, settle
+from services.offers.domain.vouchers.voucher import VoucherState
+from services.offers.handlers.leases.pool import LeasePool
 from tests.support.offers_facts import NOW, a_campaign
 
 TERMS = a_campaign().in_store("store-1", "USD")

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.offers.domain import ledger
-from services.offers.domain.budget import Budget
-from services.offers.domain.ledger import Account, Move, Transfer, balances
+from services.offers.domain.money import ledger
+from services.offers.domain.money.budget import Budget
+from services.offers.domain.money.ledger import Account, Move, Transfer, balances
 
 ENDS = {"expire": ledger.expired, "revoke": ledger.revoked}
 CENTS = st.integers(1, 400)

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.offers.domain.batch import made_codes, voucher_id_of
-from services.offers.domain.code import CodeKey
-from services.offers.domain.legacy import first_cells, lookup_of, refusal, spelled
-from services.offers.domain.presented import Form, read
+from services.offers.domain.batches import made_codes, voucher_id_of
+from services.offers.domain.codes.code import CodeKey
+from services.offers.domain.codes.legacy import first_cells, lookup_of, refusal, spelled
+from services.offers.domain.codes.presented import Form, read
 from tests.support.offers_facts import a_batch
 
 KEY = CodeKey(b"k" * 32)

@@ -9,17 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from services.offers.domain.budget import Budget, Wish, grant, grant_within
-from services.offers.domain.campaign import Campaign
-from services.offers.domain.catalogue import Store
-from services.offers.domain.eligibility import Circumstances, Refusal, eligible, running
-from services.offers.domain.limits import Claim, Counter, Limit, Per, Period, Standing, Use, Uses, claims_of, room
-from services.offers.domain.needs import CategoryNeed
-from services.offers.domain.policy import Prior
-from services.offers.handlers.knowledge import Knowledge
-from services.offers.handlers.limiting import question_of, standing_of
+from services.offers.domain.campaigns.campaign import Campaign
+from services.offers.domain.campaigns.catalogue import Store
+from services.offers.domain.decisions.eligibility import Circumstances, Refusal, eligible
+from services.offers.domain.decisions.needs import CategoryNeed
+from services.offers.domain.decisions.policy import Prior
+from services.offers.domain.money.budget import Budget, Wish, grant, grant_within
+from services.offers.domain.money.limits import Claim, Counter, Limit, Per, Period, Standing, Use, Uses, claims_of, room
+from services.offers.handlers.campaigns.knowledge import Knowledge
+from services.offers.handlers.decisions.limiting import question_of, standing_of
 from tests.support.limits import a_view, limit
 from tests.support.offers_facts import NOW, a_campaign
+from tests.support.plain_decisions import running
 
 DAY = date(2026, 3, 10)
 EVERYBODY = {
@@ -138,9 +139,7 @@ def refusals_of(campaign: Campaign, standing: Standing) -> dict[Refusal, int]:
     at = Circumstances(
         customer_id="c1", holdout_key="c1", store_id="s1", currency="USD", tier=0, now=NOW, standing=standing
     )
-    need = CategoryNeed(
-        category="milk", chance_ratio=0.5, known=True, item_ids=("milk-1",), price_cents=250, reasons=()
-    )
+    need = CategoryNeed(category="milk", chance_ratio=0.5, known=True, item_ids=("milk-1",), price_cents=250)
     return dict(eligible(running({campaign.campaign_id: campaign}, at), [need], at, Prior()).refusals)
 
 

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stdnum import ean
 
-from services.offers.domain.campaign import Campaign
-from services.offers.domain.code import CodeKey, normalised
-from services.offers.domain.numbers import Numbered, NumberKind, number_in
-from services.offers.domain.presented import Form, read
-from services.offers.domain.signed_code import KeyRow, Promise, SigningKey, signed_text, signing_key
+from services.offers.domain.campaigns.campaign import Campaign
+from services.offers.domain.codes.code import CodeKey, normalised
+from services.offers.domain.codes.numbers import Numbered, NumberKind, number_in
+from services.offers.domain.codes.presented import Form, read
+from services.offers.domain.codes.signed import KeyRow, Promise, SigningKey, signed_text, signing_key
 from tests.support.offers_facts import a_campaign
 
 CODES = CodeKey(b"k" * 32)

@@ -13,14 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from services.offers.domain.budget import Budget
-from services.offers.domain.lane_entry import Entry, OfflineLine, split_lines
-from services.offers.domain.lane_lease import grantable_cents, settle, settle_again
-from services.offers.domain.offline_policy import OfflinePolicy
-from services.offers.domain.voucher import Given, NotRedeemed, VoucherState
-from services.offers.handlers.lane_returns import give_back_offline
-from services.offers.handlers.reconciling import Outcome
-from services.offers.ports.vouchers import Cause
+from services.offers.domain.campaigns.offline_policy import OfflinePolicy
+from services.offers.domain.lanes.entry import Entry, OfflineLine, split_lines
+from services.offers.domain.lanes.lease import grantable_cents, settle, settle_again
+from services.offers.domain.money.budget import Budget
+from services.offers.domain.vouchers.voucher import Given, NotRedeemed, VoucherState
+from services.offers.handlers.lanes.reconciling import Outcome
+from services.offers.handlers.lanes.returns import give_back_offline
+from services.offers.ports.money import Cause
 from tests.support.offers_facts import NOW, a_campaign
 from tests.support.offline_books import Books, an_entry
 

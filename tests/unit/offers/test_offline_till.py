@@ -18,8 +18,8 @@ from libs.common.money import allocate_cents
 from libs.tills import offline_till
 from libs.tills.offline_till import Line, OfflineTill
 from libs.tills.verify_voucher import Refused
-from services.offers.domain.signed_code import Promise, signed_text
-from services.offers.domain.terms import PercentOff, Terms
+from services.offers.domain.campaigns.terms import PercentOff, Terms
+from services.offers.domain.codes.signed import Promise, signed_text
 from tests.support.offers_facts import NOW
 from tests.support.offers_running import CODES
 from tests.support.offline_books import KEY

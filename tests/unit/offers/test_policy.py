@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.offers.domain.policy import (
+from services.offers.domain.decisions.policy import (
     Offer,
     Prior,
     choose,

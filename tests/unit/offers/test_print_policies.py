@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from libs.common.errors import InvalidInput
-from services.offers.bootstrap.printing import print_policies
+from services.offers.bootstrap.receipts import print_policies
 from services.offers.domain.receipts.printing import Printing, PrintPolicies
 from tests.support.offers_printing import WORDING
 

@@ -2,8 +2,7 @@
 
 import pytest
 
-from services.offers.domain.receipts.promises import said
-from services.offers.domain.terms import (
+from services.offers.domain.campaigns.terms import (
     AmountOff,
     Bundle,
     BundlePart,
@@ -14,6 +13,7 @@ from services.offers.domain.terms import (
     Promise,
     Terms,
 )
+from services.offers.domain.receipts.promises import said
 from tests.support.offers_printing import WORDING
 
 MENU = Bundle(parts=(BundlePart(category="Fresh milk", pieces=2), BundlePart(category="Bread")), price_cents=300)

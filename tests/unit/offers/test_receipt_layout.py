@@ -9,7 +9,17 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image, ImageFont
 
-from services.offers.domain.numbers import Number, NumberKind
+from services.offers.domain.campaigns.terms import (
+    AmountOff,
+    Bundle,
+    BundlePart,
+    BuyGet,
+    FixedPrice,
+    FreeItem,
+    PercentOff,
+    Terms,
+)
+from services.offers.domain.codes.numbers import Number, NumberKind
 from services.offers.domain.receipts.code_pages import encoded, page_number, spelled
 from services.offers.domain.receipts.escpos import as_escpos
 from services.offers.domain.receipts.lines import broken, clean, width
@@ -27,16 +37,6 @@ from services.offers.domain.receipts.sheet import (
 from services.offers.domain.receipts.symbols import Symbols, barcode_modules, bare, drawn
 from services.offers.domain.receipts.template import GREATEST_CODE, GREATEST_LINES, Style
 from services.offers.domain.receipts.text import as_text
-from services.offers.domain.terms import (
-    AmountOff,
-    Bundle,
-    BundlePart,
-    BuyGet,
-    FixedPrice,
-    FreeItem,
-    PercentOff,
-    Terms,
-)
 from tests.support.escpos_paper import Printer
 from tests.support.offers_printing import FONT, WORDING, a_coupon
 
@@ -133,6 +133,8 @@ def test_a_symbol_fits_the_paper_with_its_quiet_zone_or_is_not_drawn(
 
 def test_a_code_too_long_for_bars_falls_back_to_qr() -> None:
     assert drawn("A" * 13, 384, "one").bar_dots == 2
+    assert drawn("4T8N-0AQV-Z7XK-M", 384, "both").bar_dots == 2, "bars hold no dashes"
+    assert drawn("4T8N-0AQV-Z7XK-MMMM", 384, "both").bar_dots == 0
     fallen = drawn("A" * 30, 384, "one")
     assert (fallen.bar_dots, fallen.module_dots, fallen.qr_modules) == (0, 6, 29)
     assert drawn("A" * 30, 384 * 2, "one").bar_dots == 2

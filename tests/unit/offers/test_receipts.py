@@ -7,8 +7,15 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from services.offers.domain.answer import BUDGET_EXHAUSTED, CheckoutAnswer, PrintedReceipt, answer, answered, nothing
-from services.offers.domain.proposal import Proposal, pack, unpack
+from services.offers.domain.checkout.answer import (
+    BUDGET_EXHAUSTED,
+    CheckoutAnswer,
+    PrintedReceipt,
+    answer,
+    answered,
+    nothing,
+)
+from services.offers.domain.checkout.proposal import Proposal, pack, unpack
 from services.offers.domain.receipts.printing import PrintPolicy
 from tests.support.escpos_paper import Printer
 from tests.support.offers_printing import EXAMPLES, KEY, Example, signing

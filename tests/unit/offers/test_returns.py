@@ -9,9 +9,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from services.offers.domain.campaigns.stacking_rules import BelowMinimum
 from services.offers.domain.returns import RedeemedLine, RedeemedVoucher, Sold, TakenBack, take_back, take_back_late
-from services.offers.domain.stacking_rules import BelowMinimum
-from services.offers.domain.voucher import Basket, BasketLine, ReturnedSoFar
+from services.offers.domain.vouchers.voucher import Basket, BasketLine, ReturnedSoFar
 
 ITEMS = ("milk", "bread", "tea")
 QUANTITIES = st.sampled_from([Decimal(1), Decimal(2), Decimal(3), Decimal("0.333"), Decimal("1.5")])

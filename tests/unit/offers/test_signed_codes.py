@@ -17,9 +17,9 @@ from qrcode import QRCode, constants
 
 from libs.tills import verify_voucher
 from libs.tills.verify_voucher import LAYOUT, PREFIX, Refused, decode, fingerprint, signed, verify
-from services.offers.domain.code import CodeKey
-from services.offers.domain.signed_code import KeyRow, Promise, SigningKey, code_in, key_at, signed_text, signing_key
-from services.offers.domain.signed_code import _base45 as base45
+from services.offers.domain.codes.code import CodeKey
+from services.offers.domain.codes.signed import KeyRow, Promise, SigningKey, code_in, key_at, signed_text, signing_key
+from services.offers.domain.codes.signed import _base45 as base45
 
 CODES = CodeKey(b"k" * 32)
 NOW = datetime(2026, 3, 10, 15, 0, tzinfo=UTC)

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from libs.tills.verify_voucher import verify
-from services.offers.domain.answer import CheckoutAnswer, answered, coupon_of
+from services.offers.domain.checkout.answer import CheckoutAnswer, answered, coupon_of
+from services.offers.domain.checkout.reprint import Form, rendered
+from services.offers.domain.codes.signed import SigningKey
 from services.offers.domain.receipts.electronic import ElectronicReceipt
 from services.offers.domain.receipts.escpos import as_escpos
 from services.offers.domain.receipts.printing import PrintPolicy
@@ -25,8 +27,6 @@ from services.offers.domain.receipts.sheet import (
     length_dots,
 )
 from services.offers.domain.receipts.symbols import Symbols, barcode_modules, bare, drawn
-from services.offers.domain.reprint import Form, rendered
-from services.offers.domain.signed_code import SigningKey
 from tests.support.escpos_paper import Printed, Printer
 from tests.support.offers_printing import (
     EXAMPLES,
@@ -97,7 +97,8 @@ def test_the_answer_the_printer_and_the_e_receipt_have_the_same_signature() -> N
 def test_the_length_that_is_told_is_that_of_the_signed_symbol(columns: Columns) -> None:
     signed = coupon_of(SIGNED.proposal.vouchers[0], KEY, signing)
     with_signature, without = (
-        laid(coupon, columns, "both", lambda text: text) for coupon in (signed, replace(signed, signed=None))
+        laid(coupon, columns, "both", lambda text: text)
+        for coupon in (signed, msgspec.structs.replace(signed, signed=None))
     )
     assert with_signature.dots - without.dots == QR_DOTS_MORE
     # What is told is for the loosest packing, as bytes; this printer packs letters and digits tighter.

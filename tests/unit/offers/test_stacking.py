@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.offers.domain.discounting import Earlier, NotStacked, Receipt, Shown
-from services.offers.domain.stacking import Stack, stack, stack_all
-from services.offers.domain.stacking_rules import Floor, Stacking, StackingRules
-from services.offers.domain.terms import Terms
-from services.offers.domain.voucher import Basket, Given, GivenLine, redeem
+from services.offers.domain.campaigns.stacking_rules import Floor, Stacking, StackingRules
+from services.offers.domain.campaigns.terms import Terms
+from services.offers.domain.redemption.discounting import Earlier, NotStacked, Receipt, Shown
+from services.offers.domain.redemption.stacking import Stack, stack, stack_all
+from services.offers.domain.vouchers.voucher import Basket, Given, GivenLine, redeem
 from tests.support.offers_facts import NOW
 from tests.support.vouchers_shown import ITEMS, a_basket, a_voucher, an_amount, percent, shown_of
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.offers.domain.validity import Closed, end_of, last_day, last_day_before, last_opening_day
+from services.offers.domain.campaigns.validity import Closed, end_of, last_day, last_day_before, last_opening_day
 
 # issued (UTC), zone, days, last local day, end (UTC)
 PLAIN = [

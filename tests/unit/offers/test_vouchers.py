@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.offers.domain.catalogue import Item
-from services.offers.domain.terms import PercentOff, Terms
-from services.offers.domain.voucher import (
+from services.offers.domain.campaigns.catalogue import Item
+from services.offers.domain.campaigns.terms import PercentOff, Terms
+from services.offers.domain.vouchers.voucher import (
     Basket,
     BasketLine,
     Given,

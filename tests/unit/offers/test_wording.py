@@ -2,6 +2,7 @@
 
 from datetime import date
 from decimal import Decimal
+from itertools import product
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from libs.common.money import minor_digits
-from services.offers.domain.receipts.wording import Phrases, Wording
+from services.offers.domain.receipts.wording import Phrases, Voice, Wording
 from tests.support.offers_printing import WORDING
 
 NB = "\u00a0"
@@ -241,3 +242,12 @@ def test_a_catalogue_that_would_leave_something_unsaid_is_refused(changes: dict[
 def test_a_catalogue_has_english() -> None:
     with pytest.raises(ValueError, match="default language"):
         Wording([])
+
+
+def test_a_voice_that_has_spoken_before_says_what_a_fresh_one_says() -> None:
+    voice = WORDING.voice("de", "DE")
+    for percent, value, currency, category in product((None, 5, 10), (100, 150), ("EUR", "CHF"), ("MILK", "BREAD")):
+        asked: dict[str, Any] = {"percent": percent, "currency": currency, "category": category}
+        for _ in range(2):
+            fresh = Voice(voice.phrases, voice.locale).promise(greatest_value_cents=value, **asked)
+            assert voice.promise(greatest_value_cents=value, **asked) == fresh

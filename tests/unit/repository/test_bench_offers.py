@@ -11,7 +11,7 @@ from benchmarks.offers import comparing, payload, peers
 from benchmarks.offers.chain import CAMPAIGNS, Chain
 from benchmarks.offers.running import ACK, EACH_HOT, EACH_SPREAD, HOT, SPREAD, Measured
 from libs.laptop.dataset import Basket, Line, Product
-from services.offers.api.checkouts import CheckoutRequest
+from services.offers.api.checkout import CheckoutRequest
 from tests.support.offers_facts import NOW
 
 

@@ -8,6 +8,8 @@ ROOT = Path(__file__).parents[3]
 SERVICES = ("ingest", "profile", "offers", "inventory")
 FORBIDDEN_NAMES = {"utils", "helpers", "manager", "misc", "data"}
 GREATEST_LINES = 250
+LAYERS_BY_SUBJECT = [ROOT / "services/offers" / layer for layer in ("api", "store", "handlers", "ports", "domain")]
+LAYERS_BY_SUBJECT += [ROOT / "services/inventory" / layer for layer in ("api", "store", "handlers", "domain")]
 COMMON = {"contracts", "streaming", "persistence", "http", "observability", "service"}
 
 
@@ -37,6 +39,13 @@ def test_common_code_grows_by_decision() -> None:
     assert {
         path.name for path in (ROOT / "libs/common").iterdir() if path.is_dir() and path.name != "__pycache__"
     } == COMMON
+
+
+def test_a_subject_is_a_folder_where_a_layer_has_several_files_of_it_and_a_file_where_it_has_one() -> None:
+    folders = [path for layer in LAYERS_BY_SUBJECT for path in layer.iterdir() if any(path.glob("*.py"))]
+    assert folders
+    assert not [path for path in folders if len(list(path.glob("*.py"))) < len(("__init__.py", "one", "another"))]
+    assert not [path for path in folders if path.with_suffix(".py").exists()]
 
 
 def test_every_service_has_a_card_that_says_what_it_owns_serves_consumes_and_publishes() -> None:

@@ -32,7 +32,9 @@ def page(call: Members) -> Body:
 
 def searched(said: Members) -> Body:
     """A search."""
-    return told(query=first_text(said, "query"), results_count=said.get("results_count"))
+    names = ("store_id", "region", "item_id", "category")
+    meant = {name: first_text(said, name) for name in names}
+    return told(query=first_text(said, "query"), results_count=said.get("results_count"), **meant)
 
 
 def product_viewed(said: Members) -> Body:

@@ -1,9 +1,8 @@
 """Whether coupons are printed, and how much of them: the law and the chain's wish per country, as data with a date."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
-from functools import partial
+from functools import lru_cache, partial
 from typing import Annotated, Literal, Self
 
 import msgspec
@@ -14,6 +13,7 @@ from services.offers.domain.receipts.sheet import (
     ELSEWHERE_LINES,
     Block,
     Columns,
+    Spell,
     greatest_dots,
     laid,
     length_dots,
@@ -96,8 +96,7 @@ class Printing(msgspec.Struct, frozen=True, omit_defaults=True):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Fitted:
+class Fitted(msgspec.Struct, frozen=True):
     """What goes on paper, laid in signs that the printer has, and what everything together would have taken."""
 
     on_paper: tuple[Coupon, ...]
@@ -110,7 +109,7 @@ class Fitted:
 
 def fitted(coupons: Sequence[Coupon], columns: Columns, printing: Printing) -> Fitted:
     """The coupons that the paper budget lets through, in order: with all symbols, else with one each, else fewer coupons."""
-    spell = partial(spelled, pages=printing.code_pages)
+    spell = _speller(printing.code_pages)
     wished = [laid(coupon, columns, printing.symbols, spell) for coupon in coupons]
     whole_dots = length_dots(wished)
     if printing.how == "never":
@@ -130,6 +129,12 @@ def fitted(coupons: Sequence[Coupon], columns: Columns, printing: Printing) -> F
         length_dots([blocks[place] for place in kept], ELSEWHERE_LINES if left_off else 0),
         whole_dots,
     )
+
+
+@lru_cache(maxsize=64)
+def _speller(pages: tuple[str, ...]) -> Spell:
+    """The same for the same pages: what was laid by it is known again."""
+    return partial(spelled, pages=pages)
 
 
 def _within(blocks: Sequence[Block], dots: int) -> list[int]:

@@ -1,8 +1,6 @@
-"""What a voucher promises, in a customer's words: headline and note for every kind, asked by handlers/drafting.py."""
+"""What a voucher promises, in a customer's words: headline and note for every kind, asked by handlers/decisions/drafting.py."""
 
-from services.offers.domain.receipts.lines import NO_BREAK
-from services.offers.domain.receipts.wording import Voice
-from services.offers.domain.terms import (
+from services.offers.domain.campaigns.terms import (
     WHOLE_PERCENT,
     AmountOff,
     Bundle,
@@ -12,6 +10,8 @@ from services.offers.domain.terms import (
     PercentOff,
     Terms,
 )
+from services.offers.domain.receipts.lines import NO_BREAK
+from services.offers.domain.receipts.wording import Voice
 
 _GREATEST_PART = 20
 """Characters of a part's name in a bundle: three parts and a price never outgrow a headline."""

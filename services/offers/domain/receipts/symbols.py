@@ -4,11 +4,13 @@ A printer says nothing when a symbol is too wide for it: it prints none. So this
 """
 
 from bisect import bisect_left
-from dataclasses import dataclass, replace
 from enum import Enum, auto
+from functools import lru_cache
 from typing import Literal
 
-from services.offers.domain.numbers import Number, NumberKind
+import msgspec
+
+from services.offers.domain.codes.numbers import Number, NumberKind
 
 Symbols = Literal["both", "one"]
 
@@ -32,8 +34,7 @@ class BarKind(Enum):
     """Code 128 in set C behind the sign FNC1: a GCN behind its application identifier."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bars:
+class Bars(msgspec.Struct, frozen=True):
     """What bars say, and how."""
 
     kind: BarKind
@@ -61,8 +62,7 @@ class Bars:
         return 3 if self.kind is BarKind.EAN_13 else 2
 
 
-@dataclass(frozen=True, slots=True)
-class Drawn:
+class Drawn(msgspec.Struct, frozen=True):
     """The symbols of one code, in dots; 0 for one that is not drawn."""
 
     bars: Bars
@@ -109,11 +109,26 @@ def drawn(code: str, dots: int, symbols: Symbols, *, signed: str | None = None, 
     Of a signed one the QR code is never left out: it alone holds the signature. A signed text that is too long for a QR
     code gives way to the code: then all is as if there were none.
     """
+    if signed is None and number is None and code.isascii() and code.isprintable():
+        # Nothing but its length decides, with and without dashes: all codes of ours are drawn alike.
+        content = bare(code)
+        bar_dots, module_dots, qr_modules = _sizes(len(code), len(content), dots, symbols)
+        return Drawn(Bars(BarKind.CODE_128, content), bar_dots, module_dots, qr_modules, code if module_dots else "")
+    return _drawn(code, dots, symbols, signed, number)
+
+
+@lru_cache(maxsize=256)
+def _sizes(length: int, bare_length: int, dots: int, symbols: Symbols) -> tuple[int, int, int]:
+    alike = _drawn("-" * (length - bare_length) + "0" * bare_length, dots, symbols, None, None)
+    return alike.bar_dots, alike.module_dots, alike.qr_modules
+
+
+def _drawn(code: str, dots: int, symbols: Symbols, signed: str | None, number: Number | None) -> Drawn:
     bars = bars_of(code, number)
     bars_alone = Drawn(bars, _bar_dots(bars, dots), 0, 0, "")
     with_signature = _with_qr(bars_alone, signed, dots) if signed else None
     if with_signature is not None:
-        return replace(with_signature, bar_dots=0) if symbols == "one" else with_signature
+        return msgspec.structs.replace(with_signature, bar_dots=0) if symbols == "one" else with_signature
     if symbols == "one" and bars_alone.bar_dots:
         return bars_alone
     return _with_qr(bars_alone, code, dots) or bars_alone
@@ -126,7 +141,7 @@ def _with_qr(others: Drawn, content: str, dots: int) -> Drawn | None:
     module_dots = min(_GREATEST_MODULE_DOTS, GREATEST_QR_DOTS // modules, dots // whole) if modules else 0
     if module_dots < _LEAST_MODULE_DOTS:
         return None
-    return replace(others, module_dots=module_dots, qr_modules=modules, qr_content=content)
+    return msgspec.structs.replace(others, module_dots=module_dots, qr_modules=modules, qr_content=content)
 
 
 def _bar_dots(bars: Bars, dots: int) -> int:

@@ -3,14 +3,15 @@
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from services.offers.domain.numbers import Number
+import msgspec
+
+from services.offers.domain.codes.numbers import Number
 
 GREATEST_CODE = 64
 """Characters of a code: two lines of the narrowest paper."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Coupon:
+class Coupon(msgspec.Struct, frozen=True, kw_only=True):
     """What one voucher says, in the customer's words."""
 
     voucher_id: str
@@ -62,18 +63,23 @@ GREATEST_LINES = 1 + TITLE_LINES + HEADLINE_LINES + NOTE_LINES + EXAMPLE_LINES +
 """Of text, in one coupon, whatever is on it."""
 
 
-def template(coupon: Coupon) -> tuple[list[Row], list[Row], list[Row]]:
-    """The rows of one coupon: what it promises and for what; its code, where its symbols stand; how long it is good."""
-    promised = [
-        Row(Style.RULE),
-        Row(Style.CENTRED, coupon.title, TITLE_LINES),
-        Row(Style.LOUD, coupon.headline, HEADLINE_LINES),
-    ]
-    if coupon.note:
-        promised.append(Row(Style.CENTRED, coupon.note, NOTE_LINES))
-    if coupon.such_as:
-        promised.append(Row(Style.PLAIN, coupon.such_as, EXAMPLE_LINES))
-    read = [Row(Style.CODE, coupon.code, CODE_LINES)]
-    if coupon.number is not None:
-        read.insert(0, Row(Style.CODE, coupon.number.shown, NUMBER_LINES))
-    return promised, read, [Row(Style.CENTRED, coupon.valid_through, DAY_LINES)]
+def promised(title: str, headline: str, note: str) -> list[Row]:
+    """The rows of what a coupon promises."""
+    rows = [Row(Style.RULE), Row(Style.CENTRED, title, TITLE_LINES), Row(Style.LOUD, headline, HEADLINE_LINES)]
+    return [*rows, Row(Style.CENTRED, note, NOTE_LINES)] if note else rows
+
+
+def exemplified(such_as: str) -> list[Row]:
+    """The row of examples, if there are any."""
+    return [Row(Style.PLAIN, such_as, EXAMPLE_LINES)] if such_as else []
+
+
+def read(code: str, number: Number | None) -> list[Row]:
+    """The rows of what a person reads of its code; its symbols stand around them."""
+    rows = [Row(Style.CODE, code, CODE_LINES)]
+    return rows if number is None else [Row(Style.CODE, number.shown, NUMBER_LINES), *rows]
+
+
+def lasting(valid_through: str) -> list[Row]:
+    """The row of how long it is good."""
+    return [Row(Style.CENTRED, valid_through, DAY_LINES)]

@@ -1,18 +1,26 @@
 """Coupons as plain text, for tills that set their own receipts."""
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from services.offers.domain.receipts.lines import NO_BREAK, broken, centred
-from services.offers.domain.receipts.sheet import ELSEWHERE_LINES, Block, Columns, Line
+from services.offers.domain.receipts.sheet import ELSEWHERE_LINES, Block, Columns, Line, Passage
 from services.offers.domain.receipts.template import Style
+
+_SAID_ONCE = 8_192
 
 
 def as_text(blocks: Sequence[Block], elsewhere: str, columns: Columns) -> str:
     """No line is wider than `columns`; empty without coupons."""
     if not blocks:
         return ""
-    lines = [shown(line, columns) for block in blocks for line in block.lines]
-    return "".join(f"{line}\n" for line in [*lines, *closing(elsewhere, columns)])
+    said = [_said(passage, columns) for block in blocks for passage in block.passages]
+    return "".join([*said, *(f"{line}\n" for line in closing(elsewhere, columns))])
+
+
+@lru_cache(maxsize=_SAID_ONCE)
+def _said(passage: Passage, columns: Columns) -> str:
+    return "".join(f"{shown(line, columns)}\n" for line in passage.lines)
 
 
 def shown(line: Line, columns: Columns) -> str:

@@ -5,7 +5,7 @@ The catalogue lies beside the service (`wording/`); bootstrap reads it, handlers
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
@@ -23,6 +23,7 @@ from services.offers.domain.receipts.lines import NO_BREAK
 
 DEFAULT_LANGUAGE = "en"
 _GREATEST_CATEGORY = 60
+_GREATEST_PROMISES = 4_096
 _OTHER = "other"
 _WORD_BEGINS = re.compile(r"(?<=[\s/(-])\w")
 
@@ -87,6 +88,9 @@ class Voice:
 
     phrases: Phrases
     locale: str
+    _promised: dict[tuple[int | None, int, str, str], tuple[str, str]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
 
     @property
     def language(self) -> str:
@@ -96,7 +100,16 @@ class Voice:
     def promise(
         self, *, percent: int | None, greatest_value_cents: int, currency: str, category: str
     ) -> tuple[str, str]:
-        """What a voucher promises: headline and note."""
+        """What a voucher promises: headline and note; said once, while it is said again and again."""
+        key = (percent, greatest_value_cents, currency, category)
+        found = self._promised.get(key)
+        if found is None:
+            if len(self._promised) >= _GREATEST_PROMISES:
+                self._promised.clear()
+            found = self._promised[key] = self._promise(percent, greatest_value_cents, currency, category)
+        return found
+
+    def _promise(self, percent: int | None, greatest_value_cents: int, currency: str, category: str) -> tuple[str, str]:
         name, value = self.name_of(category), self.money(currency, greatest_value_cents)
         if percent is None:
             return self.phrases.amount_off.format(amount=value, category=name), ""

@@ -1,0 +1,60 @@
+"""Answers to questions by sketch: items with their scores, best first, and why for who looks; rankers make them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import numpy as np
+
+from libs.ranking.history import Floats
+from libs.ranking.model import lifts
+from libs.ranking.schema import Group
+from libs.ranking.sketched import OfOne, Sketched
+
+REASONS = 3
+
+Reason: TypeAlias = Group
+Why: TypeAlias = Callable[[OfOne, int], tuple[Reason, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """What somebody may want; `scores` are comparable within one answer."""
+
+    item_ids: Sequence[str]
+    scores: Floats
+    _whose: OfOne = field(repr=False)
+    _places: Sequence[int] = field(repr=False)
+    _why: Why = field(repr=False)
+
+    def why(self, place: int) -> tuple[Reason, ...]:
+        """The top drivers of the one at this place."""
+        return self._why(self._whose, self._places[place])
+
+
+def ranked_each(found: Sketched, scores: Floats, k: int, why: Why) -> list[Ranked]:
+    """The k best of each customer's allowed candidates; of equals the earlier one."""
+    least_first = np.where(found.allowed, -scores, np.inf)
+    ranked = []
+    for one in found.each():
+        mine = one.of(least_first)
+        order = mine.argsort(kind="stable")[:k]
+        order = order[: int((mine.take(order) < np.inf).sum())]
+        places = order.tolist()
+        names = one.sketch.items
+        known = len(names)
+        item_ids = [names[place] if place < known else one.name(place) for place in places]
+        ranked.append(Ranked(item_ids, -mine.take(order), one, places, why))
+    return ranked
+
+
+def top(lift_of: Mapping[Group, float]) -> tuple[Reason, ...]:
+    """The groups that lift most, as far as they lift at all."""
+    ranked = sorted(lift_of.items(), key=lambda entry: (-entry[1], entry[0]))
+    return tuple(group for group, lift in ranked[:REASONS] if lift > 0)
+
+
+def explained(parts: Floats, one: OfOne, place: int) -> tuple[Reason, ...]:
+    """By the parts of the scores of all candidates of all customers."""
+    [lift] = lifts(one.of(parts), [place])
+    return top(lift)

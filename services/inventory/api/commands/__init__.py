@@ -1,0 +1,1 @@
+"""The doors to commands: routes, shapes, the live stream."""

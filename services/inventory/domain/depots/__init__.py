@@ -1,0 +1,1 @@
+"""Depots: how they are supplied, and what they share out."""

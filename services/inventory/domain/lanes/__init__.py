@@ -1,0 +1,1 @@
+"""Lanes: who may be asked, and how the orders of one round are decided together."""

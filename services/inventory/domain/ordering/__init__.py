@@ -1,0 +1,1 @@
+"""What short shelves may be ordered: needs, amounts, whole packs, within all limits."""

@@ -1,0 +1,1 @@
+"""How item classes are ordered: their policies and the levels that follow."""

@@ -1,0 +1,1 @@
+"""The review: what to order and what to move, item by item."""

@@ -1,0 +1,1 @@
+"""Printed vouchers as demand to come."""

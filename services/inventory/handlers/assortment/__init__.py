@@ -1,0 +1,1 @@
+"""Searches, lists and trials of the assortment."""

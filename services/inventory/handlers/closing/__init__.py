@@ -1,0 +1,1 @@
+"""Closes days, and what links items."""

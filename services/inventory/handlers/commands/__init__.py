@@ -1,0 +1,1 @@
+"""Commands: kept, answered, approved, told live."""

@@ -1,0 +1,1 @@
+"""Orders for trading partners, and what they send."""

@@ -1,0 +1,1 @@
+"""What moves stock: receipts, and stock facts."""

@@ -1,0 +1,1 @@
+"""Webhooks: subscribed, signed, delivered."""

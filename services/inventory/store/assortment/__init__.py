@@ -1,0 +1,1 @@
+"""Searches, what stores carry, and trials, on PostgreSQL."""

@@ -1,0 +1,1 @@
+"""The day's close on PostgreSQL."""

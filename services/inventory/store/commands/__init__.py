@@ -1,0 +1,1 @@
+"""Commands, their log and what waits for a person, on PostgreSQL."""

@@ -1,0 +1,1 @@
+"""Plans, and what stands around them, on PostgreSQL."""

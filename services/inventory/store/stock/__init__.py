@@ -1,0 +1,1 @@
+"""Stock and what moved it, on PostgreSQL."""

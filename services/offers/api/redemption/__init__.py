@@ -1,0 +1,1 @@
+"""The doors at which codes are presented with a basket."""

@@ -1,0 +1,1 @@
+"""Brakes: what is stopped, and what pulls one by itself."""

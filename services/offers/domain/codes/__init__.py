@@ -1,0 +1,1 @@
+"""Codes: ours, those of another system, numbers for scanners, and what a till signs or reads of them."""

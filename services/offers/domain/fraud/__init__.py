@@ -1,0 +1,1 @@
+"""Who guesses codes, and what speaks for fraud in a redemption."""

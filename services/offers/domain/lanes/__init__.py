@@ -1,0 +1,1 @@
+"""Lanes that lose the network: what they are lent, and what their journals say."""

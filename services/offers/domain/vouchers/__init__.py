@@ -1,0 +1,1 @@
+"""A voucher: its life, and what it takes off goods."""

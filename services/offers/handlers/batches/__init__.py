@@ -1,0 +1,1 @@
+"""Many vouchers at once: asked for, made chunk by chunk, imported."""

@@ -1,0 +1,1 @@
+"""Brakes: pulled and released, by a person or by a rule."""

@@ -1,0 +1,1 @@
+"""A checkout, answered in time from the highest tier that is there."""

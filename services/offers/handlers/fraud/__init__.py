@@ -1,0 +1,1 @@
+"""Who guesses is locked out, and redemptions are watched."""

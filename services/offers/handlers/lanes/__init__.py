@@ -1,0 +1,1 @@
+"""Lanes that lose the network: money lent, journals taken in, goods that come back."""

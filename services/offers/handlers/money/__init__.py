@@ -1,0 +1,1 @@
+"""Which time counts for money, and its books."""

@@ -1,0 +1,1 @@
+"""Coupons shown again, and what a till says became of them."""

@@ -1,0 +1,1 @@
+"""What stating campaigns and rules, and reading them from memory, need."""

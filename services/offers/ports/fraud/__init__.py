@@ -1,0 +1,1 @@
+"""What the guessing defence and the watch over redemptions need."""

@@ -1,0 +1,1 @@
+"""What lanes that lose the network need."""

@@ -1,0 +1,1 @@
+"""What redeeming at a till needs: rows locked within one transaction."""

@@ -1,0 +1,1 @@
+"""Brakes and what trips them, in PostgreSQL."""

@@ -1,0 +1,1 @@
+"""The two statements that checkouts share: one reads, one makes decisions durable."""

@@ -1,0 +1,221 @@
+"""What checkouts read: customer, past vouchers and an answer given before; then availability. Each for many in one statement.
+
+Of what a customer may want next few items are ever ranked high enough to be named: only these are looked for in the store,
+because a look-up for each of some hundred items would cost more than all the rest of a checkout's statements.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from libs.common.contracts.topics import PROFILE_SNAPSHOTS
+from services.offers.domain.brakes.brake import Brakes
+from services.offers.domain.checkout.proposal import unpack
+from services.offers.domain.decisions.eligibility import PastVoucher
+from services.offers.domain.money.limits import Counter, Per, Period, Use, Uses
+from services.offers.ports.campaigns.knowledge import Revisions
+from services.offers.ports.checkout import CheckoutQuestion, CheckoutView, KnownCustomer
+from services.offers.store.shared_statement import Connect, Limits, OnFailure, SharedStatement
+
+_HOPS = 4
+_PAST_VOUCHERS = 100
+
+_USES = """
+LEFT JOIN LATERAL (
+    SELECT array_agg(campaign_id) AS campaign_ids, array_agg(per) AS pers, array_agg(entity) AS entities,
+           array_agg(period) AS periods, array_agg(starts_on) AS starts, array_agg(count) AS counts, array_agg(cents) AS cents
+    FROM (
+        SELECT used.campaign_id, pair.per, whom.entity, pair.period, used.starts_on,
+               CAST(sum(used.count) AS bigint) AS count, CAST(sum(used.cents) AS bigint) AS cents
+        FROM unnest($4::text[], $5::text[]) AS pair (per, period)
+        JOIN (VALUES ('customer', known.customer_id), ('household', known.household_id), ('store', asked.store_id),
+                     ('region', asked.region), ('partner', asked.partner), ('campaign', '')) AS whom (per, entity) ON whom.per = pair.per
+        JOIN LATERAL (
+            SELECT customer_id AS entity FROM same_persons(ARRAY[whom.entity]) WHERE pair.per = 'customer'
+            UNION ALL SELECT whom.entity WHERE pair.per <> 'customer'
+        ) AS each ON whom.entity IS NOT NULL
+        CROSS JOIN LATERAL (
+            SELECT * FROM limit_uses
+            WHERE limit_uses.per = pair.per AND limit_uses.entity = each.entity AND limit_uses.period = pair.period
+              AND limit_uses.starts_on = CASE pair.period WHEN 'day' THEN asked.day WHEN 'life' THEN DATE '1970-01-01'
+                                         ELSE CAST(date_trunc('week', asked.day) AS date) END
+        ) AS used
+        GROUP BY used.campaign_id, pair.per, whom.entity, pair.period, used.starts_on
+    ) AS used
+) AS used ON asked.day IS NOT NULL
+"""
+_USED = "used.campaign_ids AS used_campaign_ids, used.pers, used.entities, used.periods, used.starts, used.counts, used.cents,"
+_ASKED = (
+    "unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS asked (checkout_id, customer_id, store_id, place)"
+)
+_ASKED_WITH_LIMITS = """
+    unnest($1::text[], $2::text[], $3::text[], $6::date[], $7::text[], $8::text[]) WITH ORDINALITY
+        AS asked (checkout_id, customer_id, store_id, day, region, partner, place)
+"""
+
+
+def _read(asked: str, columns: str = "", joins: str = "") -> str:
+    """The statement, with what else to look up."""
+    return f"""
+SELECT {columns} decided.proposal, decided.asked AS asked_then,
+       CASE WHEN decided.proposal IS NOT NULL THEN
+           (SELECT array_agg(slot) FROM vouchers WHERE vouchers.checkout_id = asked.checkout_id)
+       END AS granted,
+       known.customer_id, known.personal_offers, known.open_complaint,
+       CASE WHEN known.sketched_version = known.version THEN known.sketch END AS sketch,
+       CASE WHEN known.sketched_version = known.version THEN ''::bytea ELSE known.ranking_state END AS ranking_state,
+       known.household_id,
+       past.campaign_ids, past.categories, past.issued_at, past.open,
+       (SELECT min(fresh_at) FROM feeds WHERE topic = '{PROFILE_SNAPSHOTS.name}') AS snapshots_fresh_at,
+       (SELECT reached_at FROM play_clock) AS reached_at,
+       (SELECT array_agg(revision ORDER BY kind) FROM revisions) AS revisions,
+       CASE WHEN EXISTS (SELECT FROM brakes WHERE released_at IS NULL) THEN
+           (SELECT array_agg(scope || ':' || entity_id) FROM brakes
+            WHERE released_at IS NULL AND (scope <> 'store' OR entity_id = asked.store_id))
+       END AS brakes
+FROM {asked}
+LEFT JOIN decisions AS decided ON decided.checkout_id = asked.checkout_id
+LEFT JOIN LATERAL (
+    WITH RECURSIVE became (customer_id, hops) AS (
+        SELECT asked.customer_id, 0
+        UNION ALL
+        SELECT identities.now_customer_id, became.hops + 1
+        FROM became JOIN identities ON identities.customer_id = became.customer_id
+        WHERE became.hops < {_HOPS} AND identities.now_customer_id <> identities.customer_id
+    )
+    SELECT customer_id FROM became ORDER BY hops DESC LIMIT 1
+) AS now_known ON asked.customer_id IS NOT NULL
+LEFT JOIN customers AS known ON known.customer_id = now_known.customer_id
+LEFT JOIN LATERAL (
+    SELECT array_agg(campaign_id) AS campaign_ids, array_agg(category) AS categories,
+           array_agg(valid_from) AS issued_at, array_agg(state = 'issued') AS open
+    FROM (SELECT campaign_id, category, valid_from, state FROM vouchers
+          WHERE vouchers.customer_id = known.customer_id ORDER BY valid_from DESC LIMIT {_PAST_VOUCHERS}) AS newest
+) AS past ON true
+{joins}
+ORDER BY asked.place
+"""  # noqa: S608  # numbers and a topic's name of our own
+
+
+_READ = _read(_ASKED)
+_READ_WITH_LIMITS = _read(_ASKED_WITH_LIMITS, _USED, _USES)
+
+
+_THERE = """
+SELECT array_agg(asked.place) FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS asked (store_id, item_id, place)
+JOIN availability USING (store_id, item_id) WHERE availability.there
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """Items that are looked for in a store."""
+
+    store_id: str
+    item_ids: Sequence[str]
+
+
+class SharedCheckoutReads:
+    """Fits CheckoutReads. Both kinds of question share a connection."""
+
+    def __init__(self, connect: Connect, limits: Limits, on_failure: OnFailure | None = None) -> None:
+        self.statement: SharedStatement[CheckoutQuestion | _Looked, CheckoutView | frozenset[str]] = SharedStatement(
+            "checkout-reads", connect, _execute, limits, on_failure
+        )
+
+    async def read(self, question: CheckoutQuestion) -> CheckoutView:
+        """The view; raises RetryableError."""
+        return cast("CheckoutView", await self.statement.ask(question))
+
+    async def there(self, store_id: str, item_ids: Sequence[str]) -> frozenset[str]:
+        """Those that the store has; raises RetryableError."""
+        if not item_ids:
+            return frozenset()
+        return cast("frozenset[str]", await self.statement.ask(_Looked(store_id, item_ids)))
+
+
+async def _execute(
+    connection: Any, asked: Sequence[CheckoutQuestion | _Looked]
+) -> Sequence[CheckoutView | frozenset[str]]:
+    views = iter(await _views(connection, [one for one in asked if isinstance(one, CheckoutQuestion)]))
+    found = iter(await _found(connection, [one for one in asked if isinstance(one, _Looked)]))
+    return [next(views) if isinstance(one, CheckoutQuestion) else next(found) for one in asked]
+
+
+async def _found(connection: Any, asked: Sequence[_Looked]) -> Sequence[frozenset[str]]:
+    """Many customers of a store want the same: each item of a store is looked for once."""
+    if not asked:
+        return []
+    wanted: dict[str, set[str]] = {one.store_id: set() for one in asked}
+    for one in asked:
+        wanted[one.store_id].update(one.item_ids)
+    stores = [store_id for store_id, items in wanted.items() for _ in items]
+    items = [item_id for items in wanted.values() for item_id in items]
+    there: dict[str, set[str]] = {store_id: set() for store_id in wanted}
+    for place in await connection.fetchval(_THERE, stores, items) or ():
+        there[stores[place - 1]].add(items[place - 1])
+    return [frozenset(there[one.store_id].intersection(one.item_ids)) for one in asked]
+
+
+async def _views(connection: Any, questions: Sequence[CheckoutQuestion]) -> Sequence[CheckoutView]:
+    if not questions:
+        return []
+    plain = (
+        [question.checkout_id for question in questions],
+        [question.customer_id for question in questions],
+        [question.store_id for question in questions],
+    )
+    limits = [question.limits_of for question in questions]
+    pairs = sorted({pair for each in limits if each for pair in each.pairs})
+    if not pairs:
+        return [_view(row) for row in await connection.fetch(_READ, *plain)]
+    rows = await connection.fetch(
+        _READ_WITH_LIMITS,
+        *plain,
+        [per for per, _ in pairs],
+        [period for _, period in pairs],
+        [each.day if each else None for each in limits],
+        [each.region if each else None for each in limits],
+        [each.partner if each else None for each in limits],
+    )
+    return [_view(row) for row in rows]
+
+
+def _view(row: Any) -> CheckoutView:
+    campaigns, catalogue, models = row["revisions"]
+    return CheckoutView(
+        stored=unpack(row["proposal"]) if row["proposal"] is not None else None,
+        asked=row["asked_then"],
+        granted=row["granted"] or (),
+        customer=KnownCustomer(
+            customer_id=row["customer_id"],
+            personal_offers=row["personal_offers"],
+            open_complaint=row["open_complaint"],
+            sketch=row["sketch"],
+            ranking_state=row["ranking_state"],
+            household_id=row["household_id"],
+        )
+        if row["customer_id"] is not None
+        else None,
+        past=[
+            PastVoucher(campaign_id=campaign_id, category=category, issued_at=issued_at, open=still_open)
+            for campaign_id, category, issued_at, still_open in zip(
+                *((row[name] or ()) for name in ("campaign_ids", "categories", "issued_at", "open")), strict=True
+            )
+        ],
+        snapshots_fresh_at=row["snapshots_fresh_at"],
+        reached_at=row["reached_at"],
+        revisions=Revisions(campaigns=campaigns, catalogue=catalogue, models=models),
+        uses=_uses(row) if "used_campaign_ids" in row else {},
+        brakes=Brakes.of(row["brakes"]),
+    )
+
+
+def _uses(row: Any) -> Uses:
+    names = ("used_campaign_ids", "pers", "entities", "periods", "starts", "counts", "cents")
+    return {
+        (campaign_id, Counter(Per(per), entity, Period(period), starts_on)): Use(count, cents)
+        for campaign_id, per, entity, period, starts_on, count, cents in zip(
+            *((row[name] or ()) for name in names), strict=True
+        )
+    }

@@ -1,0 +1,1 @@
+"""Misses and presentations of codes in PostgreSQL."""

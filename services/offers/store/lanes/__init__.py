@@ -1,0 +1,1 @@
+"""Leases and journals of lanes in PostgreSQL."""

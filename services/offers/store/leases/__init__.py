@@ -1,0 +1,1 @@
+"""Leased vouchers: their rows in PostgreSQL and their journal on this process's disk."""

@@ -1,0 +1,1 @@
+"""The books and the counters of limits in PostgreSQL."""

@@ -1,0 +1,1 @@
+"""Redemptions, holds and sets in PostgreSQL."""

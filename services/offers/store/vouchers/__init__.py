@@ -1,0 +1,1 @@
+"""Vouchers in PostgreSQL: read from rows, and ended."""

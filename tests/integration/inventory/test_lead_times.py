@@ -1,0 +1,73 @@
+"""Lead times on a real database: deliveries are counted as they come, learned at the close, and raise what is kept."""
+
+from collections.abc import Sequence
+
+from libs.common.contracts import Event
+from libs.common.contracts.inventory import Reorder
+from services.inventory.store import store_of
+from tests.support.inventory_events import a_count, a_delivery, a_lane, a_sale, an_item, at
+from tests.support.inventory_running import RunningInventory, running_inventory
+from tests.support.postgres import Database
+
+ITEMS = [f"i{number}" for number in range(4)]
+DAYS = 24
+
+
+def sales(day: int) -> Sequence[Event]:
+    return [a_sale(f"r{day}-{hour}", dict.fromkeys(ITEMS, "2"), day + hour / 24) for hour in (10, 13, 16)]
+
+
+async def lived(service: RunningInventory, late_days: float) -> None:
+    """Orders are delivered so much later than they were due, for some weeks."""
+    counts = [a_count(f"c-{item}", item, "30") for item in ITEMS]
+    await service.take([a_lane(hours=24), *(an_item(item) for item in ITEMS), *counts])
+    coming: list[tuple[float, Event]] = []
+    for day in range(DAYS):
+        due = [event for when, event in coming if when < day + 1]
+        coming = [one for one in coming if one[0] >= day + 1]
+        await service.take([*sales(day), *due])
+        await service.close(day + 1.05)
+        await service.review(day + 1.05)
+        for one in await service.commands_sent():
+            if isinstance(one, Reorder) and one.version == 1:
+                when = (one.needed_at - at(0)).total_seconds() / 86_400 + late_days
+                name = f"d-{one.command_id}"
+                event = a_delivery(name, one.item_id, str(one.quantity), when, command_id=one.command_id)
+                coming.append((when, event))
+
+
+async def leads(service: RunningInventory) -> dict[str, tuple[float, float]]:
+    async with service.parts.transactions.begin() as tx:
+        found = await store_of(tx).lead_times.latest()
+    return {lane_id: (lead.late_days, lead.late_ratio) for lane_id, lead in found.items()}
+
+
+async def test_a_lane_that_is_late_is_learned_and_more_is_kept(database: Database, other_database: Database) -> None:
+    async with running_inventory(database) as punctual, running_inventory(other_database) as late:
+        await lived(punctual, 0.0)
+        await lived(late, 2.0)
+        assert await leads(punctual) == {"lane": (0.0, 0.0)}
+        late_days, late_ratio = (await leads(late))["lane"]
+        assert 1.0 < late_days <= 2.2
+        assert late_ratio > 0.5
+
+        async def kept(service: RunningInventory) -> int:
+            rows = await service.rows(
+                "SELECT sum(trigger) AS units FROM (SELECT unnest(trigger_milli) AS trigger FROM plans) AS all_of"
+            )
+            return int(rows[0]["units"])
+
+        assert await kept(late) > await kept(punctual)
+
+
+async def test_a_delivery_that_is_told_twice_counts_once(database: Database) -> None:
+    async with running_inventory(database) as service:
+        await lived(service, 0.0)
+        before = await service.rows("SELECT sum(lines)::bigint AS lines FROM lane_arrivals")
+        rows = await service.rows(
+            "SELECT command_id, item_id FROM commands WHERE kind = 'reorder' AND received_milli > 0 LIMIT 1"
+        )
+        name, item_id = str(rows[0]["command_id"]), str(rows[0]["item_id"])
+        again = a_delivery(f"d-{name}", item_id, "3", 20.0, command_id=name)
+        await service.take([again])
+        assert await service.rows("SELECT sum(lines)::bigint AS lines FROM lane_arrivals") == before
