@@ -1,7 +1,7 @@
 """Bodies that a contract accepts, drawn from the contract itself: hypothesis strategies for laws about all contracts."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from enum import Enum
 from functools import cache
@@ -88,6 +88,8 @@ def _leaves(annotation: Any, metadata: Sequence[Any]) -> st.SearchStrategy[Any]:
     if annotation is Decimal:
         places = st.integers(-(10**6), 10**6).map(lambda count: Decimal(count) / 1000)
         return st.sampled_from(["0", "1", "0.07", 1, 2]) | places.map(str) | places.map(float)
+    if annotation is date:
+        return st.dates(date(2026, 1, 1), date(2027, 12, 31)).map(date.isoformat)
     known = {bool: st.booleans(), NoneType: st.none(), time: st.just("08:00:00")}
     return known[annotation]
 

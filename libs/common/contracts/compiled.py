@@ -6,6 +6,7 @@ compiled contract may be stricter than its contract, never more lenient: tests h
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date
 from decimal import Decimal
 from enum import Enum
 from functools import cache, lru_cache
@@ -26,7 +27,7 @@ _GREATEST_REMEMBERED_BYTES = 40
 _NO_CONTROLS = {r"^[^\x00-\x1f\x7f]+$": 1, r"^[^\x00-\x1f\x7f]*$": 0}
 """No control character, which is what a clean document holds anyway, and how many characters at least."""
 _CONFIG = {"frozen", "extra", "allow_inf_nan", "ser_json_inf_nan", "json_schema_extra"}
-_NATIVE = (str, int, bool)
+_NATIVE = (str, int, bool, date)
 _LITERALS = ({str}, {int})
 
 
