@@ -5,7 +5,7 @@ For plays that must not run ahead, for lockstep, and for the verifier; an observ
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -16,6 +16,9 @@ from libs.common.streaming.settings import StreamSettings
 from libs.laptop.launch import READS, SERVICES
 
 POLL_SECONDS = 0.02
+_LONGEST_POLL_SECONDS = 0.25
+_SLOWER = 1.25
+"""Each look costs the broker and the database work that they have not got to spare while much waits."""
 WORK_QUEUES = ("profile.dirty_customers",)
 """Rows that a worker has taken in and not worked off yet; beside the outboxes that every schema has."""
 ErpIdle = Callable[[Mapping[tuple[str, int], int]], Awaitable[bool]]
@@ -52,12 +55,12 @@ class Observer:
         self._cluster = Cluster(settings)
         self._connection: asyncpg.Connection | None = None
         self._incarnation = ""
-        self._query = ""
-        self._topics: set[str] = set()
+        self._query = self._offsets_query = ""
 
     async def __aenter__(self) -> Self:
         self._connection = await asyncpg.connect(self._url, timeout=10.0)
         self._incarnation = await self._cluster.incarnation()
+        self._offsets_query = _union(self._offsets_selected())
         self._query = await self._waiting_query()
         return self
 
@@ -80,7 +83,7 @@ class Observer:
 
     async def offsets(self) -> Mapping[tuple[str, str, int], int]:
         """The next offset by (group, topic, partition), of this broker's log."""
-        return _offsets(await self.connection.fetch(self._query, self._incarnation))
+        return _offsets(await self.connection.fetch(self._offsets_query, self._incarnation))
 
     async def standing(self) -> Standing:
         """What waits now. At rest it stays at rest unless somebody sends something.
@@ -88,15 +91,21 @@ class Observer:
         The databases are read as one snapshot, the logs after it: what is equal then was equal all along.
         """
         rows = await self.connection.fetch(self._query, self._incarnation)
-        offsets = _offsets(rows)
+        waiting = {row["what"]: row["count"] for row in rows if row["topic"] is None}
+        return Standing(await self._behind(_offsets(rows)), waiting)
+
+    async def behind(self) -> Mapping[str, int]:
+        """Records that each consumer group is behind now."""
+        return await self._behind(await self.offsets())
+
+    async def _behind(self, offsets: Mapping[tuple[str, str, int], int]) -> Mapping[str, int]:
         ends = await self._cluster.end_offsets({topic for _, topic, _ in offsets} | self._expected_topics())
         behind = self._not_begun(offsets, ends)
         for group, topic in {(group, topic) for group, topic, _ in offsets}:
             for (name, partition), end in ends.items():
                 if name == topic:
                     behind[group] = behind.get(group, 0) + end - offsets.get((group, topic, partition), 0)
-        waiting = {row["what"]: row["count"] for row in rows if row["topic"] is None}
-        return Standing(behind, waiting)
+        return behind
 
     def _expected_topics(self) -> set[str]:
         return {topic for service in self._services for topic in READS.get(service, ())}
@@ -117,7 +126,7 @@ class Observer:
     async def until_at_rest(self, *, within_seconds: float = 60.0, erp_idle: ErpIdle | None = None) -> None:
         """Return once nothing waits anywhere; raises NotDrained."""
         deadline = time.monotonic() + within_seconds
-        while True:
+        for wait_seconds in _waits():
             # The ERP first: what it sent before it was idle is then seen below.
             idle = erp_idle is None or await erp_idle(await self._erp_ends())
             standing = await self.standing()
@@ -125,7 +134,7 @@ class Observer:
                 return
             if time.monotonic() > deadline:
                 raise NotDrained(f"{standing}{'' if idle else ', the ERP is at work'}")
-            await asyncio.sleep(POLL_SECONDS)
+            await asyncio.sleep(wait_seconds)
 
     async def until_known_at_the_till(self, *, within_seconds: float = 60.0) -> None:
         """Return once checkouts know everything that was accepted before this call; raises NotDrained."""
@@ -139,10 +148,10 @@ class Observer:
     async def until_near(self, records: int, *, within_seconds: float = 60.0) -> None:
         """Return once no group is more than `records` behind, or the time is over: for callers that pace themselves."""
         deadline = time.monotonic() + within_seconds
-        while max((await self.standing()).behind.values(), default=0) > records:
-            if time.monotonic() > deadline:
+        for wait_seconds in _waits():
+            if max((await self.behind()).values(), default=0) <= records or time.monotonic() > deadline:
                 return
-            await asyncio.sleep(POLL_SECONDS)
+            await asyncio.sleep(wait_seconds)
 
     async def _erp_ends(self) -> Mapping[tuple[str, int], int]:
         return await self._cluster.end_offsets(ERP_TOPICS)
@@ -157,12 +166,14 @@ class Observer:
             f"SELECT '{row['name']}', count(*) FROM {row['name']} WHERE {row['newest']} > {row['published']}"  # noqa: S608 - names come from the catalogue
             for row in await self.connection.fetch(_VERSIONED, list(schemas))
         ]
-        offsets = [
-            f"SELECT consumer_group, next_offset, topic, partition FROM {service}.offsets WHERE incarnation = $1"  # noqa: S608 - our own names
-            for service in schemas
-        ]
         waiting = [f"SELECT what, count, NULL, NULL::int FROM ({count}) AS waiting (what, count)" for count in counts]  # noqa: S608 - as above
-        return f"SELECT what, count, topic, partition FROM ({' UNION ALL '.join([*offsets, *waiting])}) AS all_of_it (what, count, topic, partition)"  # noqa: S608 - as above
+        return _union([*self._offsets_selected(), *waiting])
+
+    def _offsets_selected(self) -> Sequence[str]:
+        return [
+            f"SELECT consumer_group, next_offset, topic, partition FROM {service}.offsets WHERE incarnation = $1"  # noqa: S608 - our own names
+            for service in self._services
+        ]
 
 
 ERP_TOPICS = ("inventory.commands.v1", "ingest.play.v1")
@@ -177,6 +188,18 @@ _VERSIONED = """
      AND published.column_name = 'published_' || newest.column_name
     WHERE published.table_schema = ANY ($1)
 """
+
+
+def _union(selected: Sequence[str]) -> str:
+    return f"SELECT what, count, topic, partition FROM ({' UNION ALL '.join(selected)}) AS all_of_it (what, count, topic, partition)"  # noqa: S608 - our own names
+
+
+def _waits() -> Iterator[float]:
+    """How long to wait after each look: soon after the first ones, then less and less often."""
+    seconds = POLL_SECONDS
+    while True:
+        yield seconds
+        seconds = min(seconds * _SLOWER, _LONGEST_POLL_SECONDS)
 
 
 def _offsets(rows: list[asyncpg.Record]) -> Mapping[tuple[str, str, int], int]:
