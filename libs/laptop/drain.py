@@ -11,11 +11,13 @@ from typing import Self
 
 import asyncpg
 
+from libs.common.contracts.topics import INGEST_PLAY
 from libs.common.streaming.cluster import Cluster
 from libs.common.streaming.settings import StreamSettings
 from libs.laptop.launch import READS, SERVICES
 
 POLL_SECONDS = 0.02
+NEAR_POLL_SECONDS = 0.1
 WORK_QUEUES = ("profile.dirty_customers",)
 """Rows that a worker has taken in and not worked off yet; beside the outboxes that every schema has."""
 ErpIdle = Callable[[Mapping[tuple[str, int], int]], Awaitable[bool]]
@@ -28,10 +30,14 @@ class NotDrained(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A moment: what waits where. `behind` counts records by consumer group, `waiting` rows by table."""
+    """A moment: what waits where. `behind` counts records by consumer group, `waiting` rows by table.
+
+    `ticks_behind`: of the clock's ticks (each is an hour of event time) how many its slowest reader has not handled.
+    """
 
     behind: Mapping[str, int]
     waiting: Mapping[str, int]
+    ticks_behind: int = 0
 
     @property
     def at_rest(self) -> bool:
@@ -91,12 +97,15 @@ class Observer:
         offsets = _offsets(rows)
         ends = await self._cluster.end_offsets({topic for _, topic, _ in offsets} | self._expected_topics())
         behind = self._not_begun(offsets, ends)
+        ticks_behind = 0
         for group, topic in {(group, topic) for group, topic, _ in offsets}:
-            for (name, partition), end in ends.items():
-                if name == topic:
-                    behind[group] = behind.get(group, 0) + end - offsets.get((group, topic, partition), 0)
+            there = {partition: end for (name, partition), end in ends.items() if name == topic}
+            of_topic = sum(end - offsets.get((group, topic, partition), 0) for partition, end in there.items())
+            behind[group] = behind.get(group, 0) + of_topic
+            if topic == INGEST_PLAY.name:
+                ticks_behind = max(ticks_behind, of_topic)
         waiting = {row["what"]: row["count"] for row in rows if row["topic"] is None}
-        return Standing(behind, waiting)
+        return Standing(behind, waiting, ticks_behind)
 
     def _expected_topics(self) -> set[str]:
         return {topic for service in self._services for topic in READS.get(service, ())}
@@ -136,13 +145,14 @@ class Observer:
                 raise NotDrained("offers has not heard that profiles are complete")
             await asyncio.sleep(POLL_SECONDS)
 
-    async def until_near(self, records: int, *, within_seconds: float = 60.0) -> None:
-        """Return once no group is more than `records` behind, or the time is over: for callers that pace themselves."""
+    async def until_near(self, records: int, ticks: int, *, within_seconds: float = 60.0) -> None:
+        """Return once no group is more than `records` or `ticks` behind, or the time is over: for callers that pace themselves."""
         deadline = time.monotonic() + within_seconds
-        while max((await self.standing()).behind.values(), default=0) > records:
-            if time.monotonic() > deadline:
+        while time.monotonic() < deadline:
+            standing = await self.standing()
+            if max(standing.behind.values(), default=0) <= records and standing.ticks_behind <= ticks:
                 return
-            await asyncio.sleep(POLL_SECONDS)
+            await asyncio.sleep(NEAR_POLL_SECONDS)
 
     async def _erp_ends(self) -> Mapping[tuple[str, int], int]:
         return await self._cluster.end_offsets(ERP_TOPICS)
@@ -165,7 +175,7 @@ class Observer:
         return f"SELECT what, count, topic, partition FROM ({' UNION ALL '.join([*offsets, *waiting])}) AS all_of_it (what, count, topic, partition)"  # noqa: S608 - as above
 
 
-ERP_TOPICS = ("inventory.commands.v1", "ingest.play.v1")
+ERP_TOPICS = ("inventory.commands.v1", INGEST_PLAY.name)
 _EXISTING = "SELECT name FROM unnest($1::text[]) AS name WHERE to_regclass(name) IS NOT NULL"
 _KNOWN_AT_THE_TILL = "SELECT min(fresh_at) > $1 FROM offers.feeds WHERE topic = 'profile.snapshots.v1'"
 _VERSIONED = """
