@@ -11,6 +11,7 @@ from typing import Self
 
 import asyncpg
 
+from libs.common.contracts.topics import INGEST_PLAY
 from libs.common.streaming.cluster import Cluster
 from libs.common.streaming.settings import StreamSettings
 from libs.laptop.launch import READS, SERVICES
@@ -19,6 +20,7 @@ POLL_SECONDS = 0.02
 _LONGEST_POLL_SECONDS = 0.25
 _SLOWER = 1.25
 """Each look costs the broker and the database work that they have not got to spare while much waits."""
+NEAR_POLL_SECONDS = 0.1
 WORK_QUEUES = ("profile.dirty_customers",)
 """Rows that a worker has taken in and not worked off yet; beside the outboxes that every schema has."""
 ErpIdle = Callable[[Mapping[tuple[str, int], int]], Awaitable[bool]]
@@ -31,10 +33,14 @@ class NotDrained(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A moment: what waits where. `behind` counts records by consumer group, `waiting` rows by table."""
+    """A moment: what waits where. `behind` counts records by consumer group, `waiting` rows by table.
+
+    `ticks_behind`: of the clock's ticks (each is an hour of event time) how many its slowest reader has not handled.
+    """
 
     behind: Mapping[str, int]
     waiting: Mapping[str, int]
+    ticks_behind: int = 0
 
     @property
     def at_rest(self) -> bool:
@@ -55,12 +61,11 @@ class Observer:
         self._cluster = Cluster(settings)
         self._connection: asyncpg.Connection | None = None
         self._incarnation = ""
-        self._query = self._offsets_query = ""
+        self._query = ""
 
     async def __aenter__(self) -> Self:
         self._connection = await asyncpg.connect(self._url, timeout=10.0)
         self._incarnation = await self._cluster.incarnation()
-        self._offsets_query = _union(self._offsets_selected())
         self._query = await self._waiting_query()
         return self
 
@@ -83,7 +88,7 @@ class Observer:
 
     async def offsets(self) -> Mapping[tuple[str, str, int], int]:
         """The next offset by (group, topic, partition), of this broker's log."""
-        return _offsets(await self.connection.fetch(self._offsets_query, self._incarnation))
+        return _offsets(await self.connection.fetch(self._query, self._incarnation))
 
     async def standing(self) -> Standing:
         """What waits now. At rest it stays at rest unless somebody sends something.
@@ -91,21 +96,18 @@ class Observer:
         The databases are read as one snapshot, the logs after it: what is equal then was equal all along.
         """
         rows = await self.connection.fetch(self._query, self._incarnation)
-        waiting = {row["what"]: row["count"] for row in rows if row["topic"] is None}
-        return Standing(await self._behind(_offsets(rows)), waiting)
-
-    async def behind(self) -> Mapping[str, int]:
-        """Records that each consumer group is behind now."""
-        return await self._behind(await self.offsets())
-
-    async def _behind(self, offsets: Mapping[tuple[str, str, int], int]) -> Mapping[str, int]:
+        offsets = _offsets(rows)
         ends = await self._cluster.end_offsets({topic for _, topic, _ in offsets} | self._expected_topics())
         behind = self._not_begun(offsets, ends)
+        ticks_behind = 0
         for group, topic in {(group, topic) for group, topic, _ in offsets}:
-            for (name, partition), end in ends.items():
-                if name == topic:
-                    behind[group] = behind.get(group, 0) + end - offsets.get((group, topic, partition), 0)
-        return behind
+            there = {partition: end for (name, partition), end in ends.items() if name == topic}
+            of_topic = sum(end - offsets.get((group, topic, partition), 0) for partition, end in there.items())
+            behind[group] = behind.get(group, 0) + of_topic
+            if topic == INGEST_PLAY.name:
+                ticks_behind = max(ticks_behind, of_topic)
+        waiting = {row["what"]: row["count"] for row in rows if row["topic"] is None}
+        return Standing(behind, waiting, ticks_behind)
 
     def _expected_topics(self) -> set[str]:
         return {topic for service in self._services for topic in READS.get(service, ())}
@@ -145,13 +147,14 @@ class Observer:
                 raise NotDrained("offers has not heard that profiles are complete")
             await asyncio.sleep(POLL_SECONDS)
 
-    async def until_near(self, records: int, *, within_seconds: float = 60.0) -> None:
-        """Return once no group is more than `records` behind, or the time is over: for callers that pace themselves."""
+    async def until_near(self, records: int, ticks: int, *, within_seconds: float = 60.0) -> None:
+        """Return once no group is more than `records` or `ticks` behind, or the time is over: for callers that pace themselves."""
         deadline = time.monotonic() + within_seconds
-        for wait_seconds in _waits():
-            if max((await self.behind()).values(), default=0) <= records or time.monotonic() > deadline:
+        while time.monotonic() < deadline:
+            standing = await self.standing()
+            if max(standing.behind.values(), default=0) <= records and standing.ticks_behind <= ticks:
                 return
-            await asyncio.sleep(wait_seconds)
+            await asyncio.sleep(NEAR_POLL_SECONDS)
 
     async def _erp_ends(self) -> Mapping[tuple[str, int], int]:
         return await self._cluster.end_offsets(ERP_TOPICS)
@@ -166,17 +169,15 @@ class Observer:
             f"SELECT '{row['name']}', count(*) FROM {row['name']} WHERE {row['newest']} > {row['published']}"  # noqa: S608 - names come from the catalogue
             for row in await self.connection.fetch(_VERSIONED, list(schemas))
         ]
-        waiting = [f"SELECT what, count, NULL, NULL::int FROM ({count}) AS waiting (what, count)" for count in counts]  # noqa: S608 - as above
-        return _union([*self._offsets_selected(), *waiting])
-
-    def _offsets_selected(self) -> Sequence[str]:
-        return [
+        offsets = [
             f"SELECT consumer_group, next_offset, topic, partition FROM {service}.offsets WHERE incarnation = $1"  # noqa: S608 - our own names
-            for service in self._services
+            for service in schemas
         ]
+        waiting = [f"SELECT what, count, NULL, NULL::int FROM ({count}) AS waiting (what, count)" for count in counts]  # noqa: S608 - as above
+        return f"SELECT what, count, topic, partition FROM ({' UNION ALL '.join([*offsets, *waiting])}) AS all_of_it (what, count, topic, partition)"  # noqa: S608 - as above
 
 
-ERP_TOPICS = ("inventory.commands.v1", "ingest.play.v1")
+ERP_TOPICS = ("inventory.commands.v1", INGEST_PLAY.name)
 _EXISTING = "SELECT name FROM unnest($1::text[]) AS name WHERE to_regclass(name) IS NOT NULL"
 _KNOWN_AT_THE_TILL = "SELECT min(fresh_at) > $1 FROM offers.feeds WHERE topic = 'profile.snapshots.v1'"
 _VERSIONED = """
@@ -188,10 +189,6 @@ _VERSIONED = """
      AND published.column_name = 'published_' || newest.column_name
     WHERE published.table_schema = ANY ($1)
 """
-
-
-def _union(selected: Sequence[str]) -> str:
-    return f"SELECT what, count, topic, partition FROM ({' UNION ALL '.join(selected)}) AS all_of_it (what, count, topic, partition)"  # noqa: S608 - our own names
 
 
 def _waits() -> Iterator[float]:
