@@ -6,7 +6,7 @@ When no item is left, the additions become the knowledge that the next day is le
 with the items that are left; several workers share them. Until an item's first close its plan is made by the review.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -26,7 +26,7 @@ from services.inventory.domain.planning.planning import Surroundings
 from services.inventory.domain.planning.replenishment import Policy
 from services.inventory.domain.reviewing.quiet import quiet_items
 from services.inventory.domain.stock.shelves import ItemView, day_of, start_of
-from services.inventory.handlers.batches import BatchSize
+from services.inventory.handlers.batches import BatchSize, Between, nobody_waits
 from services.inventory.handlers.closing.links import with_commands
 from services.inventory.handlers.counting import ask_for_counts
 from services.inventory.handlers.lead_times import learn_lead_times
@@ -34,11 +34,6 @@ from services.inventory.metrics import InventoryMetrics
 from services.inventory.ports import InventoryStore
 
 StoreOf = Callable[[Transaction], InventoryStore]
-StillThere = Callable[[], Awaitable[None]]
-
-
-async def _nobody_waits() -> None:
-    """For closes that no open transaction waits for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +47,7 @@ class Closer:
     clock: Clock
     batch: BatchSize
 
-    async def run(self, now: datetime, still_there: StillThere = _nobody_waits, grace: timedelta = timedelta()) -> int:
+    async def run(self, now: datetime, between: Between = nobody_waits, grace: timedelta = timedelta()) -> int:
         """Close every whole day that ended `grace` or more before `now` and is not closed; how many items were closed.
 
         Ends early where another worker still holds items of the day: it will finish. Raises RetryableError: run it again.
@@ -64,13 +59,13 @@ class Closer:
             if day is None:
                 return done
             began = self.clock.monotonic_seconds()
-            done += await self._close_items(day, day_of(now), still_there)
+            done += await self._close_items(day, day_of(now), between)
             if not await self._finish(day):
                 return done
             self.metrics.closes.inc()
             self.metrics.close_seconds.observe(self.clock.monotonic_seconds() - began)
 
-    async def _close_items(self, day: int, today: int, still_there: StillThere) -> int:
+    async def _close_items(self, day: int, today: int, between: Between) -> int:
         async with self.transactions.begin() as tx:
             store = self.store_of(tx)
             await store.reviews.prepare_day(day + 1)
@@ -88,7 +83,7 @@ class Closer:
         )
         done = 0
         while True:
-            await still_there()
+            await between(done)
             async with self.transactions.begin() as tx:
                 claimed, coverage = await close_batch(self.store_of(tx), closing, self.policy, limit, today)
             self.metrics.closed_items.inc(claimed)
