@@ -21,7 +21,7 @@ from services.inventory.store.planning.plans import (
     SAVE_PLANS,
     RawHistory,
     history_of,
-    plan_row,
+    plan_columns,
     views_of,
     with_history,
     with_shelf_facts,
@@ -212,7 +212,8 @@ class PostgresReviews:
 
     async def save(self, outcome: Outcome, now: datetime, items: int) -> None:
         """Everything that was decided, but for the commands."""
-        await self._many(SAVE_PLANS, tuple(PLAN_TYPES), [plan_row(plan) for plan in outcome.plans])
+        if outcome.plans:
+            await self._tx.connection.execute(SAVE_PLANS, plan_columns(outcome.plans))
         changes = [_told(one) for one in outcome.availability]
         await self._many(_SAVE_AVAILABILITY, _TOLD, changes, {"now": now})
         await self._many(_LOOK_AGAIN, ("item_id", "due_at"), sorted(outcome.look_again.items()))
