@@ -34,7 +34,7 @@ def stated_plans(
 
 def _with_late_risk(items: Sequence[ItemView], plans: Plans, around: Surroundings) -> Plans:
     """Triggers and targets raised where a lane's orders come late, by the same safety factor as they were learned with."""
-    lanes = [around.lanes.find(store_id, item.facts.category) for item in items for store_id in item.store_ids]
+    lanes = [lane for item in items for lane in around.lanes.of_shelves(item.store_ids, item.facts.category)]
     late = np.array([lane.late_days for lane in lanes])
     spread = np.array([lane.late_variance_days for lane in lanes])
     if not late.any() and not spread.any():
