@@ -24,7 +24,6 @@ from services.inventory.domain.reviewing.review import review
 from services.inventory.domain.stock.shelves import DepotShelf, ItemPlan, ItemView, day_of, start_of
 from tests.support.inventory_events import an_item_view, around, at
 
-
 TODAY = day_of(at(9.0))
 
 
