@@ -19,7 +19,7 @@ from services.inventory.domain.stock.lots import has_ladder
 from services.inventory.domain.stock.shelves import ItemPlan, ItemView, start_of
 
 BoolArray = npt.NDArray[np.bool_]
-_UNIT, _DAY_SECONDS, _WEEK = 1000, 86_400, 7
+_UNIT, _DAY_SECONDS = 1000, 86_400
 
 
 def quiet_items(items: Iterable[tuple[ItemView, ItemPlan | None]], day: int, around: Surroundings) -> set[str]:
@@ -107,8 +107,5 @@ def _supply_of(lane: Lane, day: int, around: Surroundings, known: dict[str, _Sup
 
 
 def _takes_orders(lane: Lane, start: datetime) -> bool:
-    if lane.closes_at is not None or lane.closed_on:
-        return False
-    return len(set(lane.order_weekdays)) == _WEEK or (
-        lane.time_zone == "UTC" and start.weekday() in lane.order_weekdays
-    )
+    has_calendar = lane.closes_at is not None or lane.closed_on or lane.time_zone != "UTC"
+    return not has_calendar and start.weekday() in lane.order_weekdays
