@@ -12,7 +12,7 @@ import msgspec
 from libs.laptop.journal import Answered, CheckedOut, Journal, Redeemed, Sent, Status
 
 PATIENCE_SECONDS = 60.0
-EVENTS_PER_REQUEST = 250
+EVENTS_PER_REQUEST = ANSWERS_PER_REQUEST = 250
 _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.05, 1.0
 _TRY_AGAIN = frozenset({429, 502, 503, 504})
 _encode = msgspec.json.Encoder().encode
@@ -183,6 +183,23 @@ class Doors:
             return self._keep([], answer)
 
         return await self._until_answered(attempt)
+
+    async def acknowledge_all(self, acknowledgements: Sequence[Mapping[str, Any]]) -> bool:
+        """Answer commands by HTTP, many in a request; False when inventory did not say anything to some. Raises DoorClosed."""
+        url = f"{self._addresses['inventory']}/v1/acknowledgements/batch"
+        for start in range(0, len(acknowledgements), ANSWERS_PER_REQUEST):
+            body = _encode({"acknowledgements": acknowledgements[start : start + ANSWERS_PER_REQUEST]})
+            answers: list[Mapping[str, Any]] = []
+
+            async def attempt(body: bytes = body, answers: list[Mapping[str, Any]] = answers) -> bool:
+                return self._keep(answers, await self._client.post(url, content=body, headers=_JSON))
+
+            if not await self._until_answered(attempt):
+                return False
+            for result in answers[0]["results"]:
+                if result["effect"] == "refused":
+                    raise DoorClosed(f"/v1/acknowledgements/batch refused an answer: {result}")
+        return True
 
     def _keep(self, answers: list[Mapping[str, Any]], answer: httpx.Response) -> bool:
         """Keep a good answer; False when it says "later". Raises DoorClosed."""

@@ -5,17 +5,22 @@ For plays that must not run ahead, for lockstep, and for the verifier; an observ
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
 import asyncpg
 
+from libs.common.contracts.topics import INGEST_PLAY
 from libs.common.streaming.cluster import Cluster
 from libs.common.streaming.settings import StreamSettings
 from libs.laptop.launch import READS, SERVICES
 
 POLL_SECONDS = 0.02
+_LONGEST_POLL_SECONDS = 0.25
+_SLOWER = 1.25
+"""Each look costs the broker and the database work that they have not got to spare while much waits."""
+NEAR_POLL_SECONDS = 0.1
 WORK_QUEUES = ("profile.dirty_customers",)
 """Rows that a worker has taken in and not worked off yet; beside the outboxes that every schema has."""
 ErpIdle = Callable[[Mapping[tuple[str, int], int]], Awaitable[bool]]
@@ -28,10 +33,14 @@ class NotDrained(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A moment: what waits where. `behind` counts records by consumer group, `waiting` rows by table."""
+    """A moment: what waits where. `behind` counts records by consumer group, `waiting` rows by table.
+
+    `ticks_behind`: of the clock's ticks (each is an hour of event time) how many its slowest reader has not handled.
+    """
 
     behind: Mapping[str, int]
     waiting: Mapping[str, int]
+    ticks_behind: int = 0
 
     @property
     def at_rest(self) -> bool:
@@ -53,7 +62,6 @@ class Observer:
         self._connection: asyncpg.Connection | None = None
         self._incarnation = ""
         self._query = ""
-        self._topics: set[str] = set()
 
     async def __aenter__(self) -> Self:
         self._connection = await asyncpg.connect(self._url, timeout=10.0)
@@ -91,12 +99,15 @@ class Observer:
         offsets = _offsets(rows)
         ends = await self._cluster.end_offsets({topic for _, topic, _ in offsets} | self._expected_topics())
         behind = self._not_begun(offsets, ends)
+        ticks_behind = 0
         for group, topic in {(group, topic) for group, topic, _ in offsets}:
-            for (name, partition), end in ends.items():
-                if name == topic:
-                    behind[group] = behind.get(group, 0) + end - offsets.get((group, topic, partition), 0)
+            there = {partition: end for (name, partition), end in ends.items() if name == topic}
+            of_topic = sum(end - offsets.get((group, topic, partition), 0) for partition, end in there.items())
+            behind[group] = behind.get(group, 0) + of_topic
+            if topic == INGEST_PLAY.name:
+                ticks_behind = max(ticks_behind, of_topic)
         waiting = {row["what"]: row["count"] for row in rows if row["topic"] is None}
-        return Standing(behind, waiting)
+        return Standing(behind, waiting, ticks_behind)
 
     def _expected_topics(self) -> set[str]:
         return {topic for service in self._services for topic in READS.get(service, ())}
@@ -117,7 +128,7 @@ class Observer:
     async def until_at_rest(self, *, within_seconds: float = 60.0, erp_idle: ErpIdle | None = None) -> None:
         """Return once nothing waits anywhere; raises NotDrained."""
         deadline = time.monotonic() + within_seconds
-        while True:
+        for wait_seconds in _waits():
             # The ERP first: what it sent before it was idle is then seen below.
             idle = erp_idle is None or await erp_idle(await self._erp_ends())
             standing = await self.standing()
@@ -125,7 +136,7 @@ class Observer:
                 return
             if time.monotonic() > deadline:
                 raise NotDrained(f"{standing}{'' if idle else ', the ERP is at work'}")
-            await asyncio.sleep(POLL_SECONDS)
+            await asyncio.sleep(wait_seconds)
 
     async def until_known_at_the_till(self, *, within_seconds: float = 60.0) -> None:
         """Return once checkouts know everything that was accepted before this call; raises NotDrained."""
@@ -136,13 +147,14 @@ class Observer:
                 raise NotDrained("offers has not heard that profiles are complete")
             await asyncio.sleep(POLL_SECONDS)
 
-    async def until_near(self, records: int, *, within_seconds: float = 60.0) -> None:
-        """Return once no group is more than `records` behind, or the time is over: for callers that pace themselves."""
+    async def until_near(self, records: int, ticks: int, *, within_seconds: float = 60.0) -> None:
+        """Return once no group is more than `records` or `ticks` behind, or the time is over: for callers that pace themselves."""
         deadline = time.monotonic() + within_seconds
-        while max((await self.standing()).behind.values(), default=0) > records:
-            if time.monotonic() > deadline:
+        while time.monotonic() < deadline:
+            standing = await self.standing()
+            if max(standing.behind.values(), default=0) <= records and standing.ticks_behind <= ticks:
                 return
-            await asyncio.sleep(POLL_SECONDS)
+            await asyncio.sleep(NEAR_POLL_SECONDS)
 
     async def _erp_ends(self) -> Mapping[tuple[str, int], int]:
         return await self._cluster.end_offsets(ERP_TOPICS)
@@ -165,7 +177,7 @@ class Observer:
         return f"SELECT what, count, topic, partition FROM ({' UNION ALL '.join([*offsets, *waiting])}) AS all_of_it (what, count, topic, partition)"  # noqa: S608 - as above
 
 
-ERP_TOPICS = ("inventory.commands.v1", "ingest.play.v1")
+ERP_TOPICS = ("inventory.commands.v1", INGEST_PLAY.name)
 _EXISTING = "SELECT name FROM unnest($1::text[]) AS name WHERE to_regclass(name) IS NOT NULL"
 _KNOWN_AT_THE_TILL = "SELECT min(fresh_at) > $1 FROM offers.feeds WHERE topic = 'profile.snapshots.v1'"
 _VERSIONED = """
@@ -177,6 +189,14 @@ _VERSIONED = """
      AND published.column_name = 'published_' || newest.column_name
     WHERE published.table_schema = ANY ($1)
 """
+
+
+def _waits() -> Iterator[float]:
+    """How long to wait after each look: soon after the first ones, then less and less often."""
+    seconds = POLL_SECONDS
+    while True:
+        yield seconds
+        seconds = min(seconds * _SLOWER, _LONGEST_POLL_SECONDS)
 
 
 def _offsets(rows: list[asyncpg.Record]) -> Mapping[tuple[str, str, int], int]:

@@ -1,6 +1,6 @@
 """The simulated ERP, a process of its own (`python -m libs.laptop.erp`): takes commands, answers them, delivers. SYNTHETIC.
 
-It reads the commands' topic as any inventory system may, answers some by HTTP and some by topic, and delivers through the
+It reads the commands' topic as any inventory system may, answers some by HTTP, many in a request or one, and some by topic, and delivers through the
 front door when event time has passed the lead time; sometimes late, short, or not at all.
 """
 
@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import uvloop
 from fastapi import FastAPI
@@ -43,6 +44,8 @@ TOPICS = (INVENTORY_COMMANDS.name, INGEST_PLAY.name)
 BOOK = "erp.jsonl"
 SEED = 20
 _AT_ONCE = 8
+_REST_SECONDS = 0.1
+"""After work, so that the next is some work too: what comes meanwhile is answered and delivered together."""
 _log = logging.getLogger(__name__)
 
 
@@ -64,19 +67,25 @@ class Erp:
         """Work until cancelled; what is away is waited for."""
         while True:
             try:
-                await self.step()
+                if await self.step() and not self.held:
+                    await asyncio.sleep(_REST_SECONDS)
             except RetryableError as error:
                 _log.warning("tries again: %s", error.detail)
                 await asyncio.sleep(1.0)
 
-    async def step(self) -> None:
-        """Handle what the log holds next; raises RetryableError, and then the same work is done by the next call."""
-        for record in await self.reader.read():
+    async def step(self) -> bool:
+        """Handle what the log holds next; whether that was anything.
+
+        Raises RetryableError, and then the same work is done by the next call.
+        """
+        records = await self.reader.read()
+        for record in records:
             self._take(record)
         await self._answer(self.book.unanswered())
         if self._reached_at is not None and not self.held and self._reached_at != self._delivered_until:
             await self.deliver(self._reached_at)
         self._handled = self.reader.positions()
+        return bool(records)
 
     async def deliver(self, until: datetime) -> None:
         """Deliver what is due by `until` of event time; raises RetryableError."""
@@ -114,18 +123,25 @@ class Erp:
         for failure in outcomes:
             if failure is not None:
                 raise failure
+        by_http = [_content(plan, received=received) for plan in plans if plan.channel is Channel.HTTP]
+        if not await self.doors.acknowledge_all(by_http):
+            raise RetryableError("inventory gave no answer")
         limit = asyncio.Semaphore(_AT_ONCE)
 
-        async def by_http(plan: Plan) -> None:
+        async def alone(plan: Plan) -> None:
             async with limit:
-                if not await self.doors.acknowledge(plan.receipt() if received else plan.acknowledgement()):
+                if not await self.doors.acknowledge(_content(plan, received=received)):
                     raise RetryableError("inventory gave no answer")
 
-        await asyncio.gather(*(by_http(plan) for plan in plans if plan.channel is Channel.HTTP))
+        await asyncio.gather(*(alone(plan) for plan in plans if plan.channel is Channel.ALONE))
+
+
+def _content(plan: Plan, *, received: bool) -> dict[str, Any]:
+    return plan.receipt() if received else plan.acknowledgement()
 
 
 def _message(plan: Plan, *, received: bool) -> OutboxMessage:
-    content = plan.receipt() if received else plan.acknowledgement()
+    content = _content(plan, received=received)
     command_id, version = plan.name
     event = new_event(
         Acknowledged.model_validate(content),

@@ -13,6 +13,9 @@ from libs.laptop.drain import Observer
 
 NEAR_RECORDS = 2_000
 """A play sends days in seconds: further ahead than this, vouchers would be decided on views of yesterday."""
+NEAR_TICKS = 12
+"""Half a day of event time: further ahead than this, inventory would close a day with the stock of a later one, and order anew what is
+on its way."""
 LOOK_SECONDS = 0.25
 _DRAIN_SECONDS = 120.0
 
@@ -81,7 +84,7 @@ class Near:
     async def after_tick(self) -> None:
         """Wait while the system is too far behind."""
         if time.monotonic() - self._looked_at > LOOK_SECONDS:
-            await self.observer.until_near(NEAR_RECORDS)
+            await self.observer.until_near(NEAR_RECORDS, NEAR_TICKS)
             self._looked_at = time.monotonic()
 
 

@@ -19,6 +19,7 @@ from libs.laptop.wire import cloud_event
 REJECTED_RATIO = 0.03
 SHORT_RATIO = 0.07
 LATE_RATIO = 0.12
+ALONE_RATIO = 0.05
 SHORT_SHARE = Decimal("0.7")
 LATE = timedelta(hours=24)
 TRANSFER = timedelta(hours=12)
@@ -32,6 +33,9 @@ class Channel(StrEnum):
     """How a command is answered."""
 
     HTTP = "http"
+    """With whatever else is to be said: many in a request."""
+    ALONE = "alone"
+    """In a request of its own."""
     TOPIC = "topic"
 
 
@@ -118,7 +122,7 @@ def plan(event: Event, seed: int) -> Plan:
     if not isinstance(command, Command):
         raise TypeError(f"{event.type} is no command")
     drawn = random.Random(f"{seed}:{command.command_id}")
-    channel = drawn.choice((Channel.HTTP, Channel.TOPIC))
+    channel = _channel(drawn.choice((Channel.HTTP, Channel.TOPIC)), command, seed)
     fate, late = drawn.random(), drawn.random() < LATE_RATIO
     if fate < REJECTED_RATIO:
         return Plan(
@@ -140,6 +144,11 @@ def plan(event: Event, seed: int) -> Plan:
         delivers_at=event.occurred_at + _lead_time(command) + (LATE if late else timedelta()),
         reason="short" if short else None,
     )
+
+
+def _channel(drawn: Channel, command: Command, seed: int) -> Channel:
+    is_alone = random.Random(f"alone:{seed}:{command.command_id}").random() < ALONE_RATIO
+    return Channel.ALONE if drawn is Channel.HTTP and is_alone else drawn
 
 
 def _short(quantity: Decimal) -> Decimal:

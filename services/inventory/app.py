@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 from libs.common.http.service_app import create_service_app
 from services.inventory.api.assortment.routes import assortment_router
+from services.inventory.api.commands.answers import answer_router
 from services.inventory.api.commands.live import live_router
 from services.inventory.api.commands.routes import command_router
 from services.inventory.api.edi import edi_router
@@ -53,7 +54,8 @@ def create_app(parts: Parts) -> FastAPI:
     )
     app.state.credentials = parts.credentials()
     desk = desk_of(parts)
-    app.include_router(inventory_router(desk, parts.clock))
+    app.include_router(inventory_router(desk))
+    app.include_router(answer_router(desk, parts.clock))
     app.include_router(live_router(feed))  # before those with an id in their path
     app.include_router(command_router(desk, approvals_of(parts)))
     app.include_router(webhook_router(webhooks))

@@ -101,10 +101,16 @@ def ticks_handler(store_of: StoreOf, closer: Closer, reviewer: Reviewer) -> Batc
 
     async def handle(tx: Transaction, batch: Batch) -> None:
         waiting = store_of(tx)
+
+        async def between(done: int) -> None:
+            if done:
+                batch.progressed()
+            await waiting.still_there()
+
         ticks = [event.data.reached_at for event in batch.events if isinstance(event.data, PlayTicked)]
         if ticks:
-            await closer.run(max(ticks), waiting.still_there)
-            await reviewer.run(max(ticks), waiting.still_there)
+            await closer.run(max(ticks), between)
+            await reviewer.run(max(ticks), between)
 
     return handle
 

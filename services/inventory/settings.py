@@ -16,7 +16,7 @@ class Settings(ServiceSettings):
 
     review_interval_seconds: Positive = 0.25
     """Live: how often what was touched is reviewed."""
-    review_batch_items: Annotated[int, Field(ge=1)] = 500
+    review_batch_items: Annotated[int, Field(ge=1)] = 1_250
     """Items of one transaction; deciding them must take far less time than the database lets a transaction be silent."""
     review_batch_shelves: Annotated[int, Field(ge=1)] = 5_000
     """Shelves of one transaction: where an item is in many stores, it takes fewer items."""
@@ -48,7 +48,7 @@ class Settings(ServiceSettings):
     """What a unit on a shelf costs a day, as a share of its price: capital, shrinkage, room."""
     lost_ratio: Target = 0.5
     """What a unit costs that was asked for and not there, as a share of its price: margin and good will."""
-    close_batch_items: Annotated[int, Field(ge=1)] = 250
+    close_batch_items: Annotated[int, Field(ge=1)] = 1_250
     close_batch_shelves: Annotated[int, Field(ge=1)] = 10_000
     """As for reviews; a shelf is closed much faster than it is decided on, and few large batches cost less than many."""
     close_after_minutes: Annotated[int, Field(ge=0, le=720)] = 60

@@ -20,6 +20,8 @@ class ForgetfulWay:
     port: int = 0
     refused: int = 0
     """Connections that were refused because of a byte that came too late."""
+    asked: int = 0
+    """Pieces that came from the caller's side: each is a round trip for who waits for every answer."""
     _forgotten: set[StreamWriter] = field(default_factory=set)
     _open: set[StreamWriter] = field(default_factory=set)
     _passing: list["asyncio.Task[None]"] = field(default_factory=list)
@@ -41,6 +43,7 @@ class ForgetfulWay:
                     self.refused += 1
                     writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ABORTS)
                     break
+                self.asked += 1
                 onward.write(data)
         self._open.discard(writer)
         onward.close()

@@ -1,8 +1,9 @@
 """One batch, one transaction: offset first, then the inbox, the handler's effects and the dead letters. Used by the consumer."""
 
 import math
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
+from functools import partial
 
 from libs.common.contracts import Event
 from libs.common.errors import InvalidMessage
@@ -28,6 +29,8 @@ class Applier:
         self._read_lately: dict[TopicPartition, deque[tuple[float, int]]] = {}
         self.newest_ms: dict[TopicPartition, int] = {}
         """When the newest applied record was written, by partition."""
+        self.steps: Counter[TopicPartition] = Counter()
+        """By partition, how often a batch has committed part of what it is about before its own commit."""
         self._newest_ms = 0
         self._committed_at = -math.inf
         self._at_hand_ms: dict[TopicPartition, int] = {}
@@ -137,12 +140,16 @@ class Applier:
             events=[event for event, _ in fresh],
             tombstones=reading.tombstones,
             _records={id(event): record for event, record in fresh},
+            _on_step=partial(self._step, partition),
         )
         await self._handler(tx, batch)
         if batch.rejected and self._subscription.deduplicate:
             # It had no effect: its id must stay free, or a corrected redrive would be taken for a repeat.
             await inbox.forget(tx, batch.rejected_ids, scope=self._subscription.group)
         return batch.rejected
+
+    def _step(self, partition: TopicPartition) -> None:
+        self.steps[partition] += 1
 
     async def _keep(
         self,

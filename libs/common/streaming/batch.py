@@ -44,6 +44,10 @@ class Record(Struct, frozen=True, kw_only=True):
         )
 
 
+def _nobody_asks() -> None:
+    """For batches that nobody watches."""
+
+
 @dataclass(slots=True)
 class Batch:
     """The new events of one partition, in log order, within one transaction.
@@ -58,12 +62,20 @@ class Batch:
     events: Sequence[Event]
     tombstones: Sequence[str] = ()
     _records: dict[int, Record] = field(default_factory=dict)
+    _on_step: Callable[[], None] = _nobody_asks
     _rejected: dict[int, tuple[str, DeadLetter]] = field(default_factory=dict)
 
     @property
     def topic(self) -> str:
         """The topic's name."""
         return self.partition.topic
+
+    def progressed(self) -> None:
+        """Part of what this batch is about is committed by transactions of its own: whoever watches for standstill sees that it moves.
+
+        To be said after the commit of something that a repeat of the batch finds done; said else, a batch that never ends is never noticed.
+        """
+        self._on_step()
 
     def reject(self, event: Event, reason: str, slug: str) -> None:
         """Set `event` aside as a dead letter in the same transaction: for what no repeat can heal, never for outages.

@@ -3,9 +3,10 @@
 import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Self
+from functools import partial
+from typing import Any, Self, TypeVar
 
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import (
@@ -29,6 +30,7 @@ _EARLIEST, _LATEST = -2, -1
 _READ_UNCOMMITTED = 0
 _BEYOND_EVERY_LOG = 2**60
 _LOOK_AGAIN_SECONDS = 0.1
+_Found = TypeVar("_Found")
 _LEADER_MOVES = (LeaderNotAvailableError, NotLeaderForPartitionError, UnknownTopicOrPartitionError)
 """Said of a partition that is in the metadata: its leader is being found, as after every start of a broker."""
 
@@ -77,38 +79,44 @@ class Cluster:
     async def log_ranges(self, partitions: Iterable[TopicPartition]) -> Mapping[TopicPartition, LogRange]:
         """First and next offset of each log. Leaders that are still being found are waited for until the deadline."""
         wanted = frozenset(partitions)
+        return await self._once_led(partial(self._log_ranges, wanted)) if wanted else {}
+
+    async def end_offsets(self, topics: Iterable[str]) -> Mapping[tuple[str, int], int]:
+        """The next offset of every partition of `topics` that exists, by (topic, partition); waits for leaders as `log_ranges`."""
+        wanted = sorted(set(topics))
+        return await self._once_led(partial(self._end_offsets, wanted)) if wanted else {}
+
+    async def _once_led(self, look: Callable[[], Awaitable[_Found]]) -> _Found:
         now = asyncio.get_running_loop().time
         ends_at = now() + self._settings.call_deadline_seconds
-        while wanted:
+        while True:
             try:
-                return await self._log_ranges(wanted)
+                return await look()
             except _LeaderUnknown:
                 if now() + _LOOK_AGAIN_SECONDS > ends_at:
                     raise
             await asyncio.sleep(_LOOK_AGAIN_SECONDS)
-        return {}
 
     async def _log_ranges(self, wanted: frozenset[TopicPartition]) -> Mapping[TopicPartition, LogRange]:
         leaders = await self._leaders(sorted({partition.topic for partition in wanted}))
         if missing := wanted - leaders.keys():
             raise BrokerUnavailable(f"{len(missing)} of {len(wanted)} partitions do not exist")
-        if waiting := [partition for partition in wanted if leaders[partition] < 0]:
-            raise _LeaderUnknown(f"no leader for {len(waiting)} of {len(wanted)} partitions")
-        by_node: dict[int, list[TopicPartition]] = defaultdict(list)
-        for partition in wanted:
-            by_node[leaders[partition]].append(partition)
         starts: dict[TopicPartition, int] = {}
         ends: dict[TopicPartition, int] = {}
         async with self._connected() as client:
-            for node, led in by_node.items():
+            for node, led in _by_node(leaders, wanted).items():
                 starts |= await _list_offsets(client, node, led, _EARLIEST)
                 ends |= await self._ends(client, node, led)
         return {partition: LogRange(starts[partition], ends[partition]) for partition in wanted}
 
-    async def end_offsets(self, topics: Iterable[str]) -> Mapping[tuple[str, int], int]:
-        """The next offset of every partition of `topics`, by (topic, partition)."""
-        ranges = await self.log_ranges(await self.partitions(topics))
-        return {(partition.topic, partition.partition): found.end for partition, found in ranges.items()}
+    async def _end_offsets(self, topics: Sequence[str]) -> Mapping[tuple[str, int], int]:
+        """Without the starts: the embedded broker goes through all batches of a log to say where it begins."""
+        leaders = await self._leaders(topics)
+        ends: dict[TopicPartition, int] = {}
+        async with self._connected() as client:
+            for node, led in _by_node(leaders, leaders).items():
+                ends |= await self._ends(client, node, led)
+        return {(partition.topic, partition.partition): end for partition, end in ends.items()}
 
     async def _ends(self, client: Any, node: int, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
         """The logs' ends. The embedded broker lists the start of the last batch instead, but fetches tell the truth.
@@ -160,6 +168,18 @@ class Cluster:
             await client.close()
             raise
         return client
+
+
+def _by_node(
+    leaders: Mapping[TopicPartition, int], wanted: Collection[TopicPartition]
+) -> Mapping[int, Sequence[TopicPartition]]:
+    """The partitions by who leads them; raises _LeaderUnknown where one has no leader now."""
+    if waiting := [partition for partition in wanted if leaders[partition] < 0]:
+        raise _LeaderUnknown(f"no leader for {len(waiting)} of {len(wanted)} partitions")
+    by_node: dict[int, list[TopicPartition]] = defaultdict(list)
+    for partition in wanted:
+        by_node[leaders[partition]].append(partition)
+    return by_node
 
 
 async def _fetched_ends(

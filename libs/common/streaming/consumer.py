@@ -238,6 +238,7 @@ class Consumer:
                     self._source.assignment(),
                     stopped=tuple(self._ownership.stopped),
                     newest_applied_ms=self._applier.newest_ms.get,
+                    steps=self._applier.steps,
                 )
 
     async def _rest(self, seconds: float) -> None:

@@ -1,8 +1,9 @@
-"""Whether a consumer still makes progress: heartbeats prove nothing, a stored offset that moves does."""
+"""Whether a consumer still makes progress: heartbeats prove nothing, a stored offset that moves does, and so does work that is committed."""
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from libs.common.errors import RetryableError
 from libs.common.persistence.offsets import stored_offsets
@@ -16,6 +17,7 @@ _log = logging.getLogger(__name__)
 @dataclass(slots=True)
 class _Seen:
     next_offset: int
+    steps: int
     stalled_seconds: float = 0.0
 
 
@@ -29,17 +31,25 @@ class Progress:
     _seen: dict[TopicPartition, _Seen] = field(default_factory=dict)
     _looked_at: float | None = None
 
-    def look(self, positions: Mapping[TopicPartition, tuple[int, int]], now_seconds: float) -> None:
-        """Note (next offset, log end) of every partition in question."""
+    def look(
+        self,
+        positions: Mapping[TopicPartition, tuple[int, int]],
+        now_seconds: float,
+        steps: Mapping[TopicPartition, int] = MappingProxyType({}),
+    ) -> None:
+        """Note (next offset, log end) of every partition in question, and how many steps its batches have said (batch.py)."""
         step = 0.0 if self._looked_at is None else min(now_seconds - self._looked_at, self.step_cap_seconds)
         self._looked_at = now_seconds
         for partition in self._seen.keys() - positions.keys():
             del self._seen[partition]
         for partition, (next_offset, end) in positions.items():
             before = self._seen.get(partition)
-            stands = before is not None and before.next_offset == next_offset and end > next_offset
+            taken = steps.get(partition, 0)
+            stands = (
+                before is not None and (before.next_offset, before.steps) == (next_offset, taken) and end > next_offset
+            )
             stalled = before.stalled_seconds + step if stands and before is not None else 0.0
-            self._seen[partition] = _Seen(next_offset, stalled)
+            self._seen[partition] = _Seen(next_offset, taken, stalled)
 
     def excuse(self, now_seconds: float) -> None:
         """A dependency is away: no standstill is ours."""
@@ -79,6 +89,7 @@ class Watchdog:
         *,
         stopped: Iterable[TopicPartition],
         newest_applied_ms: Callable[[TopicPartition], int | None],
+        steps: Mapping[TopicPartition, int] = MappingProxyType({}),
     ) -> None:
         """Take one sample. `stopped` partitions stand still on purpose: a restart would not help them."""
         # An assignment that went away and never came back is a known silent stall: go on judging the last one.
@@ -97,7 +108,7 @@ class Watchdog:
             partition: (stored.get((partition.topic, partition.partition), found.start), found.end)
             for partition, found in ranges.items()
         }
-        self._progress.look(positions, self._runtime.clock.monotonic_seconds())
+        self._progress.look(positions, self._runtime.clock.monotonic_seconds(), steps)
         self._report(positions, newest_applied_ms)
         for partition in self._progress.stalled:
             _log.error("no progress in %s[%s] of %s", partition.topic, partition.partition, self._group)

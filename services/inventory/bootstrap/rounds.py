@@ -31,7 +31,7 @@ def close_round(parts: Parts, closer: Closer) -> Round:
     grace = timedelta(minutes=parts.settings.close_after_minutes)
 
     async def run() -> int:
-        return await closer.run(parts.clock.now() - grace)
+        return await closer.run(parts.clock.now(), grace=grace)
 
     return run
 

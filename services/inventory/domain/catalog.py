@@ -210,6 +210,11 @@ class LaneBook:
     default: Lane = DEFAULT_LANE
     _found: dict[tuple[str, str], Lane] = field(default_factory=dict, init=False, repr=False, compare=False)
     """Answers given before: a close asks for every shelf, and many have one category."""
+    _names_stores: bool = field(default=True, init=False, repr=False, compare=False)
+    """Whether any lane is one of a single store."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_names_stores", any(store_id != ANY_STORE for store_id, _ in self.lanes))
 
     @classmethod
     def of(cls, lanes: Iterable[Lane], default: Lane = DEFAULT_LANE) -> "LaneBook":
@@ -228,6 +233,12 @@ class LaneBook:
             lanes = next((lanes for key in _keys(store_id, category) if (lanes := self.lanes.get(key))), None)
             found = self._found[asked] = lanes[0] if lanes else self.default
         return found
+
+    def of_shelves(self, store_ids: Sequence[str], category: str) -> Sequence[Lane]:
+        """`find` for each of these stores."""
+        if not self._names_stores:
+            return [self.find(ANY_STORE, category)] * len(store_ids)
+        return [self.find(store_id, category) for store_id in store_ids]
 
     def sources(self, store_id: str, category: str) -> Sequence[Lane]:
         """All lanes that can supply it, in the order in which they are asked; `find` is the first."""

@@ -1,6 +1,14 @@
-"""How much of the work a transaction takes at once, for the review and the day's close."""
+"""How much of the work a transaction takes at once, and who hears of it in between; for the review and the day's close."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+
+Between = Callable[[int], Awaitable[None]]
+"""Called between batches, for whoever waits for them, with how many items were committed by then."""
+
+
+async def nobody_waits(done: int) -> None:
+    """For work that no open transaction waits for."""
 
 
 @dataclass(frozen=True, slots=True)

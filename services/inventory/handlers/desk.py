@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from libs.common.errors import NotFound
-from libs.common.persistence import Transactions
+from libs.common.errors import NotFound, UsualError
+from libs.common.persistence import InvalidValue, Transactions
 from services.inventory.domain.commands.command import Command
 from services.inventory.domain.demand.demand import WEEK, demand_over
 from services.inventory.domain.distribution import quantile
 from services.inventory.domain.stock.shelves import ItemPlan
-from services.inventory.handlers.commands.acknowledgements import Acknowledgement, Effect, acknowledge
+from services.inventory.handlers.commands.acknowledgements import Acknowledgement, Effect, settle
 from services.inventory.handlers.planning import DayLines, day_lines
 from services.inventory.metrics import InventoryMetrics
 from services.inventory.ports import CommandFilter, StockView
@@ -76,14 +76,42 @@ class Desk:
 
     async def acknowledge(self, given: Acknowledgement) -> tuple[Effect, Command]:
         """Apply an answer, and the command as it stands after it; raises NotFound for a command that this item has not."""
+        (outcome,) = await self._settled([given])
+        if isinstance(outcome, UsualError):
+            raise outcome
+        return outcome
+
+    async def acknowledge_all(
+        self, given: Sequence[Acknowledgement]
+    ) -> Sequence[tuple[Effect, Command] | NotFound | InvalidValue]:
+        """Apply answers: the effect of each, in order, with its command after all of them, or why it is refused.
+
+        In one transaction, unless one of them holds what no column takes: then in one each.
+        """
+        try:
+            return await self._settled(given)
+        except InvalidValue:
+            return [await self._alone(one) for one in given]
+
+    async def _alone(self, given: Acknowledgement) -> tuple[Effect, Command] | NotFound | InvalidValue:
+        try:
+            (outcome,) = await self._settled([given])
+        except InvalidValue as error:
+            return error
+        return outcome
+
+    async def _settled(self, given: Sequence[Acknowledgement]) -> Sequence[tuple[Effect, Command] | NotFound]:
         async with self.transactions.begin() as tx:
-            store = self.store_of(tx)
-            (effect,) = await acknowledge(store, [given])
-            found = await store.commands.lock([given.body.command_id])
-        if effect is Effect.UNKNOWN:
-            raise NotFound("no such command for this item", slug="unknown-command")
-        self.metrics.acknowledgements.labels(effect.value).inc()
-        return effect, found[given.body.command_id]
+            effects, commands = await settle(self.store_of(tx), given)
+        for effect in effects:
+            if effect is not Effect.UNKNOWN:
+                self.metrics.acknowledgements.labels(effect.value).inc()
+        return [
+            NotFound("no such command for this item", slug="unknown-command")
+            if effect is Effect.UNKNOWN
+            else (effect, commands[one.body.command_id])
+            for one, effect in zip(given, effects, strict=True)
+        ]
 
 
 def _forecasts(plan: ItemPlan, lines: Mapping[str, Sequence[DayLines]]) -> Sequence[Forecast]:

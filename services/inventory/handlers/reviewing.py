@@ -5,7 +5,7 @@ again: what was done is no longer on the agenda, the rest is decided from the sa
 """
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -20,23 +20,18 @@ from services.inventory.domain.lanes.stage import lane_holds
 from services.inventory.domain.planning.replenishment import Policy
 from services.inventory.domain.reviewing.review import Outcome, review
 from services.inventory.domain.stock.shelves import day_of, start_of
-from services.inventory.handlers.batches import BatchSize
+from services.inventory.handlers.batches import BatchSize, Between, nobody_waits
 from services.inventory.handlers.commands.keeping import keep
 from services.inventory.handlers.lanes import decide_lanes
 from services.inventory.metrics import InventoryMetrics
 from services.inventory.ports import InventoryStore
 from services.inventory.ports.stores import StoreOf
 
-StillThere = Callable[[], Awaitable[None]]
 NO_GATES = Gates()
 """Everything is approved and sent at once."""
 
 USUAL_WINDOW = timedelta(days=56)
 """What was ordered in this time is what is usual."""
-
-
-async def _nobody_waits() -> None:
-    """For reviews that no open transaction waits for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,11 +46,11 @@ class Reviewer:
     batch: BatchSize
     gates: Gates = NO_GATES
 
-    async def run(self, now: datetime, still_there: StillThere = _nobody_waits) -> Counter[str]:
+    async def run(self, now: datetime, between: Between = nobody_waits) -> Counter[str]:
         """Decide all that is on the agenda as of `now`, each item once; counts of what was done. Raises RetryableError: run it again.
 
         What is touched behind the batches, by an answer to what they asked for, is left for the next review: else it would depend on
-        how fast the answer is. `still_there` is called between batches, for a caller whose own transaction must not idle.
+        how fast the answer is. `between` is called between batches, for a caller whose own transaction must not idle.
         """
         began = self.clock.monotonic_seconds()
         done: Counter[str] = Counter()
@@ -65,7 +60,7 @@ class Reviewer:
             limit = self.batch.items_of(await reviews.shelves_an_item())
         reached = ""
         while True:
-            await still_there()
+            await between(done["claimed"])
             async with self.transactions.begin() as tx:
                 store = self.store_of(tx)
                 claimed = await store.reviews.claim(now, limit, after=reached)
@@ -78,7 +73,7 @@ class Reviewer:
             if len(claimed) < limit:
                 break
             reached = claimed[-1]
-        await still_there()
+        await between(done["claimed"])
         done.update(await decide_lanes(self.transactions, self.store_of, self.policy, now))
         for outcome in LaneOutcome:
             self.metrics.lane_orders.labels(outcome.value).inc(done[f"lane_{outcome.value}"])

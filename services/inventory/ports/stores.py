@@ -94,6 +94,10 @@ class ReviewStore(Protocol):
         """Take the next items above `after` off the agenda that are touched or due, lock them, in order; those that others hold are left."""
         ...
 
+    async def rest(self, item_ids: Collection[str], today: int) -> None:
+        """Take items that are locked off the agenda; not those with commands that a review of `today` looks at, or with new shelves."""
+        ...
+
     async def load(self, item_ids: Sequence[str], now: datetime) -> Sequence[ItemView]:
         """These items, as far as they are kept in stock, in order; with history where a plan is due."""
         ...

@@ -3,8 +3,10 @@
 from collections import namedtuple
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
+import numpy as np
 from sqlalchemy import Result
 
 
@@ -21,6 +23,11 @@ def columns(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> dict[str, li
 def tuples_of(found: Result[Any]) -> list[Any]:
     """All rows, as named tuples: a row of the library looks each name up again, which costs more than what is done with it."""
     return list(map(_shape(tuple(found.keys()))._make, found))
+
+
+def flat_of(rows: Iterable[Any], name: str, kind: type) -> Any:
+    """The arrays that the rows have under this name, one after the other."""
+    return np.array(list(chain.from_iterable(getattr(row, name) for row in rows)), dtype=kind)
 
 
 @lru_cache(maxsize=64)

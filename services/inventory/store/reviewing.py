@@ -1,6 +1,6 @@
 """What a review reads and writes, on PostgreSQL: whole items at a time, their stores as arrays."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -21,7 +21,7 @@ from services.inventory.store.planning.plans import (
     SAVE_PLANS,
     RawHistory,
     history_of,
-    plan_row,
+    plan_columns,
     views_of,
     with_history,
     with_shelf_facts,
@@ -75,6 +75,12 @@ _CLAIM = text("""
         SELECT item_id FROM agenda WHERE due_at <= :now AND item_id > :after ORDER BY item_id LIMIT :batch FOR UPDATE SKIP LOCKED
     ) RETURNING item_id
 """)
+_WAITING_COMMANDS = "needed_at >= :today OR status NOT IN ('rejected', 'closed', 'expired')"
+_REST = text(f"""
+    DELETE FROM agenda WHERE item_id = ANY(CAST(:item_ids AS text[]))
+      AND NOT EXISTS (SELECT FROM commands WHERE commands.item_id = agenda.item_id AND ({_WAITING_COMMANDS}))
+      AND NOT EXISTS (SELECT FROM stock WHERE stock.item_id = agenda.item_id AND first_day >= :day)
+""")  # noqa: S608  # our own expression
 # Item by item from the primary keys, whatever the planner believes of tables that grow faster than it looks at them.
 # Aggregates keep the order in which their input comes; views_of checks that it did.
 _LOAD = text(f"""
@@ -106,7 +112,7 @@ _HISTORY = text("""
 _COMMANDS = text(f"""
     SELECT {COLUMNS} FROM commands
     WHERE item_id = ANY(CAST(:item_ids AS text[]))
-      AND (needed_at >= :today OR status NOT IN ('rejected', 'closed', 'expired'))
+      AND ({_WAITING_COMMANDS})
     ORDER BY command_id
 """)  # noqa: S608  # our own columns
 _SAVE_AVAILABILITY = text("""
@@ -177,6 +183,12 @@ class PostgresReviews:
         found = await self._tx.connection.execute(_CLAIM, {"now": now, "batch": limit, "after": after})
         return sorted(found.scalars())
 
+    async def rest(self, item_ids: Collection[str], today: int) -> None:
+        """As the port promises: a plan of today knows the shelves that there were before it."""
+        if item_ids:
+            wanted = {"item_ids": sorted(item_ids), "today": start_of(today), "day": today}
+            await self._tx.connection.execute(_REST, wanted)
+
     async def load(self, item_ids: Sequence[str], now: datetime) -> Sequence[ItemView]:
         """These items in order, read after their locks."""
         day = day_of(now)
@@ -200,7 +212,8 @@ class PostgresReviews:
 
     async def save(self, outcome: Outcome, now: datetime, items: int) -> None:
         """Everything that was decided, but for the commands."""
-        await self._many(SAVE_PLANS, tuple(PLAN_TYPES), [plan_row(plan) for plan in outcome.plans])
+        if outcome.plans:
+            await self._tx.connection.execute(SAVE_PLANS, plan_columns(outcome.plans))
         changes = [_told(one) for one in outcome.availability]
         await self._many(_SAVE_AVAILABILITY, _TOLD, changes, {"now": now})
         await self._many(_LOOK_AGAIN, ("item_id", "due_at"), sorted(outcome.look_again.items()))

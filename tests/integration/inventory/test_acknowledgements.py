@@ -174,6 +174,7 @@ async def test_the_api_describes_itself_completely(database: Database, tmp_path:
             ("/v1/commands/stream", "get"),
             ("/v1/exceptions", "get"),
             ("/v1/acknowledgements", "post"),
+            ("/v1/acknowledgements/batch", "post"),
         }
         for route in routes.values():
             assert route["summary"]

@@ -234,7 +234,7 @@ async def test_what_is_touched_behind_the_batches_waits_for_the_next_review(data
     async with running_inventory(database, review_batch_items=1) as service:
         await service.take(a_fortnight())
 
-        async def an_answer_comes() -> None:
+        async def an_answer_comes(_: int) -> None:
             await service.rows(
                 "INSERT INTO agenda VALUES ('i00', '-infinity') ON CONFLICT (item_id) DO UPDATE SET due_at = '-infinity' RETURNING 1"
             )

@@ -89,13 +89,29 @@ async def test_idle_connections_that_were_dropped_without_a_word_are_replaced_be
 ) -> None:
     async with forgetful_way(database.server.port) as way:
         url = make_url(database.url(SCHEMA)).set(port=way.port).render_as_string(hide_password=False)
-        engine = make_engine(url, schema=SCHEMA, application_name="laws")
+        engine = make_engine(url, schema=SCHEMA, application_name="laws", trusted_seconds=0.0)
         transactions = Transactions(engine, SCHEMA)
         try:
             await asyncio.gather(*(asked(transactions) for _ in range(8)))
             way.forget()
             await asyncio.gather(*(asked(transactions) for _ in range(8)))
             assert way.refused
+        finally:
+            await engine.dispose()
+
+
+async def test_a_connection_in_use_is_not_asked_whether_it_lives(database: Database) -> None:
+    """A transaction of one statement is three round trips: to begin, to ask and to commit."""
+    async with forgetful_way(database.server.port) as way:
+        url = make_url(database.url(SCHEMA)).set(port=way.port).render_as_string(hide_password=False)
+        engine = make_engine(url, schema=SCHEMA, application_name="laws", trusted_seconds=60.0)
+        transactions = Transactions(engine, SCHEMA)
+        try:
+            await asked(transactions)
+            before = way.asked
+            for _ in range(10):
+                await asked(transactions)
+            assert way.asked - before == 30
         finally:
             await engine.dispose()
 

@@ -30,6 +30,30 @@ async def test_lag_without_progress_is_unhealthy_until_it_moves_again(database: 
             await until(lambda: ledger.metric("stream_lag_records") == 0)
 
 
+async def test_a_long_batch_that_says_its_steps_is_healthy_until_it_says_no_more(database: Database) -> None:
+    go_on, steps_end = asyncio.Event(), asyncio.Event()
+
+    async def long(tx: Transaction, batch: Batch) -> None:
+        while not go_on.is_set():
+            if not steps_end.is_set():
+                batch.progressed()
+            await asyncio.sleep(0.02)  # noqa: TID251  # work in other transactions
+        await note_effects(tx, batch)
+
+    async with memory_ledger(database.url("inventory"), partitions=1) as ledger:
+        consumer = ledger.consumer(long, runtime=_impatient(ledger))
+        async with running(consumer):
+            await ledger.publish([movement(1)])
+            for _ in range(20):
+                await asyncio.sleep(0.05)  # noqa: TID251  # many looks, longer than the limit
+                assert await consumer.healthy()
+            steps_end.set()
+            await until(lambda: _unhealthy(consumer.healthy()))
+            go_on.set()
+            await until(consumer.healthy)
+            await until(lambda: ledger.applied(1))
+
+
 async def test_a_broker_that_is_away_is_not_the_consumers_fault(database: Database) -> None:
     async with memory_ledger(database.url("inventory"), partitions=2) as ledger:
         consumer = ledger.consumer(runtime=_impatient(ledger))

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from libs.laptop.doors import DoorClosed, Doors
+from libs.laptop.doors import ANSWERS_PER_REQUEST, DoorClosed, Doors
 from libs.laptop.journal import Answered, CheckedOut, Entry, Journal, Redeemed, Sent, read
 
 ADDRESSES = {"ingest": "http://ingest", "offers": "http://offers", "inventory": "http://inventory"}
@@ -127,3 +127,47 @@ async def test_a_refused_redemption_gives_nothing(tmp_path: Path) -> None:
         await known.redeem({"redemption_id": "r"}, "v1", "uplift")
     assert list(read(path)) == [Redeemed("r", "v1", "fail", 0, "uplift")]
     assert (known.tally.vouchers_redeemed, known.tally.redemptions_refused) == (0, 1)
+
+
+def an_answered_batch(*effects: str) -> httpx.Response:
+    return httpx.Response(200, json={"results": [{"effect": effect, "slug": None} for effect in effects]})
+
+
+async def test_answers_to_commands_go_many_in_a_request_until_all_of_them_are_heard(tmp_path: Path) -> None:
+    given = [{"command_id": f"c{number}"} for number in range(ANSWERS_PER_REQUEST + 1)]
+    replies: Iterator[httpx.Response | Exception] = iter(
+        [
+            httpx.ReadError("cut"),
+            httpx.Response(503, text="later"),
+            an_answered_batch(*["repeated", "applied", "outdated"]),
+            an_answered_batch("applied"),
+        ]
+    )
+    asked: list[list[str]] = []
+
+    def door(request: httpx.Request) -> httpx.Response:
+        asked.append([one["command_id"] for one in json.loads(request.content)["acknowledgements"]])
+        reply = next(replies)
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
+
+    async with doors(door, tmp_path / "journal") as known:
+        assert await known.acknowledge_all(given)
+        assert await known.acknowledge_all([])
+    names = [one["command_id"] for one in given]
+    assert asked == [*[names[:ANSWERS_PER_REQUEST]] * 3, names[ANSWERS_PER_REQUEST:]]
+
+
+async def test_an_answer_that_is_refused_within_a_batch_is_a_fault(tmp_path: Path) -> None:
+    async with doors(lambda _: an_answered_batch("applied", "refused"), tmp_path / "journal") as known:
+        with pytest.raises(DoorClosed):
+            await known.acknowledge_all([{"command_id": "a"}, {"command_id": "b"}])
+
+
+async def test_who_hears_nothing_of_a_batch_says_so(tmp_path: Path) -> None:
+    def later(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(503, text="later")
+
+    async with doors(later, tmp_path / "journal", patience_seconds=0.1) as known:
+        assert not await known.acknowledge_all([{"command_id": "a"}])

@@ -70,6 +70,21 @@ async def test_the_logs_of_a_broker_that_is_finding_its_leaders_are_waited_for(s
     assert starting.asked.count("MetadataRequest") == 3, starting.asked
 
 
+@pytest.mark.parametrize("starting", [Starting(no_leader=2), Starting(not_leader=2)], ids=["nobody", "not yet"])
+async def test_ends_are_waited_for_in_the_same_way(starting: Starting) -> None:
+    assert await ClusterOf(starting).end_offsets(["sales"]) == {("sales", 0): 7, ("sales", 1): 7}
+
+
+async def test_who_wants_the_ends_does_not_ask_for_the_starts() -> None:
+    """The embedded broker goes through a whole log to say where it begins, and ends are asked for all the time."""
+    starting = Starting()
+    cluster = ClusterOf(starting)
+    for _ in range(3):
+        await cluster.end_offsets(["sales"])
+    assert starting.asked.count("MetadataRequest") == starting.asked.count("OffsetRequest") == 3
+    assert (await ClusterOf(asked_nothing := Starting()).end_offsets([]), asked_nothing.asked) == ({}, [])
+
+
 @pytest.mark.parametrize("starting", [Starting(no_leader=999), Starting(not_leader=999)], ids=["nobody", "not yet"])
 async def test_leaders_that_are_never_found_are_given_up_at_the_deadline(starting: Starting) -> None:
     with pytest.raises(BrokerUnavailable):

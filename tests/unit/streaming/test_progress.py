@@ -41,3 +41,13 @@ def test_a_partition_that_is_no_longer_in_question_is_forgotten() -> None:
     progress = looked(*((10.0 * step, 5, 9) for step in range(7)))
     progress.look({}, 70.0)
     assert progress.stalled == []
+
+
+def test_a_batch_that_commits_part_after_part_is_no_stall_and_one_that_stops_is() -> None:
+    progress = Progress(limit_seconds=60, step_cap_seconds=10)
+    for step in range(20):
+        progress.look({PARTITION: (5, 9)}, 10.0 * step, {PARTITION: step // 5})
+    assert progress.stalled == []
+    for step in range(20, 26):
+        progress.look({PARTITION: (5, 9)}, 10.0 * step, {PARTITION: 3})
+    assert progress.stalled == [PARTITION]

@@ -70,6 +70,26 @@ class AcknowledgementAnswer(Answer):
     command: CommandAnswer
 
 
+class AcknowledgementResult(Answer):
+    """What one answer of a batch came to. `refused`: it had no effect, and has none when it comes again; `slug` says why.
+
+    `version` and `status` say where the command stands after the whole batch.
+    """
+
+    effect: Literal["applied", "repeated", "outdated", "refused"]
+    command_id: str | None
+    version: int | None = None
+    status: str | None = None
+    slug: str | None = None
+    detail: str | None = None
+
+
+class AcknowledgementResults(Answer):
+    """One result for each answer, in the order of the request."""
+
+    results: tuple[AcknowledgementResult, ...]
+
+
 class ChangeAnswer(Answer):
     """One thing that happened to a command. `position` is its place in the live stream, 0 for a moment after it happened."""
 

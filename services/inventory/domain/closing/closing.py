@@ -13,7 +13,7 @@ from services.inventory.domain.catalog import LaneBook
 from services.inventory.domain.closing.day_facts import NOT_LEARNED, Moves, ShelfBooks, facts_of
 from services.inventory.domain.closing.items import ClosedItems, ClosingDay, ClosingItem, LateOrder
 from services.inventory.domain.closing.kin import Kin
-from services.inventory.domain.closing.learned_plans import item_plan, week_rate
+from services.inventory.domain.closing.learned_plans import item_plans, week_rate
 from services.inventory.domain.closing.store_hours import selling_times
 from services.inventory.domain.closing.unmet import Unmet, hidden_demand, revealed
 from services.inventory.domain.distribution import IntArray
@@ -77,7 +77,7 @@ def close_items(
     found = ClosedItems(
         states=to_bytes(closed.states, shelves),
         learned_milli=learned,
-        plans=[item_plan(item.view, item.told, shelves.rows(place), plans, lines) for place, item in enumerate(items)],
+        plans=item_plans([(item.view, item.told) for item in items], shelves, plans, lines),
         contribution=closed.contribution,
         coverage=closed.coverage,
         hidden=hidden_demand(closed.asked - sold, shelves, closing.day),
@@ -126,7 +126,7 @@ def _supply(
 ) -> Supply:
     """How each row is supplied as of the night after `day`."""
     known: dict[str, Rhythm] = {}
-    found = [lanes.find(store_id, item.view.facts.category) for item in items for store_id in item.view.store_ids]
+    found = [lane for item in items for lane in lanes.of_shelves(item.view.store_ids, item.view.facts.category)]
     for lane in found:
         if lane.lane_id not in known:
             known[lane.lane_id] = rhythm_of(lane, day + 1)
@@ -140,17 +140,14 @@ def _supply(
 
 def _lateness(shelves: Shelves, late: Sequence[LateOrder], day: int) -> tuple[IntArray, IntArray]:
     """Per row from when on what was due is not here after `day`, and the last day on which any of it is expected; 0 where none is late."""
-    place = {key: row for row, key in enumerate(_keys(shelves))}
+    place_of = {item_id: place for place, item_id in enumerate(shelves.item_ids)}
     late_from, late_until = np.zeros((2, len(shelves)), dtype=np.int64)
     for order in late:
-        row = place.get((order.item_id, order.store_id))
+        rows = shelves.rows(place_of[order.item_id]) if order.item_id in place_of else slice(0, 0)
+        stores = shelves.store_ids[rows]
+        row = rows.start + stores.index(order.store_id) if order.store_id in stores else None
         first, last = shelf_day(order.needed_at), shelf_day(order.expected_at)
         if row is not None and last > max(first, day):
             late_from[row] = min(first, late_from[row]) if late_until[row] else first
             late_until[row] = max(last, late_until[row])
     return late_from, late_until
-
-
-def _keys(shelves: Shelves) -> Sequence[tuple[str, str]]:
-    items = [shelves.item_ids[place] for place in shelves.item_of.tolist()]
-    return list(zip(items, shelves.store_ids, strict=True))

@@ -1,4 +1,4 @@
-"""What a close learned, in the terms of a review: one plan an item; used by the day's close."""
+"""What a close learned, in the terms of a review: a plan for each item; used by the day's close."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,6 +7,7 @@ import numpy as np
 from services.inventory.domain.demand.demand import Rates
 from services.inventory.domain.distribution import FloatArray
 from services.inventory.domain.learning.closing import Plans
+from services.inventory.domain.learning.facts import Shelves
 from services.inventory.domain.learning.spread import Spread
 from services.inventory.domain.planning.availability import Availability
 from services.inventory.domain.stock.shelves import GREATEST_DAYS_HELD, SEEN_DAYS_PER_DAY_HELD, ItemPlan, ItemView
@@ -21,33 +22,46 @@ def week_rate(plans: Plans) -> FloatArray:
     return week / _WEEK
 
 
-def item_plan(
-    view: ItemView, told: Mapping[str, int], rows: slice, plans: Plans, lines: tuple[FloatArray, FloatArray, FloatArray]
-) -> ItemPlan:
-    """The learned plan of an item, its `rows` of the batch: demand of h days has the variance m + m^2 / shape.
+def item_plans(
+    items: Sequence[tuple[ItemView, Mapping[str, int]]],
+    shelves: Shelves,
+    plans: Plans,
+    lines: tuple[FloatArray, FloatArray, FloatArray],
+) -> Sequence[ItemPlan]:
+    """The learned plans of these items, which `shelves` lists: demand of h days has the variance m + m^2 / shape.
 
-    `told` is the availability that offers was told last; `lines` are `week_rate`, and units on vouchers and by promotions over the
-    protection time.
+    With each item comes by store the availability that offers was told last; `lines` are `week_rate`, and units on vouchers and by
+    promotions over the protection time.
     """
-    days = np.maximum(plans.days_seen[rows], 1.0)
-    rate = lines[0][rows]
-    return ItemPlan(
-        item_id=view.facts.item_id,
-        day=plans.day + 1,
-        store_ids=view.store_ids,
-        rates=Rates(
-            rate=rate,
-            shape=1 / np.maximum(plans.spread.week[rows], 1e-6),
-            variance_ratio=np.ones(len(rate)),
-            shelf_days=days,
-        ),
-        excess=Spread(day=plans.spread.day[rows], week=plans.spread.week[rows]),
-        voucher_units=lines[1][rows],
-        promotion_units=lines[2][rows],
-        trigger_milli=plans.trigger[rows] * _UNIT,
-        order_up_to_milli=plans.target[rows] * _UNIT,
-        statuses=_statuses(view.store_ids, told),
+    rates = Rates(
+        rate=lines[0],
+        shape=1 / np.maximum(plans.spread.week, 1e-6),
+        variance_ratio=np.ones(len(shelves)),
+        shelf_days=np.maximum(plans.days_seen, 1.0),
     )
+    trigger_milli, order_up_to_milli = plans.trigger * _UNIT, plans.target * _UNIT
+    told = np.array(
+        [known.get(store_id, Availability.UNKNOWN) for view, known in items for store_id in view.store_ids],
+        dtype=np.int8,
+    )
+    found = []
+    for place, (view, _) in enumerate(items):
+        rows = shelves.rows(place)
+        found.append(
+            ItemPlan(
+                item_id=view.facts.item_id,
+                day=plans.day + 1,
+                store_ids=view.store_ids,
+                rates=rates.rows(rows),
+                excess=Spread(day=plans.spread.day[rows], week=plans.spread.week[rows]),
+                voucher_units=lines[1][rows],
+                promotion_units=lines[2][rows],
+                trigger_milli=trigger_milli[rows],
+                order_up_to_milli=order_up_to_milli[rows],
+                statuses=told[rows],
+            )
+        )
+    return found
 
 
 def run_down_plan(view: ItemView, told: Mapping[str, int], day: int, successor: str) -> ItemPlan:
@@ -62,10 +76,6 @@ def run_down_plan(view: ItemView, told: Mapping[str, int], day: int, successor: 
         voucher_units=none,
         trigger_milli=np.zeros(len(none), dtype=np.int64),
         order_up_to_milli=np.zeros(len(none), dtype=np.int64),
-        statuses=_statuses(view.store_ids, told),
+        statuses=np.array([told.get(store_id, Availability.UNKNOWN) for store_id in view.store_ids], dtype=np.int8),
         successor=successor,
     )
-
-
-def _statuses(store_ids: Sequence[str], told: Mapping[str, int]) -> np.ndarray[tuple[int], np.dtype[np.int8]]:
-    return np.array([told.get(store, Availability.UNKNOWN) for store in store_ids], dtype=np.int8)

@@ -25,6 +25,7 @@ from services.inventory.domain.planning.availability import (
 from services.inventory.domain.planning.planning import Surroundings, plan_items
 from services.inventory.domain.planning.spoilage import spoilage_of
 from services.inventory.domain.reviewing.decisions import decide
+from services.inventory.domain.reviewing.quiet import quiet_items
 from services.inventory.domain.stock.shelves import ItemPlan, ItemView, day_of, start_of
 
 
@@ -86,8 +87,7 @@ def review(items: Sequence[ItemView], now: datetime, around: Surroundings) -> Ou
     day = day_of(now)
     stale = [item for item in items if item.needs_plan(day)]
     plans = {plan.item_id: plan for plan in plan_items(stale, now, around)}
-    still = [item for item in items if not item.commands and not item.depots and item.ladder is None]
-    quiet = _quiet([item for item in still if item.facts.item_id not in plans])
+    quiet = quiet_items(items, day, around)
     busy = [item for item in items if item.facts.item_id not in quiet]
     if not busy:
         return outcome
@@ -110,20 +110,6 @@ def review(items: Sequence[ItemView], now: datetime, around: Surroundings) -> Ou
         for command in state.commands.values():
             outcome.look_at(state.item.facts.item_id, look_again_at(command, around.policy.patience))
     return outcome
-
-
-def _quiet(items: Sequence[ItemView]) -> set[str]:
-    """Of items with a plan of today and nothing on its way, those where no shelf is short and offers has nothing new to hear."""
-    plans = [item.plan for item in items if item.plan is not None]
-    if not plans:
-        return set()
-    free = np.maximum(np.concatenate([item.on_hand_milli for item in items]), 0)
-    rate = np.concatenate([plan.rate for plan in plans])
-    news = free < np.concatenate([plan.trigger_milli for plan in plans])
-    news |= statuses(free, np.zeros_like(free), rate) != np.concatenate([plan.statuses for plan in plans])
-    starts = np.cumsum([0, *(len(plan.store_ids) for plan in plans)])[:-1]
-    loud = np.logical_or.reduceat(news, starts)
-    return {plan.item_id for plan, is_loud in zip(plans, loud.tolist(), strict=True) if not is_loud}
 
 
 def _state(item: ItemView, plan: ItemPlan | None, now: datetime, around: Surroundings, outcome: Outcome) -> ItemState:

@@ -1,18 +1,19 @@
 """Closes days: learns every item from its day, in batches of whole items, each one transaction; called at a tick or by a timer.
 
-A batch's items are learned, planned and put on the review's agenda in one transaction, with what they add to the chain's knowledge.
+A batch's items are learned, planned and put on the review's agenda in one transaction, with what they add to the chain's knowledge;
+those that the review would have nothing to say of are left off it (docs/adr/0116).
 When no item is left, the additions become the knowledge that the next day is learned with. Killed anywhere, the close goes on
 with the items that are left; several workers share them. Until an item's first close its plan is made by the review.
 """
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from libs.common.clock import Clock
 from libs.common.persistence import Transaction, Transactions
 from services.inventory.domain.closing.closing import close_items, rules_of
-from services.inventory.domain.closing.items import ClosingDay
+from services.inventory.domain.closing.items import ClosedItems, ClosingDay, ClosingItem
 from services.inventory.domain.learning.calibration import Coverage
 from services.inventory.domain.learning.pool_bytes import (
     contribution_from_bytes,
@@ -21,9 +22,11 @@ from services.inventory.domain.learning.pool_bytes import (
     pooled_to_bytes,
 )
 from services.inventory.domain.learning.pooling import Pooled, combine, nothing_known
+from services.inventory.domain.planning.planning import Surroundings
 from services.inventory.domain.planning.replenishment import Policy
-from services.inventory.domain.stock.shelves import day_of, start_of
-from services.inventory.handlers.batches import BatchSize
+from services.inventory.domain.reviewing.quiet import quiet_items
+from services.inventory.domain.stock.shelves import ItemView, day_of, start_of
+from services.inventory.handlers.batches import BatchSize, Between, nobody_waits
 from services.inventory.handlers.closing.links import with_commands
 from services.inventory.handlers.counting import ask_for_counts
 from services.inventory.handlers.lead_times import learn_lead_times
@@ -31,11 +34,6 @@ from services.inventory.metrics import InventoryMetrics
 from services.inventory.ports import InventoryStore
 
 StoreOf = Callable[[Transaction], InventoryStore]
-StillThere = Callable[[], Awaitable[None]]
-
-
-async def _nobody_waits() -> None:
-    """For closes that no open transaction waits for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,25 +47,25 @@ class Closer:
     clock: Clock
     batch: BatchSize
 
-    async def run(self, now: datetime, still_there: StillThere = _nobody_waits) -> int:
-        """Close every whole day before `now` that is not closed; how many items were closed.
+    async def run(self, now: datetime, between: Between = nobody_waits, grace: timedelta = timedelta()) -> int:
+        """Close every whole day that ended `grace` or more before `now` and is not closed; how many items were closed.
 
         Ends early where another worker still holds items of the day: it will finish. Raises RetryableError: run it again.
         """
         done = 0
         while True:
             async with self.transactions.begin() as tx:
-                day = await self.store_of(tx).closing.open_day(day_of(now))
+                day = await self.store_of(tx).closing.open_day(day_of(now - grace))
             if day is None:
                 return done
             began = self.clock.monotonic_seconds()
-            done += await self._close_items(day, still_there)
+            done += await self._close_items(day, day_of(now), between)
             if not await self._finish(day):
                 return done
             self.metrics.closes.inc()
             self.metrics.close_seconds.observe(self.clock.monotonic_seconds() - began)
 
-    async def _close_items(self, day: int, still_there: StillThere) -> int:
+    async def _close_items(self, day: int, today: int, between: Between) -> int:
         async with self.transactions.begin() as tx:
             store = self.store_of(tx)
             await store.reviews.prepare_day(day + 1)
@@ -85,9 +83,9 @@ class Closer:
         )
         done = 0
         while True:
-            await still_there()
+            await between(done)
             async with self.transactions.begin() as tx:
-                claimed, coverage = await close_batch(self.store_of(tx), closing, self.policy, limit)
+                claimed, coverage = await close_batch(self.store_of(tx), closing, self.policy, limit, today)
             self.metrics.closed_items.inc(claimed)
             if coverage is not None:
                 self.metrics.count_coverage(coverage)
@@ -113,9 +111,12 @@ def _known(kept: bytes | None, day: int) -> Pooled:
 
 
 async def close_batch(
-    store: InventoryStore, closing: ClosingDay, policy: Policy, limit: int
+    store: InventoryStore, closing: ClosingDay, policy: Policy, limit: int, today: int
 ) -> tuple[int, Coverage | None]:
-    """Claim, load, learn and save one batch within the store's transaction; how many items were claimed, what forecasts kept."""
+    """Claim, load, learn and save one batch within the store's transaction; how many items were claimed, what forecasts kept.
+
+    The next review is one of `today`: once the last day before it is closed, it is known which items it has nothing to say of.
+    """
     claimed = await store.closing.claim(closing.day, limit, closing.links.followers)
     if not claimed:
         return 0, None
@@ -139,5 +140,14 @@ async def close_batch(
         await store.links.learned(closed.links)
         await store.closing.save(closing.day, items, closed, contribution_to_bytes(closed.contribution, closing.day))
         await store.assortment.hide(closed.hidden)
+        if closing.day + 1 == today:
+            await store.reviews.rest(_quiet(items, closed, today, around), today)
         coverage = closed.coverage
     return len(claimed), coverage
+
+
+def _quiet(items: Sequence[ClosingItem], closed: ClosedItems, today: int, around: Surroundings) -> set[str]:
+    """Of these items as the review will find them, but for commands and shelves that a close does not see, the quiet ones."""
+    plans = {plan.item_id: plan for plan in closed.plans}
+    views: list[ItemView] = [replace(item.view, plan=plans.get(item.view.facts.item_id)) for item in items]
+    return quiet_items(views, today, around)

@@ -1,13 +1,13 @@
 """What inventory systems answer: one handler for the topic and for HTTP, idempotent by command, version and status."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from libs.common.contracts.inventory import Acknowledged
 from services.inventory.domain.commands.changes import Change, What
-from services.inventory.domain.commands.command import Answer, answered
+from services.inventory.domain.commands.command import Answer, Command, answered
 from services.inventory.domain.measure import to_milli
 from services.inventory.handlers.commands.keeping import keep
 from services.inventory.ports import InventoryStore
@@ -36,6 +36,14 @@ class Acknowledgement:
 
 async def acknowledge(store: InventoryStore, given: Sequence[Acknowledgement]) -> Sequence[Effect]:
     """Apply answers to their commands, and have their items looked at again; the effect of each, in order."""
+    effects, _ = await settle(store, given)
+    return effects
+
+
+async def settle(
+    store: InventoryStore, given: Sequence[Acknowledgement]
+) -> tuple[Sequence[Effect], Mapping[str, Command]]:
+    """As `acknowledge`, and where the commands stand after it, by their ids."""
     items = await store.commands.items_of({one.body.command_id for one in given})
     known = [one for one in given if items.get(one.body.command_id) == one.body.item_id]
     # Items before commands: a review locks in the same order.
@@ -57,9 +65,10 @@ async def acknowledge(store: InventoryStore, given: Sequence[Acknowledgement]) -
             changes.append(Change(command=after, what=What.ANSWERED, actor=by, at=at, reason=said))
     await keep(store, changes)
     applied = {id(one) for one in known}
-    return [
+    told = [
         effects.pop(_name(_answer(one)), Effect.REPEATED) if id(one) in applied else Effect.UNKNOWN for one in given
     ]
+    return told, commands
 
 
 def _answer(one: Acknowledgement) -> Answer:

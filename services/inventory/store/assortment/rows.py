@@ -21,7 +21,7 @@ from services.inventory.domain.closing.unmet import Unmet
 from services.inventory.ports.assortment import AssortmentItem, AssortmentPlace, Chain
 from services.inventory.store.assortment.carried import read_chain
 from services.inventory.store.columns import columns
-from services.inventory.store.planning.plans import array_text
+from services.inventory.store.planning.texts import array_text
 
 KEPT_DAYS = 84
 KEPT_WEEKS = 26

@@ -3,19 +3,18 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from sqlalchemy import text
 
 from libs.common.persistence import Transaction
-from services.inventory.domain.catalog import ItemFacts, ShelfFacts
-from services.inventory.domain.closing.day_facts import Moves
 from services.inventory.domain.closing.items import ClosedItems, ClosingItem, LateOrder
 from services.inventory.domain.closing.store_hours import StoreHours
-from services.inventory.domain.stock.shelves import ItemView, start_of
+from services.inventory.domain.stock.shelves import start_of
+from services.inventory.store.closing.items import closing_items
 from services.inventory.store.closing.links import open_with_links
 from services.inventory.store.columns import columns, tuples_of
 from services.inventory.store.depots import DEPOT_IDS, closing_without_depots
-from services.inventory.store.planning.plans import PLAN_TYPES, SAVE_PLANS, array_text, plan_row
+from services.inventory.store.planning.plans import SAVE_PLANS, plan_columns
+from services.inventory.store.planning.texts import array_text, array_texts
 from services.inventory.store.policies import read_shelf_facts
 
 GREATEST_CATCH_UP_DAYS = 84
@@ -167,9 +166,8 @@ class PostgresClosing:
         wanted = {"item_ids": list(item_ids), "day": day}
         rows = tuples_of(await self._tx.connection.execute(_LOAD, wanted))
         moved = await self._tx.connection.execute(_MOVES, {**wanted, "since": start_of(day)})
-        moves = {row.item_id: row for row in tuples_of(moved)}
         stated = await read_shelf_facts(self._tx, item_ids)
-        items = [_item(row, moves.get(row.item_id), stated.get(row.item_id, {})) for row in rows]
+        items = closing_items(rows, tuples_of(moved), stated)
         return closing_without_depots(items, rows[0].depot_ids if rows else ())
 
     async def late_orders(self, item_ids: Sequence[str], day: int) -> Sequence[LateOrder]:
@@ -184,12 +182,11 @@ class PostgresClosing:
         """What was learned of a batch, its plans, and what it adds to the chain's knowledge."""
         names = ("item_id", "state", "store_ids", "learned_milli")
         rows = [
-            (item.view.facts.item_id, state, array_text(item.view.store_ids), array_text(learned.tolist()))
-            for item, state, learned in zip(items, closed.states, closed.learned_milli, strict=True)
+            (item.view.facts.item_id, state, array_text(item.view.store_ids), learned)
+            for item, state, learned in zip(items, closed.states, array_texts(closed.learned_milli), strict=True)
         ]
         await self._tx.connection.execute(_LEARNED, {**columns(names, rows), "day": day})
-        plans = columns(tuple(PLAN_TYPES), [plan_row(plan) for plan in closed.plans])
-        await self._tx.connection.execute(SAVE_PLANS, plans)
+        await self._tx.connection.execute(SAVE_PLANS, plan_columns(closed.plans))
         await self._tx.connection.execute(_ADD, {"day": day, "body": contribution})
 
     async def skip(self, day: int, item_ids: Sequence[str]) -> None:
@@ -212,41 +209,3 @@ class PostgresClosing:
 
     async def _scalar(self, statement: Any, **parameters: Any) -> Any:
         return (await self._tx.connection.execute(statement, parameters)).scalar()
-
-
-def _item(row: Any, moves: Any, stated: Mapping[str, ShelfFacts]) -> ClosingItem:
-    told = {} if row.statuses is None else dict(zip(row.plan_store_ids, row.statuses, strict=True))
-    return ClosingItem(
-        view=ItemView(
-            facts=ItemFacts(
-                item_id=row.item_id,
-                category=row.category,
-                pack_milli=row.pack_milli,
-                price_cents=row.price_cents,
-                cost_cents=row.cost_cents,
-                currency=row.currency,
-                shelf_life_days=row.shelf_life_days,
-                layer_packs=row.layer_packs,
-                least_packs=row.least_packs,
-            ),
-            shelf_facts=stated,
-            store_ids=row.store_ids,
-            on_hand_milli=np.array(row.on_hand_milli, dtype=np.int64),
-            counted=np.array(row.counted, dtype=np.bool_),
-            first_day=np.array(row.first_day, dtype=np.int64),
-        ),
-        sold_milli=np.array(row.sold_milli, dtype=np.int64),
-        state=row.state,
-        learned_milli=dict(zip(row.learned_store_ids, row.learned_milli, strict=True)),
-        told=told,
-        moves=Moves(
-            row=_numbers(moves, "places"),
-            at=_numbers(moves, "at"),
-            sold_milli=_numbers(moves, "sold_milli"),
-            moved_milli=_numbers(moves, "moved_milli"),
-        ),
-    )
-
-
-def _numbers(row: Any, name: str) -> Any:
-    return np.array(() if row is None else getattr(row, name), dtype=np.int64)

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import chain
 from operator import ge
 from typing import Any
 
@@ -14,6 +13,8 @@ from services.inventory.domain.commands.command import Command
 from services.inventory.domain.demand.demand import Rates
 from services.inventory.domain.learning.spread import Spread
 from services.inventory.domain.stock.shelves import DaySums, ItemPlan, ItemView
+from services.inventory.store.columns import flat_of
+from services.inventory.store.planning.texts import array_text, array_texts
 
 PLAN_TYPES: Mapping[str, tuple[str, bool]] = {
     "item_id": ("text", False),
@@ -57,13 +58,15 @@ _PLAN_ARRAYS: Mapping[str, type] = {
 }
 _SHELF_ARRAYS: Mapping[str, type] = {"on_hand_milli": np.int64, "counted": np.bool_, "first_day": np.int64}
 
+_NONE, _NOTHING = np.zeros(0), np.zeros(0, dtype=np.int64)
+
 RawHistory = tuple[Sequence[str], Sequence[int], Sequence[int], Sequence[int]]
 
 
 def plans_of(rows: Sequence[Any]) -> Sequence[ItemPlan | None]:
     """The plan in each row, None where it has none; all their arrays are slices of one array a column."""
     planned = [row for row in rows if row.day is not None]
-    flat = {name: _flat(planned, name, kind) for name, kind in _PLAN_ARRAYS.items()}
+    flat = {name: flat_of(planned, name, kind) for name, kind in _PLAN_ARRAYS.items()}
     found: list[ItemPlan | None] = []
     start = 0
     for row in rows:
@@ -98,22 +101,31 @@ def plans_of(rows: Sequence[Any]) -> Sequence[ItemPlan | None]:
     return found
 
 
-def plan_row(plan: ItemPlan) -> list[Any]:
-    """The values of PLAN_TYPES; arrays as PostgreSQL writes them: `unnest` would flatten arrays of arrays."""
-    rates = plan.rates
-    many = (
-        plan.store_ids,
-        *(rates.rate.tolist(), rates.shape.tolist(), rates.variance_ratio.tolist(), rates.shelf_days.tolist()),
-        *(plan.voucher_units.tolist(), plan.trigger_milli.tolist(), plan.order_up_to_milli.tolist()),
-        plan.statuses.tolist(),
-        *(([], []) if plan.excess is None else (plan.excess.day.tolist(), plan.excess.week.tolist())),
-        [] if plan.promotion_units is None else plan.promotion_units.tolist(),
-    )
-    stands_in, served_else = (
-        array_text([] if one is None else one.tolist()) for one in (plan.stands_in_milli, plan.served_else)
-    )
-    links = (plan.predecessor, stands_in, plan.successor, served_else)
-    return [plan.item_id, plan.day, *map(array_text, many), *links]
+def plan_columns(plans: Sequence[ItemPlan]) -> dict[str, list[Any]]:
+    """The plans' values of PLAN_TYPES by column; arrays as PostgreSQL writes them: `unnest` would flatten arrays of arrays."""
+    whole: dict[str, list[np.ndarray[Any, Any]]] = {
+        "rate": [plan.rates.rate for plan in plans],
+        "shape": [plan.rates.shape for plan in plans],
+        "variance_ratio": [plan.rates.variance_ratio for plan in plans],
+        "shelf_days": [plan.rates.shelf_days for plan in plans],
+        "voucher_units": [plan.voucher_units for plan in plans],
+        "trigger_milli": [plan.trigger_milli for plan in plans],
+        "order_up_to_milli": [plan.order_up_to_milli for plan in plans],
+        "statuses": [plan.statuses for plan in plans],
+        "excess_day": [_NONE if plan.excess is None else plan.excess.day for plan in plans],
+        "excess_week": [_NONE if plan.excess is None else plan.excess.week for plan in plans],
+        "promotion_units": [_NONE if plan.promotion_units is None else plan.promotion_units for plan in plans],
+        "stands_in_milli": [_NOTHING if plan.stands_in_milli is None else plan.stands_in_milli for plan in plans],
+        "served_else": [_NONE if plan.served_else is None else plan.served_else for plan in plans],
+    }
+    own: dict[str, list[Any]] = {
+        "item_id": [plan.item_id for plan in plans],
+        "day": [plan.day for plan in plans],
+        "store_ids": [array_text(plan.store_ids) for plan in plans],
+        "predecessor": [plan.predecessor for plan in plans],
+        "successor": [plan.successor for plan in plans],
+    }
+    return own | {name: array_texts(arrays) for name, arrays in whole.items()}
 
 
 def _excess(row: Any) -> Spread | None:
@@ -130,7 +142,7 @@ def history_of(row: Any) -> RawHistory:
 
 def views_of(rows: Sequence[Any], commands: Mapping[str, Sequence[Command]]) -> Sequence[ItemView]:
     """The items as a review sees them, their stores in order; without history."""
-    flat = {name: _flat(rows, name, kind) for name, kind in _SHELF_ARRAYS.items()}
+    flat = {name: flat_of(rows, name, kind) for name, kind in _SHELF_ARRAYS.items()}
     views = []
     start = 0
     for row, plan in zip(rows, plans_of(rows), strict=True):
@@ -164,11 +176,6 @@ def views_of(rows: Sequence[Any], commands: Mapping[str, Sequence[Command]]) -> 
     return views
 
 
-def _flat(rows: Sequence[Any], name: str, kind: type) -> Any:
-    """All rows' arrays one after the other."""
-    return np.array(list(chain.from_iterable(getattr(row, name) for row in rows)), dtype=kind)
-
-
 def with_history(view: ItemView, history: RawHistory | None) -> ItemView:
     """The item with what it sold and moved."""
     if history is None:
@@ -195,11 +202,3 @@ def with_history(view: ItemView, history: RawHistory | None) -> ItemView:
 def with_shelf_facts(view: ItemView, stated: Mapping[str, ShelfFacts] | None) -> ItemView:
     """The item with what the shelf plan says of it."""
     return replace(view, shelf_facts=stated) if stated else view
-
-
-def array_text(values: Sequence[Any]) -> str:
-    """An array of texts or numbers in PostgreSQL's text form; `repr` gives a float's shortest exact digits."""
-    if values and isinstance(values[0], str):
-        quoted = (value.replace("\\", "\\\\").replace('"', '\\"') for value in values)
-        return '{"' + '","'.join(quoted) + '"}'
-    return f"{{{repr(list(values))[1:-1]}}}"
