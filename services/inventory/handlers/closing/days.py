@@ -133,7 +133,7 @@ async def close_batch(
     coverage = None
     if items:
         around = await store.reviews.surroundings([item.view for item in items], start_of(closing.day + 1), policy)
-        late = await store.closing.late_orders(claimed)
+        late = await store.closing.late_orders(claimed, closing.day)
         unmet = await store.unmet.of_day(claimed, closing.day)
         closed = close_items(items, closing, around, late, unmet)
         await ask_for_counts(store, closing.day, [item.view for item in items], policy)
