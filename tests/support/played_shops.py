@@ -60,7 +60,9 @@ def play(rules: Rules, days: int, late_every: int = 0, seed: int = 3) -> Played:
             found.held += float((stock + after).sum()) / 2
         stock = after
         arrives = _arrives(day + LEAD_DAYS, late_every)
-        closed = close_day(states, around, facts, _supply(rows, day, arrives), pooled, rules)
+        open_late = [due for due in range(day + LEAD_DAYS + 1) if _arrives(due, late_every) > max(due, day)]
+        supply = _supply(rows, [(due, _arrives(due, late_every)) for due in open_late])
+        closed = close_day(states, around, facts, supply, pooled, rules)
         states, pooled = closed.states, combine(pooled, [closed.contribution], day)
         if day >= HISTORY_DAYS - 1:
             orders = _orders(closed, stock + coming[day + 1 :].sum(axis=0))
@@ -80,15 +82,14 @@ def _arrives(due: int, late_every: int) -> int:
     return due + late_every // 2 - due % late_every if late_every and due % late_every < late_every // 2 else due
 
 
-def _supply(rows: int, day: int, arrives: int) -> Supply:
-    late = arrives > day + LEAD_DAYS
+def _supply(rows: int, late: list[tuple[int, int]]) -> Supply:
     whole = np.ones(rows, dtype=np.int64)
     return Supply(
         wait_days=0 * whole,
         lead_days=LEAD_DAYS * whole,
         review_days=whole,
-        late_from=whole * (day + LEAD_DAYS if late else 0),
-        late_until=whole * (arrives if late else 0),
+        late_from=whole * min((due for due, _ in late), default=0),
+        late_until=whole * max((arrives for _, arrives in late), default=0),
     )
 
 

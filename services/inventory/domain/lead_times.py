@@ -119,7 +119,11 @@ def _redistributed(
 
 
 def with_lead_time(
-    mean: FloatArray, variance: FloatArray, rate: FloatArray, late: FloatArray, late_variance: FloatArray
+    mean: FloatArray,
+    variance: FloatArray,
+    rate: FloatArray,
+    late: FloatArray | float,
+    late_variance: FloatArray | float,
 ) -> tuple[FloatArray, FloatArray]:
     """Demand over the protection time when orders may come late: mean + r E(late), variance + spread over it + r^2 Var(late).
 

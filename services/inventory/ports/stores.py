@@ -134,8 +134,8 @@ class ClosingStore(Protocol):
         """These items in order, as far as they have shelves, with what moved since the day began. Touch them before."""
         ...
 
-    async def late_orders(self, item_ids: Sequence[str]) -> Sequence[LateOrder]:
-        """Confirmed orders of these items that come later than was asked."""
+    async def late_orders(self, item_ids: Sequence[str], day: int) -> Sequence[LateOrder]:
+        """Orders of these items that are late as of the close of `day`; none that a delivery shows to be late in its store alone."""
         ...
 
     async def save(self, day: int, items: Sequence[ClosingItem], closed: ClosedItems, contribution: bytes) -> None:

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from libs.common.contracts import Event
 from libs.common.contracts.inventory import Reorder
+from services.inventory.domain.stock.shelves import day_of
 from services.inventory.store import store_of
-from tests.support.inventory_events import a_count, a_delivery, a_lane, a_sale, an_item, at
+from tests.support.inventory_events import a_count, a_delivery, a_lane, a_sale, an_answer, an_event, an_item, at
 from tests.support.inventory_running import RunningInventory, running_inventory
 from tests.support.postgres import Database
 
@@ -71,3 +72,31 @@ async def test_a_delivery_that_is_told_twice_counts_once(database: Database) -> 
         again = a_delivery(f"d-{name}", item_id, "3", 20.0, command_id=name)
         await service.take([again])
         assert await service.rows("SELECT sum(lines)::bigint AS lines FROM lane_arrivals") == before
+
+
+async def test_an_order_is_late_from_its_due_day_until_it_or_a_later_one_comes(database: Database) -> None:
+    async with running_inventory(database) as service:
+        await lived(service, 0.0)
+        rows = await service.rows(
+            "SELECT command_id, item_id, needed_at FROM commands WHERE kind = 'reorder' AND received_milli = 0 ORDER BY needed_at"
+        )
+        due_day = day_of(rows[0]["needed_at"])
+        named = {(row["item_id"], day_of(row["needed_at"]) - due_day): str(row["command_id"]) for row in rows}
+        assert set(named) == {(item_id, after) for item_id in ITEMS for after in (0, 1)}
+        answers = [an_answer(name, item_id) for (item_id, _), name in named.items()]
+        await service.take([an_event(one, f"a-{one.command_id}", DAYS + 0.1) for one in answers])
+
+        async def late(day: int) -> dict[str, tuple[int, int]]:
+            async with service.parts.transactions.begin() as tx:
+                found = await store_of(tx).closing.late_orders(ITEMS, day)
+            return {one.item_id: (day_of(one.needed_at), day_of(one.expected_at)) for one in found}
+
+        async def comes(item_id: str, after: int) -> None:
+            name = named[item_id, after]
+            await service.take([a_delivery(f"d-{name}", item_id, "3", DAYS + 1.5, command_id=name)])
+
+        assert await late(due_day - 1) == {}
+        assert await late(due_day) == dict.fromkeys(ITEMS, (due_day, due_day + 1))
+        await comes("i0", 0)
+        await comes("i1", 1)
+        assert await late(due_day) == dict.fromkeys(["i2", "i3"], (due_day, due_day + 1))

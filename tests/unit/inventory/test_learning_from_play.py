@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.inventory.domain.learning import censoring, shadow
@@ -11,6 +11,7 @@ from services.inventory.domain.learning.closing import close_day
 from services.inventory.domain.learning.facts import LINE_SIZES, DayFacts, Rules
 from services.inventory.domain.learning.layout import SAFETY
 from services.inventory.domain.learning.pooling import nothing_known
+from services.inventory.domain.learning.shadow import Progress
 from services.inventory.domain.learning.state import fresh
 from tests.support.learned_chains import chain, days
 from tests.support.played_shops import play
@@ -30,6 +31,10 @@ def facts(sold: float, open_ratio: float, emptied_by: float, sizes: dict[int, in
         emptied_by=np.array([emptied_by]),
         line_sizes=counts,
     )
+
+
+def progress(due_days: list[int], behind: list[int]) -> Progress:
+    return Progress(np.array(due_days), np.array(behind))
 
 
 def asked(day: DayFacts, mean: float) -> float:
@@ -88,10 +93,56 @@ def test_a_shadow_shop_gets_nothing_while_its_supplier_is_late_and_all_of_it_aft
     coming[0] = 7
     states = replace(states, shadow_coming=coming)
     none, need = np.zeros(3), (np.zeros(3), np.zeros(3))
-    kept = shadow.play(states.copy(), shelves, none, need, day.supply, np.array([True, False, True]), RULES)
+    kept = shadow.play(states.copy(), shelves, none, need, day.supply, progress([0, 1, 0], [1, 0, 1]), RULES)
     assert kept.read("shadow_stock")[0].tolist() == [100, 100 + 7 * shelves.pack[1], 100]
-    later = shadow.play(kept, shelves, none, need, day.supply, np.zeros(3, dtype=np.bool_), RULES)
+    later = shadow.play(kept, shelves, none, need, day.supply, progress([2, 1, 2], [0, 0, 0]), RULES)
     assert later.read("shadow_stock")[0].tolist() == (100 + 7 * shelves.pack).tolist()
+
+
+@given(late_days=st.integers(1, 4), seed=st.integers(0, 99))
+@settings(max_examples=10, deadline=None)
+def test_a_supplier_that_is_always_so_late_is_one_that_takes_so_much_longer(late_days: int, seed: int) -> None:
+    """Not one that never delivers: every order is late, and every one comes."""
+    shelves, drawn = chain(items=2, stores=3), np.random.default_rng(seed)
+    rows = len(shelves)
+    promised = replace(days(shelves, 1)[0].supply, wait_days=np.zeros(rows, dtype=np.int64), lead_days=np.full(rows, 2))
+    longer = replace(promised, lead_days=promised.lead_days + late_days)
+    late, punctual = fresh(shelves), fresh(shelves)
+    for states in (late, punctual):
+        states.keep("days_seen", np.full((1, rows), 50.0))
+    need = (np.full(rows, 3.0), np.full(rows, 1.5))
+    for day in range(10, 60):
+        sold = drawn.poisson(1.0, rows).astype(np.float64)
+        none_late = np.zeros(rows, dtype=np.int64)
+        open_late = replace(promised, late_from=none_late + day + 1 - late_days, late_until=none_late + day + late_days)
+        on_time = replace(longer, late_from=none_late, late_until=none_late)
+        for states, supply in ((late, open_late), (punctual, on_time)):
+            got = shadow.progress_of(states, shelves, supply, day)
+            played = shadow.play(states, shelves, sold, need, supply, got, RULES)
+            states.shadow_coming.resize(played.shadow_coming.shape, refcheck=False)
+            states.shadow_coming[:] = played.shadow_coming
+    assert late.read("shadow_stock").any()
+    assert late.read("shadow_stock").tolist() == punctual.read("shadow_stock").tolist()
+    assert late.read("shadow_cost").tolist() == punctual.read("shadow_cost").tolist()
+
+
+@given(late_days=st.floats(0.01, 1.0), spread=st.floats(0.0, 9.0))
+@settings(max_examples=20, deadline=None)
+def test_a_late_lane_raises_the_need_and_the_trigger_is_rounded_once(late_days: float, spread: float) -> None:
+    """A slow shelf that lateness asks a tenth of a unit more of is not given a whole one."""
+    shelves = chain()
+    day = days(shelves, 1)[0]
+    rows = len(shelves)
+    late = replace(day.supply, late_days=np.full(rows, late_days), late_variance_days=np.full(rows, spread))
+    usual, risky = (
+        close_day(fresh(shelves), shelves, day.facts, supply, nothing_known(-1), RULES).plans
+        for supply in (day.supply, late)
+    )
+    assert (risky.need_mean > usual.need_mean).all()
+    assert (risky.need_deviation > usual.need_deviation).all()
+    for plans in (usual, risky):
+        whole = np.floor(plans.need_mean + plans.safety * plans.need_deviation).astype(np.int64) + 1
+        assert plans.trigger.tolist() == whole.tolist()
 
 
 def test_acknowledgements_hold_back_all_orders_of_an_item_that_fall_into_the_span() -> None:

@@ -4,6 +4,7 @@ Called by the day's close. The learning itself is `domain.learning`; this lays o
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import chain
 
 import numpy as np
@@ -25,8 +26,8 @@ from services.inventory.domain.planning.known_ahead import known_ahead
 from services.inventory.domain.planning.planning import Surroundings
 from services.inventory.domain.planning.replenishment import Policy
 from services.inventory.domain.planning.stated_plans import stated_plans
-from services.inventory.domain.planning.supply_rhythm import Rhythm, rhythm_of, supply_of
-from services.inventory.domain.stock.shelves import day_of, start_of
+from services.inventory.domain.planning.supply_rhythm import Rhythm, rhythm_of, shelf_day, supply_of
+from services.inventory.domain.stock.shelves import start_of
 
 _UNIT, _WEEK, _MICROSECONDS = 1000, 7, 1_000_000
 
@@ -71,7 +72,7 @@ def close_items(
     closed = close_day(states, shelves, facts, supply, closing.pooled, closing.rules, ahead, ties)
     days = supply.lead_days + supply.review_days - 1
     demand = closed.plans.demand
-    plans = stated_plans([item.view for item in items], shelves, supply, closed.plans, around)
+    plans = stated_plans([item.view for item in items], shelves, supply, closed.plans, around.book)
     lines = (week_rate(plans), demand.vouchers_over(days), demand.promotions_over(days))
     found = ClosedItems(
         states=to_bytes(closed.states, shelves),
@@ -125,25 +126,28 @@ def _supply(
 ) -> Supply:
     """How each row is supplied as of the night after `day`."""
     known: dict[str, Rhythm] = {}
-    rows = []
-    for item in items:
-        for lane in lanes.of_shelves(item.view.store_ids, item.view.facts.category):
-            if lane.lane_id not in known:
-                known[lane.lane_id] = rhythm_of(lane, day + 1)
-            rows.append(known[lane.lane_id])
-    late_from, late_until = _lateness(shelves, late)
-    return supply_of(rows, late_from, late_until)
+    found = [lane for item in items for lane in lanes.of_shelves(item.view.store_ids, item.view.facts.category)]
+    for lane in found:
+        if lane.lane_id not in known:
+            known[lane.lane_id] = rhythm_of(lane, day + 1)
+    late_from, late_until = _lateness(shelves, late, day)
+    return replace(
+        supply_of([known[lane.lane_id] for lane in found], late_from, late_until),
+        late_days=np.array([lane.late_days for lane in found]),
+        late_variance_days=np.array([lane.late_variance_days for lane in found]),
+    )
 
 
-def _lateness(shelves: Shelves, late: Sequence[LateOrder]) -> tuple[IntArray, IntArray]:
-    """Per row the day that was named first and the one that is named now, of the order that comes last; 0 where none is late."""
+def _lateness(shelves: Shelves, late: Sequence[LateOrder], day: int) -> tuple[IntArray, IntArray]:
+    """Per row from when on what was due is not here after `day`, and the last day on which any of it is expected; 0 where none is late."""
     place_of = {item_id: place for place, item_id in enumerate(shelves.item_ids)}
     late_from, late_until = np.zeros((2, len(shelves)), dtype=np.int64)
     for order in late:
         rows = shelves.rows(place_of[order.item_id]) if order.item_id in place_of else slice(0, 0)
         stores = shelves.store_ids[rows]
         row = rows.start + stores.index(order.store_id) if order.store_id in stores else None
-        first, last = day_of(order.needed_at), day_of(order.expected_at)
-        if row is not None and last > first and last > late_until[row]:
-            late_from[row], late_until[row] = first, last
+        first, last = shelf_day(order.needed_at), shelf_day(order.expected_at)
+        if row is not None and last > max(first, day):
+            late_from[row] = min(first, late_from[row]) if late_until[row] else first
+            late_until[row] = max(last, late_until[row])
     return late_from, late_until

@@ -36,7 +36,7 @@ class ClosingItem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LateOrder:
-    """A confirmed order that comes later than its lane said."""
+    """An order that is later than its lane said and not here; `expected_at` lies after the close."""
 
     item_id: str
     store_id: str

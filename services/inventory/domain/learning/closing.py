@@ -175,8 +175,8 @@ def _play_and_plan(  # noqa: PLR0913  # all that shadow shops need
 ) -> tuple[ItemStates, Plans]:
     asked, (now, excess) = known[0], (known[1].demand, known[1].spread)
     needed = shadow.need(now, excess, known[1].day_error, supply)
-    held = _held(states, shelves, supply, day)
-    states = shadow.play(states, shelves, asked, needed, supply, held, rules)
+    progress = shadow.progress_of(states, shelves, supply, day)
+    states = shadow.play(states, shelves, asked, needed, supply, progress, rules)
     safety = shadow.best(states, shelves, needed[0], pooled)
     trigger = np.maximum(np.floor(needed[0] + safety * needed[1]), 0).astype(np.int64) + 1
     return states, Plans(
@@ -191,20 +191,6 @@ def _play_and_plan(  # noqa: PLR0913  # all that shadow shops need
         can_order=supply.can_order,
         days_seen=states.read("days_seen")[0],
     )
-
-
-def _held(states: ItemStates, shelves: Shelves, supply: Supply, day: int) -> BoolArray:
-    """Where what was due today did not come, by the acknowledgements of any of the item's orders; remembers the last such span."""
-    told = supply.late_until > supply.late_from
-    begin, end = states.read("late")
-    for place in np.unique(shelves.item_of[told]).tolist():
-        rows = np.flatnonzero(told[shelves.rows(place)]) + shelves.rows(place).start
-        first, last = float(supply.late_from[rows].min()), float(supply.late_until[rows].max())
-        begin[place] = min(first, begin[place]) if end[place] >= first else first
-        end[place] = max(last, end[place])
-    states.keep("late", np.stack([begin, end]))
-    held: BoolArray = ((begin <= day) & (day < end))[shelves.item_of]
-    return held
 
 
 def _add_curve(states: ItemStates, plans: Plans, chain: IntArray) -> None:

@@ -77,10 +77,15 @@ class Supply:
     """Days from this chance to order to the next (1: every day)."""
 
     late_from: IntArray
-    """Of acknowledged orders that come later than their lane says: the first day that was promised; 0 where none is known."""
+    """Of orders that are later than their lane says and not here: the first day on which one was due."""
 
     late_until: IntArray
-    """And the last day that is now named (their eta); 0 where none is known."""
+    """And the last day on which one is now expected; 0 where no order is late."""
+
+    late_days: FloatArray | float = 0.0
+    """By how much its lane's orders come later than said, as learned (lead_times.py), and the variance of that."""
+
+    late_variance_days: FloatArray | float = 0.0
 
     @property
     def can_order(self) -> BoolArray:

@@ -1,13 +1,17 @@
 """Shadow shops: every shelf is played with every safety factor on the demand seen, so that its own past says how much safety pays.
 
-Each shadow shop orders as the shelf does: whole packs, its lead time, its order days, and late when the supplier was late. A shop's cost is
+Each shadow shop orders as the shelf does: whole packs, its lead time, its order days; and what it ordered comes in the order in which
+it was due, as late as the item's orders are: while nothing due since day g has come, nothing of the shop's has either. A shop's cost is
 what it held, what it lost and what it ordered, per unit of price; decayed costs are pooled shelf -> item -> chain before the best
 factor is taken. Reorder point: floor(M + z sd), ordered up to one more than that (s, nQ).
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from services.inventory.domain.learning.facts import BoolArray, FloatArray, IntArray, Rules, Shelves, Supply
+from services.inventory.domain.lead_times import with_lead_time
+from services.inventory.domain.learning.facts import WEEK, FloatArray, IntArray, Rules, Shelves, Supply
 from services.inventory.domain.learning.forecast import Forecast, summed
 from services.inventory.domain.learning.layout import SAFETY
 from services.inventory.domain.learning.pooling import Pooled
@@ -28,20 +32,53 @@ _ERRORS_SHARE = 0.75
 
 _PRIOR_CURVE: FloatArray = 1e-3 * (SAFETY - 1.8) ** 2
 _GREATEST_PACKS = 60_000
+_GREATEST_BEHIND = 35
+"""Days after which a shadow shop gets what it ordered, whatever became of the item's orders."""
 
 
 def need(seen: Forecast, spread: Spread, day_error: FloatArray, supply: Supply) -> tuple[FloatArray, FloatArray]:
     """Mean and deviation of the demand that an order decided now must cover: until the next one after it can be there.
 
     The level is the mean of what tomorrow's and the week's weights see: two forecasts of one thing err less together. Half of what
-    weekdays differ is left out: a trigger that followed every weekday would order more often than that spares.
+    weekdays differ is left out: a trigger that followed every weekday would order more often than that spares. What a lane's lateness
+    asks for is in it: shadow shops order by the need that the shelf orders by, so that no risk is paid for twice.
     """
     days = supply.lead_days + supply.review_days - 1
     by_week = seen.over(np.ones_like(days), days, _EVENED_RATIO)
     mean = (by_week + by_week * seen.near_ratio()) / 2
     by_errors = day_error * days
     by_excess = mean + spread.over(days) * mean * mean
-    return mean, np.sqrt(np.maximum(_ERRORS_SHARE * by_errors + (1 - _ERRORS_SHARE) * by_excess, mean))
+    variance = np.maximum(_ERRORS_SHARE * by_errors + (1 - _ERRORS_SHARE) * by_excess, mean)
+    if np.any(supply.late_days) or np.any(supply.late_variance_days):
+        mean, variance = with_lead_time(mean, variance, seen.week / WEEK, supply.late_days, supply.late_variance_days)
+    return mean, np.sqrt(variance)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Per row how the supplier got on: `due_days` days' orders came today, and those of `behind` days, today among them, have not."""
+
+    due_days: IntArray
+    behind: IntArray
+
+
+def progress_of(states: ItemStates, shelves: Shelves, supply: Supply, day: int) -> Progress:
+    """How far the supplier of each item got, by those of its orders that are late; remembered until the next close.
+
+    An item's orders are taken to come in the order in which they were due, in all stores alike.
+    """
+    begin, end = states.read("late")
+    behind_before = np.where((begin < day) & (day - 1 < end), day - begin, 0.0)
+    late = supply.late_until > np.maximum(supply.late_from, day)
+    first, last = np.full(len(begin), np.inf), np.zeros(len(begin))
+    np.minimum.at(first, shelves.item_of[late], supply.late_from[late])
+    np.maximum.at(last, shelves.item_of[late], supply.late_until[late])
+    # What came once is here: the supplier falls behind by a day a day, and what is weeks late counts as here.
+    begin = np.where(last > 0, np.maximum(first, day - np.minimum(behind_before, _GREATEST_BEHIND - 1)), 0.0)
+    behind = np.where(begin <= day, day + 1 - begin, 0.0) * (last > 0)
+    states.keep("late", np.stack([begin, last]))
+    came = 1 + behind_before - behind
+    return Progress(came.astype(np.int64)[shelves.item_of], behind.astype(np.int64)[shelves.item_of])
 
 
 def play(  # noqa: PLR0913  # a day of a shop
@@ -50,27 +87,26 @@ def play(  # noqa: PLR0913  # a day of a shop
     asked: FloatArray,
     needed: tuple[FloatArray, FloatArray],
     supply: Supply,
-    held: BoolArray,
+    progress: Progress,
     rules: Rules,
 ) -> ItemStates:
-    """Let the shadow shops live through a day and order at its close; `held` says where nothing was delivered today."""
+    """Let the shadow shops live through a day and order at its close."""
     seen = states.read("days_seen")[0]
     stock, coming = _opened(states, needed[0], shelves, supply, seen)
-    due = np.where(held, 0, coming[0])
+    due, coming = _delivered(coming, progress, supply)
     opening = stock + due * shelves.pack
     closing = np.maximum(opening - asked, 0.0)
     price = rules.prices(shelves.price_cents)
     cost = rules.hold_ratio * (opening + closing) / 2 + rules.caution_ratio * rules.lost_ratio * np.maximum(
         asked - opening, 0.0
     )
-    coming = np.concatenate([coming[1:], np.zeros_like(coming[:1])])
-    coming[0] += np.where(held, states.shadow_coming[0], 0).astype(np.uint16)
     trigger = np.floor(needed[0] + SAFETY[:, None] * needed[1])
     position = closing + coming.sum(axis=0, dtype=np.int64) * shelves.pack
     orders = (supply.can_order & (position <= trigger)) & (seen >= OPENS_AFTER_DAYS)
     packs = np.where(orders, np.minimum(np.ceil((trigger + 1 - position) / shelves.pack), _GREATEST_PACKS), 0)
-    for lead in np.unique(supply.lead_days):
-        coming[lead - 1] += np.where(supply.lead_days == lead, packs, 0).astype(np.uint16)
+    due_in = supply.lead_days + progress.behind
+    for days in np.unique(due_in):
+        coming[days - 1] += np.where(due_in == days, packs, 0).astype(np.uint16)
     states.keep("shadow_stock", np.where(seen >= OPENS_AFTER_DAYS, closing, 0.0))
     counted = np.where(seen > COUNTS_AFTER_DAYS, cost + rules.order_line_cents / price * orders, 0.0)
     states.keep("shadow_cost", _DECAY * states.read("shadow_cost") + counted)
@@ -105,3 +141,14 @@ def _opened(
     coming = np.zeros((slots, *states.shadow_coming.shape[1:]), dtype=np.int64)
     coming[: len(states.shadow_coming)] = states.shadow_coming
     return stock, coming
+
+
+def _delivered(coming: IntArray, progress: Progress, supply: Supply) -> tuple[IntArray, IntArray]:
+    """The packs that came today, and those to come by how many due days there are before theirs."""
+    slots = max(int((supply.lead_days + progress.behind).max(initial=1)), len(coming))
+    due, later = np.zeros_like(coming[0]), np.zeros((slots, *coming.shape[1:]), dtype=np.int64)
+    for days in np.unique(progress.due_days).tolist():
+        rows = progress.due_days == days
+        due[:, rows] = coming[:days, :, rows].sum(axis=0)
+        later[: max(len(coming) - days, 0), :, rows] = coming[days:, :, rows]
+    return due, later

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import TypeAlias
 
 import numpy as np
@@ -24,6 +25,11 @@ def supply_of(rhythms: Sequence[Rhythm], late_from: IntArray, late_until: IntArr
     return Supply(
         wait_days=wait_days, lead_days=lead_days, review_days=review_days, late_from=late_from, late_until=late_until
     )
+
+
+def shelf_day(at: datetime) -> int:
+    """The day that finds on its shelf, as the store opens, what comes at this moment."""
+    return day_of(at + timedelta(hours=24 - _OPENING_HOUR) - timedelta(microseconds=1))
 
 
 def rhythm_of(lane: Lane, day: int) -> Rhythm:

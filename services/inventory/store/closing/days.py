@@ -84,9 +84,14 @@ _MOVES = text("""
     WHERE moved.places IS NOT NULL
 """)
 _LATE = text("""
-    SELECT item_id, store_id, needed_at, expected_at FROM commands
-    WHERE item_id = ANY(CAST(:item_ids AS text[])) AND kind = 'reorder'
-      AND status NOT IN ('rejected', 'closed', 'expired') AND expected_at > needed_at
+    SELECT item_id, store_id, needed_at, greatest(expected_at, :until) AS expected_at FROM commands AS late
+    WHERE item_id = ANY(CAST(:item_ids AS text[])) AND kind = 'reorder' AND received_milli = 0
+      AND state IN ('sent', 'acknowledged', 'amended', 'shipped') AND (expected_at > needed_at OR needed_at < :until)
+      AND NOT EXISTS (
+          SELECT FROM commands AS came
+          WHERE came.item_id = late.item_id AND came.needed_at >= late.needed_at AND came.kind = 'reorder'
+            AND came.lane_id IS NOT DISTINCT FROM late.lane_id AND came.received_milli > 0
+      )
     ORDER BY item_id, store_id, needed_at
 """)
 _HOURS = text("SELECT store_id, time_zone, opens_at_seconds, closes_at_seconds FROM stores ORDER BY store_id")
@@ -165,9 +170,9 @@ class PostgresClosing:
         items = closing_items(rows, tuples_of(moved), stated)
         return closing_without_depots(items, rows[0].depot_ids if rows else ())
 
-    async def late_orders(self, item_ids: Sequence[str]) -> Sequence[LateOrder]:
-        """Confirmed orders of these items that come later than was asked."""
-        rows = await self._tx.connection.execute(_LATE, {"item_ids": list(item_ids)})
+    async def late_orders(self, item_ids: Sequence[str], day: int) -> Sequence[LateOrder]:
+        """Orders of these items that are late as of the close of `day`; none that a delivery shows to be late in its store alone."""
+        rows = await self._tx.connection.execute(_LATE, {"item_ids": list(item_ids), "until": start_of(day + 1)})
         return [
             LateOrder(item_id=row.item_id, store_id=row.store_id, needed_at=row.needed_at, expected_at=row.expected_at)
             for row in rows
