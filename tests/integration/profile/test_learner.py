@@ -17,7 +17,7 @@ from services.profile.domain.needs import Learner
 from services.profile.domain.ranking_state import ranking_state_of_rows
 from services.profile.domain.return_chance import ReturnChance
 from services.profile.domain.shopper import Shopper
-from services.profile.handlers.learning import read_model_body, unlearn
+from services.profile.handlers.learning import FacetsBehind, read_model_body, unlearn
 from services.profile.store import PostgresProfileStore
 from tests.support.postgres import Database
 from tests.support.profile_events import ITEMS, START, a_catalogue, a_sale, a_tick, at, card
@@ -26,6 +26,11 @@ from tests.support.remembered import state_in
 
 Between = Callable[[RunningProfile], Awaitable[RunningProfile]]
 DAYS = 16
+BEHIND = """
+    INSERT INTO offsets (consumer_group, incarnation, topic, partition, next_offset, owner)
+    VALUES ('profile-learner', 'behind', 'ingest.pos.v1', 0, 1, 'test'), ('profile', 'behind', 'ingest.pos.v1', 0, 0, 'test')
+    RETURNING 1
+"""
 
 
 def shopping(seed: int) -> list[Event]:
@@ -92,7 +97,19 @@ async def learned_and_undone(profile: RunningProfile) -> None:
         raise ZeroDivisionError
 
 
-@pytest.mark.parametrize("between", [restarted, restarted_forgetful, rolled_back])
+async def put_off(profile: RunningProfile) -> RunningProfile:
+    """Folders are behind: the learner waits, and what it remembers is there when it goes on."""
+    held = vars(profile.learning)["_memory"]
+    await profile.rows(BEHIND)
+    with pytest.raises(FacetsBehind):
+        async with profile.parts.transactions.begin() as tx:
+            await profile.learning.reached(tx, PostgresProfileStore(tx), at(DAYS + 5))
+    await profile.rows("DELETE FROM offsets WHERE incarnation = 'behind' RETURNING 1")
+    assert vars(profile.learning)["_memory"] is held is not None
+    return profile
+
+
+@pytest.mark.parametrize("between", [restarted, restarted_forgetful, rolled_back, put_off])
 async def test_restarts_rollbacks_and_the_size_of_memory_change_no_model(
     database: Database, other_database: Database, between: Between
 ) -> None:
