@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
+import uvloop
 from rich.console import Console
 
 from libs.common.errors import UsualError
@@ -103,7 +104,7 @@ def play(  # noqa: PLR0913 - each is an option of the command line
     folder = supervise.choose_state(state)
     choice = Choice(weeks=weeks, days=days, first_week=first_week, stores=stores)
     request = PlayRequest(dataset=dataset, choice=choice, currency=currency, seed=seed, lockstep=lockstep)
-    outcome = asyncio.run(play_slice(folder, request, console))
+    outcome = uvloop.run(play_slice(folder, request, console))
     report.show_outcome(console, outcome)
     report.write_summary(folder.path / SUMMARY, report.summary_of(outcome))
     raise typer.Exit(1 if outcome.verdict.lost or outcome.verdict.doubled else 0)
@@ -118,7 +119,7 @@ def demo(
     seed: Seed = 1,
 ) -> None:
     """The whole main job on real baskets: start, play, check, report."""
-    raise typer.Exit(asyncio.run(play_demo(state, weeks=weeks, seed=seed, keep=keep, console=console)))
+    raise typer.Exit(uvloop.run(play_demo(state, weeks=weeks, seed=seed, keep=keep, console=console)))
 
 
 @app.command()

@@ -16,7 +16,7 @@ class Settings(ServiceSettings):
 
     review_interval_seconds: Positive = 0.25
     """Live: how often what was touched is reviewed."""
-    review_batch_items: Annotated[int, Field(ge=1)] = 1_250
+    review_batch_items: Annotated[int, Field(ge=1)] = 500
     """Items of one transaction; deciding them must take far less time than the database lets a transaction be silent."""
     review_batch_shelves: Annotated[int, Field(ge=1)] = 5_000
     """Shelves of one transaction: where an item is in many stores, it takes fewer items."""

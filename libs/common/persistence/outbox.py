@@ -82,7 +82,11 @@ class OutboxRelay:
         self._resting: dict[int, tuple[int, float]] = {}  # bucket -> (failures in a row, not before)
         self._measured_at: float | None = None
         self._loop = RelayLoop(
-            self.run_once, name=self.name, backoff=runtime.backoff, idle_seconds=runtime.idle_seconds
+            self.run_once,
+            name=self.name,
+            backoff=runtime.backoff,
+            idle_seconds=runtime.idle_seconds,
+            full=runtime.batch_rows,
         )
 
     async def run(self) -> None:

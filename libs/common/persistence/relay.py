@@ -19,6 +19,7 @@ _log = logging.getLogger(__name__)
 
 
 _SHORTEST_REST_SECONDS = 0.01
+_REST_AFTER_SOME_SECONDS = 0.05
 _WAITS_FOR_BROKER = text("SELECT set_config('idle_in_transaction_session_timeout', '30s', true)")
 
 
@@ -42,12 +43,13 @@ class RelayRuntime:
 
 
 class RelayLoop:
-    """Calls `cycle` (which returns how much it did) until stopped."""
+    """Calls `cycle` (which returns how much it did) until stopped: at once again after `full` or more, after a little rest else."""
 
     def __init__(
-        self, cycle: Callable[[], Awaitable[int]], *, name: str, backoff: Backoff, idle_seconds: float
+        self, cycle: Callable[[], Awaitable[int]], *, name: str, backoff: Backoff, idle_seconds: float, full: int = 1
     ) -> None:
         self._cycle = cycle
+        self._full = full
         self._name = name
         self._backoff = backoff
         self._idle_seconds = idle_seconds
@@ -67,6 +69,9 @@ class RelayLoop:
             failures = 0
             if done:
                 idle_seconds = 0.0
+                if done < self._full:
+                    # That was all there was: what comes in the meantime leaves together.
+                    await self._rest(min(self._idle_seconds, _REST_AFTER_SOME_SECONDS))
                 continue
             # Work comes in runs: look again soon after some, then less and less often.
             idle_seconds = min(self._idle_seconds, idle_seconds + _SHORTEST_REST_SECONDS)

@@ -76,7 +76,11 @@ class VersionRelay:
         )
         self._doubtful: list[tuple[Any, ...]] = []
         self._loop = RelayLoop(
-            self.run_once, name=versioned.name, backoff=runtime.backoff, idle_seconds=runtime.idle_seconds
+            self.run_once,
+            name=versioned.name,
+            backoff=runtime.backoff,
+            idle_seconds=runtime.idle_seconds,
+            full=runtime.batch_rows,
         )
 
     async def run(self) -> None:

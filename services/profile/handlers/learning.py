@@ -55,6 +55,12 @@ class Step:
     customers_kept: int
 
 
+class FacetsBehind(RetryableError):
+    """The folders have not worked in yet what is to be learned from. Nothing in memory has changed."""
+
+    slug = "facets-behind"
+
+
 def learn_until(reached_at: datetime, interval: timedelta) -> datetime:
     """The latest whole interval (counted from the epoch) that event time has completed.
 
@@ -66,7 +72,7 @@ def learn_until(reached_at: datetime, interval: timedelta) -> datetime:
 async def learn(store: ProfileStore, remembered: Memory | None, step: Step) -> tuple[Memory, int]:
     """Learn from what is queued up to `step.until` and publish new models.
 
-    Returns the memory to keep once that is committed, and the number of baskets learned.
+    Returns the memory to keep once that is committed, and the number of baskets learned. Raises FacetsBehind.
 
     The learners inside `remembered` are changed in place: after a rollback it must be dropped. A memory that is not
     what is stored (another process learned meanwhile) is replaced by the stored one.
@@ -76,7 +82,7 @@ async def learn(store: ProfileStore, remembered: Memory | None, step: Step) -> t
     if memory.trained_until >= step.until:
         return memory, 0
     if await store.learning.facets_lag():
-        raise RetryableError("facets are behind the baskets in line", slug="facets-behind")
+        raise FacetsBehind("facets are behind the baskets in line")
     taken, learned, since = 0, 0, int(memory.matured_until.timestamp())
     while (baskets := await store.learning.take(step.until, step.chunk_baskets)) is not None:
         await memory.shoppers.learn(store, memory.needs, baskets, since)

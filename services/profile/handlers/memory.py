@@ -12,7 +12,15 @@ from libs.common.persistence import Transaction
 from services.profile.domain.return_chance import ReturnChance
 from services.profile.domain.segments import RulesInForce, Segment, versions_in_force
 from services.profile.handlers.folding import Customer, Grounds, Outcome, fold_customers
-from services.profile.handlers.learning import RETURN_WEIGHTS, Memory, Step, learn, learn_until, read_returns
+from services.profile.handlers.learning import (
+    RETURN_WEIGHTS,
+    FacetsBehind,
+    Memory,
+    Step,
+    learn,
+    learn_until,
+    read_returns,
+)
 from services.profile.handlers.snapshots import Judgement
 from services.profile.metrics import ProfileMetrics
 from services.profile.ports import ProfileStore
@@ -47,7 +55,11 @@ class NeedsLearning:
         remembered, self._memory = self._memory, None  # changed in place below: gone if this transaction fails
         began = self._clock.monotonic_seconds()
         step = Step(until, self._chunk_baskets, self._published_items, self._customers_kept)
-        memory, learned = await learn(store, remembered, step)
+        try:
+            memory, learned = await learn(store, remembered, step)
+        except FacetsBehind:
+            self._memory = remembered
+            raise
         elapsed = self._clock.monotonic_seconds() - began
         tx.on_commit(partial(self._keep, memory, learned, elapsed))
 

@@ -1,5 +1,6 @@
 """Laws of quiet items: deciding them one by one comes to nothing, at whatever moment of the day; what may come to something is not quiet."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, time, timedelta
 from random import Random
@@ -24,6 +25,12 @@ from services.inventory.domain.stock.shelves import DepotShelf, ItemPlan, ItemVi
 from tests.support.inventory_events import an_item_view, around, at
 
 TODAY = day_of(at(9.0))
+
+
+def quiet_of(items: Sequence[ItemView], told: Surroundings) -> set[str]:
+    return quiet_items([(item, item.plan) for item in items], TODAY, told)
+
+
 STORES = ("s1", "s2", "s3", "s4")
 LANES = (
     Lane(lane_id="every-day", supplier_id="near", lead_time_hours=30),
@@ -90,7 +97,7 @@ def test_a_quiet_item_decided_by_itself_comes_to_nothing_at_any_moment_of_its_da
     for _ in range(400):
         told = surroundings(random)
         items = [an_item(random, number) for number in range(12)]
-        quiet = quiet_items(items, TODAY, told)
+        quiet = quiet_of(items, told)
         for item in items:
             assert item.plan is not None
             if item.facts.item_id not in quiet:
@@ -115,7 +122,7 @@ def test_reviewing_all_comes_to_what_reviewing_the_others_comes_to() -> None:
         told = surroundings(random)
         items = [an_item(random, number) for number in range(12)]
         now = start_of(TODAY) + timedelta(seconds=random.randrange(86_400))
-        quiet = quiet_items(items, TODAY, told)
+        quiet = quiet_of(items, told)
         whole = review(items, now, told)
         chosen = review([item for item in items if item.facts.item_id not in quiet], now, told)
         one_by_one = [
@@ -135,7 +142,7 @@ def test_where_batches_are_cut_does_not_matter() -> None:
     random = Random(7)
     told = surroundings(random)
     items = [an_item(random, number) for number in range(40)]
-    assert quiet_items(items, TODAY, told) == {name for item in items for name in quiet_items([item], TODAY, told)}
+    assert quiet_of(items, told) == {name for item in items for name in quiet_of([item], told)}
 
 
 A_COMMAND = Command(
@@ -172,7 +179,7 @@ def a_quiet_item() -> ItemView:
 
 def test_what_waits_for_an_answer_has_a_depot_or_lots_or_no_plan_of_the_day_is_not_quiet() -> None:
     item = a_quiet_item()
-    assert quiet_items([item], TODAY, around()) == {"milk"}
+    assert quiet_of([item], around()) == {"milk"}
     assert item.plan is not None
     for other in (
         replace(item, commands=[A_COMMAND]),
@@ -183,7 +190,7 @@ def test_what_waits_for_an_answer_has_a_depot_or_lots_or_no_plan_of_the_day_is_n
         replace(item, plan=replace(item.plan, day=TODAY - 9)),
         replace(item, plan=replace(item.plan, store_ids=["s2"])),
     ):
-        assert not quiet_items([other], TODAY, around())
+        assert not quiet_of([other], around())
 
 
 @pytest.mark.parametrize("on_hand", [0, 9])
@@ -195,5 +202,5 @@ def test_a_chain_that_orders_by_classes_is_asked_about_every_shelf_that_is_short
     stocked = replace(stocked, plan=replace(stocked.plan, statuses=told))
     by_class = ItemClass(name="all", matches=Matches(), policy=MinMax(min_units=1, max_units=2))
     told_of_classes = replace(around(), book=PolicyBook(classes=(by_class,)))
-    assert quiet_items([stocked], TODAY, around()) == {"milk"}
-    assert quiet_items([stocked], TODAY, told_of_classes) == ({"milk"} if on_hand else set())
+    assert quiet_of([stocked], around()) == {"milk"}
+    assert quiet_of([stocked], told_of_classes) == ({"milk"} if on_hand else set())

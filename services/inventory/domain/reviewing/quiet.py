@@ -5,7 +5,7 @@ transfer. It is decided by the same figures, in the same order of operations, as
 leaving it out changes nothing; where that cannot be told from a few figures it is not quiet. It holds for every moment of the day.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import numpy as np
@@ -19,12 +19,12 @@ from services.inventory.domain.stock.lots import has_ladder
 from services.inventory.domain.stock.shelves import ItemPlan, ItemView, start_of
 
 BoolArray = npt.NDArray[np.bool_]
-_UNIT, _DAY_SECONDS, _WEEK = 1000, 86_400, 7
+_UNIT, _DAY_SECONDS = 1000, 86_400
 
 
-def quiet_items(items: Sequence[ItemView], day: int, around: Surroundings) -> set[str]:
-    """Those of `items` that a review on `day` has nothing to say of, as long as nothing happens to them."""
-    plain = [(item, item.plan) for item in items if item.plan is not None and _is_plain(item, day)]
+def quiet_items(items: Iterable[tuple[ItemView, ItemPlan | None]], day: int, around: Surroundings) -> set[str]:
+    """Of items with their plans, those that a review on `day` has nothing to say of, as long as nothing happens to them."""
+    plain = [(item, plan) for item, plan in items if plan is not None and _is_plain(item, plan, day)]
     if not plain:
         return set()
     counts = [len(item.store_ids) for item, _ in plain]
@@ -39,11 +39,11 @@ def quiet_items(items: Sequence[ItemView], day: int, around: Surroundings) -> se
     return {plan.item_id for (_, plan), heard in zip(plain, is_loud.tolist(), strict=True) if not heard}
 
 
-def _is_plain(item: ItemView, day: int) -> bool:
+def _is_plain(item: ItemView, plan: ItemPlan, day: int) -> bool:
     """Whether what is on hand is all that an item's decision depends on, beside a plan that holds."""
-    if item.commands or item.depots or item.ladder is not None or item.needs_plan(day):
+    if item.commands or item.depots or item.ladder is not None or not plan.serves(item.store_ids, day):
         return False
-    named = any(shelf.lots_are_named for shelf in item.shelf_facts.values())
+    named = bool(item.shelf_facts) and any(shelf.lots_are_named for shelf in item.shelf_facts.values())
     return not has_ladder(item.facts.shelf_life_days, lots_are_named=named)
 
 
@@ -107,8 +107,5 @@ def _supply_of(lane: Lane, day: int, around: Surroundings, known: dict[str, _Sup
 
 
 def _takes_orders(lane: Lane, start: datetime) -> bool:
-    if lane.closes_at is not None or lane.closed_on:
-        return False
-    return len(set(lane.order_weekdays)) == _WEEK or (
-        lane.time_zone == "UTC" and start.weekday() in lane.order_weekdays
-    )
+    has_calendar = lane.closes_at is not None or lane.closed_on or lane.time_zone != "UTC"
+    return not has_calendar and start.weekday() in lane.order_weekdays

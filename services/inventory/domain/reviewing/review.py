@@ -87,7 +87,7 @@ def review(items: Sequence[ItemView], now: datetime, around: Surroundings) -> Ou
     day = day_of(now)
     stale = [item for item in items if item.needs_plan(day)]
     plans = {plan.item_id: plan for plan in plan_items(stale, now, around)}
-    quiet = quiet_items(items, day, around)
+    quiet = quiet_items(((item, item.plan) for item in items), day, around)
     busy = [item for item in items if item.facts.item_id not in quiet]
     if not busy:
         return outcome

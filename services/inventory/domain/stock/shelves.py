@@ -77,6 +77,10 @@ class ItemPlan:
         longest = min(max(float(self.shelf_days.mean()) / SEEN_DAYS_PER_DAY_HELD, 1.0), GREATEST_DAYS_HELD)
         return 0 <= day - self.day < longest
 
+    def serves(self, store_ids: Sequence[str], day: int) -> bool:
+        """Whether it holds on this day and is one for these stores."""
+        return self.holds_on(day) and (self.store_ids is store_ids or list(self.store_ids) == list(store_ids))
+
     @property
     def rate(self) -> FloatArray:
         """Units a day on an average weekday."""
@@ -132,7 +136,7 @@ class ItemView:
 
     def needs_plan(self, day: int) -> bool:
         """Whether there is no plan for these stores that may still be used on this day."""
-        return self.plan is None or not self.plan.holds_on(day) or list(self.plan.store_ids) != list(self.store_ids)
+        return self.plan is None or not self.plan.serves(self.store_ids, day)
 
 
 @dataclass(frozen=True, slots=True)

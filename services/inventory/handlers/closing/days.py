@@ -7,7 +7,7 @@ with the items that are left; several workers share them. Until an item's first 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from libs.common.clock import Clock
@@ -25,7 +25,7 @@ from services.inventory.domain.learning.pooling import Pooled, combine, nothing_
 from services.inventory.domain.planning.planning import Surroundings
 from services.inventory.domain.planning.replenishment import Policy
 from services.inventory.domain.reviewing.quiet import quiet_items
-from services.inventory.domain.stock.shelves import ItemView, day_of, start_of
+from services.inventory.domain.stock.shelves import day_of, start_of
 from services.inventory.handlers.batches import BatchSize, Between, nobody_waits
 from services.inventory.handlers.closing.links import with_commands
 from services.inventory.handlers.counting import ask_for_counts
@@ -149,5 +149,4 @@ async def close_batch(
 def _quiet(items: Sequence[ClosingItem], closed: ClosedItems, today: int, around: Surroundings) -> set[str]:
     """Of these items as the review will find them, but for commands and shelves that a close does not see, the quiet ones."""
     plans = {plan.item_id: plan for plan in closed.plans}
-    views: list[ItemView] = [replace(item.view, plan=plans.get(item.view.facts.item_id)) for item in items]
-    return quiet_items(views, today, around)
+    return quiet_items(((item.view, plans.get(item.view.facts.item_id)) for item in items), today, around)
