@@ -1,5 +1,6 @@
 """What the handlers need from outside: rows.py what passes, stores.py where it is kept; store/ fits them on PostgreSQL."""
 
+from services.inventory.ports.closing import ClosingStore
 from services.inventory.ports.commands import CommandLog, CommandStore, ExceptionStore
 from services.inventory.ports.rows import (
     CommandFilter,
@@ -17,7 +18,6 @@ from services.inventory.ports.rows import (
 )
 from services.inventory.ports.stores import (
     CatalogStore,
-    ClosingStore,
     InventoryStore,
     ReceiptStore,
     ReviewStore,
