@@ -45,6 +45,8 @@ class ItemFacts:
     weight_grams: int = 0
     """Of a whole unit; 0 where nobody said."""
     volume_ml: int = 0
+    name: str = ""
+    """What people call it."""
 
     def worth_cents(self, quantity_milli: int) -> int | None:
         """What so much of it costs, or would sell for where no cost is known."""

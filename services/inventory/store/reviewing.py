@@ -85,7 +85,7 @@ _REST = text(f"""
 # Aggregates keep the order in which their input comes; views_of checks that it did.
 _LOAD = text(f"""
     SELECT items.item_id, items.category, items.pack_milli, items.price_cents, items.cost_cents, items.currency,
-           items.shelf_life_days, items.layer_packs, items.least_packs, items.weight_grams, items.volume_ml, shelves.*,
+           items.shelf_life_days, items.layer_packs, items.least_packs, items.weight_grams, items.volume_ml, items.name, shelves.*,
            {DEPOT_IDS} AS depot_ids,
            {", ".join(f"plans.{name}" for name in list(PLAN_TYPES)[1:])}
     FROM unnest(CAST(:item_ids AS text[])) AS wanted (item_id)

@@ -72,6 +72,15 @@ def test_what_is_known_ahead_is_told_line_by_line() -> None:
     assert "by promotions" not in explain(replace(need, promotion_units=0.01))
 
 
+def test_goods_go_by_their_number_and_by_the_name_that_people_know() -> None:
+    stocked = {"s1": 0, "s2": 30}
+    item = an_item_view(stocked, dict.fromkeys(stocked, SELLS), pack=1, price_cents=2_000)
+    for name, said in (("Whole milk", "of milk (Whole milk) "), ("milk", "of milk "), ("", "of milk ")):
+        found = review([replace(item, facts=replace(item.facts, name=name))], at(9.9), around()).commands
+        assert {command.kind for command in found} == {Kind.REORDER, Kind.REROUTE}
+        assert all(said in command.explanation and said in explain(command.basis) for command in found if command.basis)
+
+
 @given(stocks)
 def test_the_figures_of_a_transfer_are_its_fields_and_pass_the_policy_that_it_states(on_hand: dict[str, int]) -> None:
     for command in commands_of(on_hand, 1, 0.0):

@@ -56,6 +56,8 @@ class Need:
     """Sales that are missed within `horizon_days` without this order."""
     missed_cents: float
     currency: str
+    item_name: str = ""
+    """What people call the item; empty where nobody said."""
     asked_milli: int = 0
     """What the version before asked for; this one asks for it too."""
     asked_version: int = 0
@@ -156,6 +158,8 @@ class Exchange:
     cost_cents: float
     hurdle_ratio: float
     currency: str
+    item_name: str = ""
+    """What people call the item; empty where nobody said."""
     refused: tuple[str, ...] = ()
     """Stores that said no to this need before."""
     gap_cents: float = 0.0

@@ -8,7 +8,7 @@ from services.inventory.domain.commands.basis import Basis, DepotNeed, Need
 from services.inventory.domain.commands.depot_words import depot_forecast, depot_policy, depot_without
 from services.inventory.domain.commands.lot_words import spoiling
 from services.inventory.domain.commands.move_words import explain_reroute
-from services.inventory.domain.commands.phrases import cuts, lasting, plural, refused
+from services.inventory.domain.commands.phrases import cuts, goods, lasting, plural, refused
 from services.inventory.domain.measure import MILLI, money, plain
 
 _LEAST_SHOWN_UNITS = 0.05
@@ -45,7 +45,7 @@ def _served_else(need: Need) -> str:
 
 def _order(need: Need) -> str:
     lane = "" if need.lane_id == need.supplier_id else f" (delivery lane {need.lane_id})"
-    where = f"of {need.item_id} for store {need.store_id}, from {need.supplier_id}{lane}"
+    where = f"of {goods(need)} for store {need.store_id}, from {need.supplier_id}{lane}"
     packs = _packs(need.asked_packs, need.pack_milli)
     if not need.asked_milli:
         return f"Order {plain(need.quantity_milli)} {where}: {packs}."

@@ -3,6 +3,7 @@
 from datetime import date, timedelta
 
 from services.inventory.domain.commands.basis import Exchange, Need
+from services.inventory.domain.commands.phrases import goods
 from services.inventory.domain.measure import money, plain
 
 _EPOCH = date(1970, 1, 1)
@@ -20,7 +21,7 @@ def spoiling(need: Need) -> str:
 
 def moved(one: Exchange) -> str:
     """What moves, and which of it where it spoils."""
-    what = f"Move {one.asked_packs} of {one.item_id} from store {one.from_store_id} to store {one.store_id}"
+    what = f"Move {one.asked_packs} of {goods(one)} from store {one.from_store_id} to store {one.store_id}"
     if one.last_day is None:
         return f"{what}."
     return f"{what}: the oldest that may be sold until {_day(_EPOCH + timedelta(days=one.last_day))}, or younger."

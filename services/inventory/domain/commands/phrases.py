@@ -3,6 +3,12 @@
 from services.inventory.domain.commands.basis import Basis, Need
 
 
+def goods(basis: Basis) -> str:
+    """What it is about: the number that systems know, and the name that people know."""
+    named = basis.item_name not in {"", basis.item_id}
+    return f"{basis.item_id} ({basis.item_name})" if named else basis.item_id
+
+
 def lasting(days: float) -> str:
     """A time as a person says it, to the hour.
 

@@ -46,6 +46,7 @@ def _need(chain: Chain, levels: Levels, shelf: ShortShelf, due: Due, unserved: M
     margin = policy.margin_cents(facts.price_cents, facts.cost_cents)
     return DepotNeed(
         item_id=facts.item_id,
+        item_name=facts.name,
         store_id=shelf.store_id,
         supplier_id=shelf.lane.supplier_id,
         lane_id=shelf.lane.lane_id,

@@ -59,6 +59,7 @@ def need_of(  # noqa: PLR0913  # one shelf, as the order sees it
     mean, variance = demand_over(plan.rates.rows(here), np.array([protection]), plan.voucher_units[here])
     return Need(
         item_id=facts.item_id,
+        item_name=facts.name,
         store_id=state.item.store_ids[place],
         supplier_id=supply.supplier_id,
         lane_id=supply.lane_id,

@@ -193,6 +193,7 @@ def _reroute(  # the two sides of an exchange and where it happens
     store_id, from_store_id = state.item.store_ids[one.receiver], state.item.store_ids[one.donor]
     exchange = Exchange(
         item_id=facts.item_id,
+        item_name=facts.name,
         units=one.units,
         store_id=store_id,
         from_store_id=from_store_id,

@@ -161,6 +161,7 @@ def _exchange(state: ItemState, move: _Move, around: Surroundings, each_cents: f
     item, policy = state.item, around.policy
     return Exchange(
         item_id=item.facts.item_id,
+        item_name=item.facts.name,
         units=move.units,
         store_id=item.store_ids[move.receiver],
         from_store_id=item.store_ids[move.offer.place],

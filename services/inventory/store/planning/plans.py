@@ -164,6 +164,7 @@ def views_of(rows: Sequence[Any], commands: Mapping[str, Sequence[Command]]) -> 
                     least_packs=row.least_packs,
                     weight_grams=row.weight_grams,
                     volume_ml=row.volume_ml,
+                    name=row.name,
                 ),
                 store_ids=row.shelf_store_ids,
                 on_hand_milli=flat["on_hand_milli"][where],
