@@ -33,11 +33,13 @@ ORDER = re.compile(
     rf"{_number('expected')} in the next {_time('days')}, give or take {_number('spread')}"
     rf"(?: \((?:{_number('vouchers')} of it on vouchers that customers hold)?(?:, )?"
     rf"(?:{_number('promotions')} of it more than usual by promotions)?\))?\. "
-    rf"Result: {_number('expected_again')} expected (?:and a safety stock of {_number('safety')} make|less {_number('dared')} .*? leave) "
+    rf"Result: {_number('expected_again')} expected (?:and a safety stock of {_number('safety')}(?:, which fills up to whole pieces,)? make|less {_number('dared')} .*? leave) "
     rf"{_number('trigger')}, the reorder point; {_number('below')} is below it\. "
     rf"Filling up to {_number('up_to')} takes {_number('missing')}, so {_number('packs')} (?:pieces?|packs? of {_number('pack')})"
     rf"(?P<cuts>(?:; changed .*?)?)\. It can be here on \w+ \d+ \w+ \d+\..*? "
-    rf"Without it, and without a later order, (?:about {_number('wanted')} are asked for in {_time('horizon')} and {_number('there')} are there: "
+    rf"Without it, (?:fewer than 0\.1|about {_number('soon')}) sales are probably missed until the goods of the order after this one are here; "
+    rf"without that order too, "
+    rf"(?:about {_number('wanted')} are asked for in {_time('horizon')} and {_number('there')} (?:is|are) there: "
     rf"{_number('missed')} sales are missed(?:, {_number('worth')} \S+ of margin \(about {_number('each')} \S+ each\))?\.|.* just enough .*)"
 )
 MOVE = re.compile(
@@ -91,6 +93,9 @@ def _check_order(said: dict[str, Decimal], found: "re.Match[str]", words: str) -
     assert said["expected"] == said["expected_again"], words
     assert said["expected"] + said.get("safety", nothing) - said.get("dared", nothing) == said["trigger"], words
     assert said["missing"] == said["up_to"] - said["position"], words
+    soon = said.get("soon", nothing)
+    least = said["expected"] - max(said["position"], nothing)
+    assert least - Decimal("0.11") <= soon <= said["expected"] + Decimal("0.1"), words
     assert said["packs"] == ceil(said["missing"] / pack), words
     assert found["cuts"] or said["packs"] == said["asked_packs"], words
     if "wanted" in said:

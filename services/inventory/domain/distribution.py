@@ -4,6 +4,7 @@ Symbols: m mean, v variance (> m), r = m^2 / (v - m), p = m / v; P(0) = p^r, P(k
 Above a mean of 500 the normal distribution stands in: there the two differ by less than a piece.
 """
 
+import math
 from statistics import NormalDist
 
 import numpy as np
@@ -89,6 +90,29 @@ def shortages(mean: FloatArray, variance: FloatArray, upto: int) -> FloatArray:
         chance = chance * (stock + r) / (stock + 1) * (1 - p)
         reached = reached + chance
     return table
+
+
+def shortage(mean: float, variance: float, stock: int) -> float:
+    """E[(D - stock)+] of one shelf: as `shortages`, but the normal distribution stands in above `GREATEST_EXACT_MEAN`.
+
+    >>> [round(shortage(1.0, 1.5, stock), 3) for stock in (0, 1, 2)], round(shortage(900.0, 2_000.0, 900), 1)
+    ([1.0, 0.444, 0.185], 17.8)
+    """
+    if mean <= 0 or stock <= 0:
+        return max(mean, 0.0) - min(stock, 0)
+    spread = max(variance, LEAST_VARIANCE_RATIO * mean)
+    if mean > GREATEST_EXACT_MEAN:
+        deviation = math.sqrt(spread)
+        score = (stock - mean) / deviation
+        return deviation * (_STANDARD.pdf(score) - score * (1 - _STANDARD.cdf(score)))
+    r, p = mean * mean / (spread - mean), mean / spread
+    chance = reached = math.exp(r * math.log(p))
+    missed = mean
+    for count in range(min(stock, GREATEST_EXACT_STOCK)):
+        missed -= 1 - min(reached, 1.0)
+        chance *= (count + r) / (count + 1) * (1 - p)
+        reached += chance
+    return max(missed, 0.0)
 
 
 def left_over(mean: FloatArray, variance: FloatArray, stock: IntArray) -> FloatArray:

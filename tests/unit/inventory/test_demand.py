@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.inventory.domain.demand.demand import CategoryLevel, observed_shares, weekday_factors
-from services.inventory.domain.distribution import quantile, shortage_at, shortages
+from services.inventory.domain.distribution import quantile, shortage, shortage_at, shortages
 from services.inventory.domain.planning.planning import plan_items
 from services.inventory.domain.stock.shelves import day_of
 from services.inventory.domain.vouchers.lines import VoucherLine
@@ -64,7 +64,15 @@ def test_each_further_unit_spares_less_than_the_one_before(mean: float, ratio: f
     assert shortage_at(table, 0, -3) == pytest.approx(mean + 3)
 
 
+@given(means, ratios, st.integers(-5, 80))
+def test_what_one_shelf_will_probably_miss_is_what_the_table_says(mean: float, ratio: float, stock: int) -> None:
+    table = shortages(one(mean), one(mean * ratio), 80)
+    assert shortage(mean, mean * ratio, stock) == pytest.approx(shortage_at(table, 0, stock), abs=1e-9)
+
+
 def test_the_normal_takes_over_where_it_is_as_good() -> None:
+    missed = [shortage(mean, 700.0, 510) for mean in (499.9, 500.1)]
+    assert missed[1] - missed[0] == pytest.approx(0.2 * 0.35, abs=0.1)
     below, above = quantile(np.array([499.9, 500.1]), np.array([700.0, 700.0]), np.array([0.95, 0.95]))
     assert abs(int(above) - int(below)) <= 2
 

@@ -58,6 +58,7 @@ def test_the_figures_of_an_order_are_its_fields_and_come_to_what_it_asks_for(
         assert abs(float(said["expected"]) - need.expected_units) <= 0.0501
         assert said["packs"] == command.packs == need.packs
         assert ("on vouchers that customers hold" in command.explanation) == (vouchers > 0)
+        assert abs(float(said.get("soon", 0)) - need.soon_missed_units) <= 0.0501
         if "missed" in said:
             assert abs(float(said["missed"]) - need.missed_units) <= 0.0501
             assert said["worth"] == figure(need.missed_cents / 100, 2)

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
+from services.inventory.domain.distribution import shortage
+from services.inventory.domain.measure import MILLI
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cut:
@@ -91,6 +94,11 @@ class Need:
         """What there will be without this order; a negative book counts as an empty shelf."""
         lost_milli = self.ended_milli + self.spoiling_milli
         return max(self.on_hand_milli, 0) - self.reserved_milli + self.coming_milli + self.stands_in_milli - lost_milli
+
+    @property
+    def soon_missed_units(self) -> float:
+        """Sales that are missed within `protection_days` without this order: E[(D - position)+]."""
+        return shortage(self.expected_units, self.spread_units**2, max(self.position_milli, 0) // MILLI)
 
     @property
     def asked_packs(self) -> int:

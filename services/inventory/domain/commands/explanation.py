@@ -27,7 +27,7 @@ def _explain_reorder(need: Need) -> str:
         f"{lasting(need.protection_days)}, give or take {need.spread_units:.1f}{_known_ahead(need)}."
     )
     result = (
-        f"Result: {plain(expected_milli)} expected {_safety(need.trigger_milli - expected_milli)} "
+        f"Result: {plain(expected_milli)} expected {_safety(need.trigger_milli, expected_milli)} "
         f"{plain(need.trigger_milli)}, the reorder point; {plain(need.position_milli)} is below it. "
         f"Filling up to {plain(need.order_up_to_milli)} takes {plain(need.order_up_to_milli - need.position_milli)}, so "
         f"{_packs(need.packs, need.pack_milli)}{cuts(need)}."
@@ -60,12 +60,15 @@ def _policy(need: Need) -> str:
         return depot_policy(need)
     if need.policy:
         return f"Policy: {need.policy}."
-    lasts = "what is here and on its way no longer covers what will be asked for until the goods of the order after this one are here"
+    lasts = "what will be asked for until the goods of the order after this one are here"
     if need.target_ratio is None:
         safety = "the safety stock that would have cost least on this shelf so far, missed sales and stock together"
     else:
         safety = f"a safety stock that makes it last in {need.target_ratio:.0%} of cases"
-    return f"Policy: order when {lasts}, with {safety}; then fill up, in whole packs."
+    return (
+        f"Policy: order when what is here and on its way is below the reorder point, which is {lasts}, and {safety}; then fill up, "
+        "in whole packs."
+    )
 
 
 def _stock(need: Need) -> str:
@@ -96,10 +99,12 @@ def _known_ahead(need: Need) -> str:
     return f" ({', '.join(shown)})" if shown else ""
 
 
-def _safety(milli: int) -> str:
+def _safety(trigger_milli: int, expected_milli: int) -> str:
+    milli = trigger_milli - expected_milli
     if milli < 0:
         return f"less {plain(-milli)} (stock costs more than missed sales here) leave"
-    return f"and a safety stock of {plain(milli)} make"
+    whole = "" if trigger_milli % MILLI or milli % MILLI == 0 else ", which fills up to whole pieces,"
+    return f"and a safety stock of {plain(milli)}{whole} make"
 
 
 def _packs(packs: int, pack_milli: int) -> str:
@@ -109,20 +114,26 @@ def _packs(packs: int, pack_milli: int) -> str:
 
 
 def _without(need: Need) -> str:
-    """What is asked for, what there is of it, what is missed, and what that costs."""
+    """What is missed before another order could help; and without one: what is asked for, what there is of it, and what that costs."""
     there_milli, missed_milli = max(need.position_milli, 0), _tenths(need.missed_units)
     horizon = lasting(need.horizon_days)
+    there = f"{plain(there_milli)} {'is' if there_milli == MILLI else 'are'}"
+    soon = f"Without it, {_soon(need)} until the goods of the order after this one are here; without that order too, "
     if not missed_milli:
-        return (
-            f"Without it, and without a later order, {plain(there_milli)} are just enough for {horizon} as forecast, "
-            "and nothing is left for more."
-        )
+        return f"{soon}{there} just enough for {horizon} as forecast, and nothing is left for more."
     worth = f", {money(need.missed_cents, need.currency)} of margin" if need.missed_cents else ""
     each = f" (about {money(need.margin_cents, need.currency)} each)" if need.missed_cents and need.margin_cents else ""
     return (
-        f"Without it, and without a later order, about {plain(there_milli + missed_milli)} are asked for in {horizon} and "
-        f"{plain(there_milli)} are there: {plain(missed_milli)} sales are missed{_served_else(need)}{worth}{each}."
+        f"{soon}about {plain(there_milli + missed_milli)} are asked for in {horizon} and {there} there: "
+        f"{plain(missed_milli)} sales are missed{_served_else(need)}{worth}{each}."
     )
+
+
+def _soon(need: Need) -> str:
+    missed = need.soon_missed_units
+    if missed < _LEAST_SHOWN_UNITS:
+        return "fewer than 0.1 sales are probably missed"
+    return f"about {missed:.1f} sales are probably missed"
 
 
 def _tenths(units: float) -> int:
