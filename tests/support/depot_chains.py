@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from services.inventory.domain.catalog import Lane, LaneBook
+from services.inventory.domain.catalog import Lane
 from services.inventory.domain.depots.supply_chain import lanes_in_force
+from services.inventory.domain.lane_book import LaneBook
 from services.inventory.domain.planning.planning import Surroundings
 from services.inventory.domain.planning.replenishment import Policy
 from services.inventory.domain.reviewing.review import Outcome, review

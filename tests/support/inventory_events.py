@@ -14,8 +14,9 @@ from libs.common.contracts.play import PlayTicked
 from libs.common.contracts.pos import Return, Sale, Void
 from libs.common.contracts.stock import LotPart, MovementReason, StockCounted, StockDelivered, StockMoved
 from libs.common.contracts.values import ReceiptLine
-from services.inventory.domain.catalog import ItemFacts, LaneBook
+from services.inventory.domain.catalog import ItemFacts
 from services.inventory.domain.commands.command import Command
+from services.inventory.domain.lane_book import LaneBook
 from services.inventory.domain.planning.planning import Surroundings
 from services.inventory.domain.planning.replenishment import Policy
 from services.inventory.domain.stock.shelves import DaySums, ItemPlan, ItemView, Levels, day_of

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from services.inventory.domain.catalog import ItemFacts, Lane, LaneBook
+from services.inventory.domain.catalog import ItemFacts, Lane
 from services.inventory.domain.commands.command import Command, Kind, Status
 from services.inventory.domain.demand.demand import CategoryLevel
+from services.inventory.domain.lane_book import LaneBook
 from services.inventory.domain.ordering.perishing import waste_cents
 from services.inventory.domain.planning.planning import WINDOW_DAYS, Surroundings
 from services.inventory.domain.planning.replenishment import Policy

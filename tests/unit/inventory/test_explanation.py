@@ -6,11 +6,12 @@ from decimal import Decimal
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from services.inventory.domain.catalog import Lane, LaneBook
+from services.inventory.domain.catalog import Lane
 from services.inventory.domain.commands.basis import Exchange, Need
 from services.inventory.domain.commands.command import Command, Kind, Status, proposed
 from services.inventory.domain.commands.explanation import explain
 from services.inventory.domain.commands.revising import resized
+from services.inventory.domain.lane_book import LaneBook
 from services.inventory.domain.reviewing.review import review
 from services.inventory.domain.stock.shelves import day_of
 from services.inventory.domain.vouchers.lines import VoucherLine

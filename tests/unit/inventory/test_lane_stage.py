@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.inventory.domain.catalog import ItemFacts, Lane, LaneBook, LaneLimits, ShelfFacts
+from services.inventory.domain.catalog import ItemFacts, Lane, LaneLimits, ShelfFacts
 from services.inventory.domain.commands.basis import Need
 from services.inventory.domain.commands.changes import What
 from services.inventory.domain.commands.command import Command, Hold, proposed
 from services.inventory.domain.commands.revising import enlarged
+from services.inventory.domain.lane_book import LaneBook
 from services.inventory.domain.lanes.order import LaneOrder, LaneOutcome, decide_lane
 from services.inventory.domain.lanes.stage import Shelving, as_one, hold_name, lane_holds, proposal_of, settled_round
 from services.inventory.domain.policies.classes import NO_CLASSES

@@ -8,11 +8,11 @@ import msgspec
 import numpy as np
 import pytest
 
-from services.inventory.domain.catalog import LaneBook
 from services.inventory.domain.commands.basis import Exchange, Lasting
 from services.inventory.domain.commands.command import Command, Kind, Status
 from services.inventory.domain.commands.explanation import explain
 from services.inventory.domain.distribution import chance_within
+from services.inventory.domain.lane_book import LaneBook
 from services.inventory.domain.learning.spread import Spread
 from services.inventory.domain.planning.replenishment import Policy
 from services.inventory.domain.reviewing.review import review

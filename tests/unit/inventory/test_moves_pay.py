@@ -7,10 +7,11 @@ from random import Random
 import numpy as np
 import pytest
 
-from services.inventory.domain.catalog import Lane, LaneBook
+from services.inventory.domain.catalog import Lane
 from services.inventory.domain.closing.closing import rules_of
 from services.inventory.domain.commands.basis import Exchange
 from services.inventory.domain.commands.command import Command, Kind
+from services.inventory.domain.lane_book import LaneBook
 from services.inventory.domain.learning.spread import Spread
 from services.inventory.domain.planning.replenishment import Policy
 from services.inventory.domain.reviewing.review import review

@@ -8,10 +8,11 @@ from random import Random
 import numpy as np
 import pytest
 
-from services.inventory.domain.catalog import Lane, LaneBook
+from services.inventory.domain.catalog import Lane
 from services.inventory.domain.commands.command import Command, Kind, Status
 from services.inventory.domain.demand.demand import Rates
 from services.inventory.domain.distribution import FloatArray
+from services.inventory.domain.lane_book import LaneBook
 from services.inventory.domain.learning.spread import Spread
 from services.inventory.domain.ordering.items import ItemState
 from services.inventory.domain.planning.availability import statuses

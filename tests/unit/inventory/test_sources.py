@@ -8,11 +8,12 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.inventory.domain.catalog import Lane, LaneBook
+from services.inventory.domain.catalog import Lane
 from services.inventory.domain.closing.closing import rules_of
 from services.inventory.domain.commands.changes import What
 from services.inventory.domain.commands.command import Answer, Command, Kind, Status, answered, proposed, released
 from services.inventory.domain.commands.patience import NO_SOURCE
+from services.inventory.domain.lane_book import LaneBook
 from services.inventory.domain.learning.spread import Spread
 from services.inventory.domain.planning.planning import Surroundings
 from services.inventory.domain.reviewing.review import Outcome, review

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libs.common.contracts.catalog import CatalogLane
-from services.inventory.domain.catalog import Lane, LaneBook
+from services.inventory.domain.catalog import Lane
 from services.inventory.domain.depots.supply_chain import echelons, lanes_in_force, lanes_to_depot
+from services.inventory.domain.lane_book import LaneBook
 from tests.support.depot_chains import from_depot, from_supplier
 
 

@@ -9,7 +9,6 @@ from itertools import chain
 
 import numpy as np
 
-from services.inventory.domain.catalog import LaneBook
 from services.inventory.domain.closing.day_facts import NOT_LEARNED, Moves, ShelfBooks, facts_of
 from services.inventory.domain.closing.items import ClosedItems, ClosingDay, ClosingItem, LateOrder
 from services.inventory.domain.closing.kin import Kin
@@ -17,6 +16,7 @@ from services.inventory.domain.closing.learned_plans import item_plans, week_rat
 from services.inventory.domain.closing.store_hours import selling_times
 from services.inventory.domain.closing.unmet import Unmet, hidden_demand, revealed
 from services.inventory.domain.distribution import IntArray
+from services.inventory.domain.lane_book import LaneBook
 from services.inventory.domain.learning.closing import close_day
 from services.inventory.domain.learning.facts import DayFacts, Rules, Shelves, Supply
 from services.inventory.domain.learning.forecast import slow_rate

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from services.inventory.domain.catalog import ANY_STORE, Lane, LaneBook
+from services.inventory.domain.catalog import ANY_STORE, Lane
+from services.inventory.domain.lane_book import LaneBook
 
 
 def lanes_in_force(lanes: Sequence[Lane]) -> tuple[Sequence[Lane], Mapping[str, str]]:

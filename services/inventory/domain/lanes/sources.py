@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from services.inventory.domain.catalog import Lane, LaneBook
+from services.inventory.domain.catalog import Lane
 from services.inventory.domain.commands.command import Command, Kind, Status
+from services.inventory.domain.lane_book import LaneBook
 from services.inventory.domain.stock.shelves import day_of
 
 

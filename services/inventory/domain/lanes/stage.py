@@ -10,13 +10,14 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from services.inventory.domain.catalog import ItemFacts, Lane, LaneBook, ShelfFacts
+from services.inventory.domain.catalog import ItemFacts, Lane, ShelfFacts
 from services.inventory.domain.commands.basis import Need
 from services.inventory.domain.commands.changes import Change, What
 from services.inventory.domain.commands.command import Command, Hold, released, withdrawn
 from services.inventory.domain.commands.revising import resized
 from services.inventory.domain.commands.settling import sent
 from services.inventory.domain.distribution import shortages
+from services.inventory.domain.lane_book import LaneBook
 from services.inventory.domain.lanes.order import LaneOrder, LaneOutcome, PackStep, Proposal
 from services.inventory.domain.ordering.amounts import ShortShelf, limits_of
 from services.inventory.domain.ordering.rounding import OrderLimits

@@ -7,7 +7,6 @@ from datetime import datetime
 
 import numpy as np
 
-from services.inventory.domain.catalog import LaneBook
 from services.inventory.domain.demand.demand import (
     NOTHING_KNOWN,
     Rates,
@@ -18,6 +17,7 @@ from services.inventory.domain.demand.demand import (
 )
 from services.inventory.domain.demand.promotions import Promotion
 from services.inventory.domain.distribution import FloatArray, IntArray
+from services.inventory.domain.lane_book import LaneBook
 from services.inventory.domain.planning.availability import Availability
 from services.inventory.domain.planning.replenishment import Policy, order_up_to_units, trigger_units
 from services.inventory.domain.policies.classes import NO_CLASSES, PolicyBook

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from sqlalchemy import text
 
 from libs.common.persistence import Transaction
-from services.inventory.domain.catalog import LaneBook
 from services.inventory.domain.demand.demand import CategoryLevel
 from services.inventory.domain.depots.supply_chain import lanes_in_force
+from services.inventory.domain.lane_book import LaneBook
 from services.inventory.domain.planning.known_ahead import AHEAD_DAYS
 from services.inventory.domain.planning.planning import Surroundings
 from services.inventory.domain.planning.replenishment import Policy
