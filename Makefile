@@ -3,6 +3,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
 READY := $(VENV)/.ready
+# Each of these processes has a PostgreSQL and brokers of its own.
+SIDE_BY_SIDE := -n logical --maxprocesses 4
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up down status check format lint imports types unit test test-integration test-e2e bench bench-ingest bench-profile bench-profile-size bench-offers bench-inventory schemas docs clean
@@ -46,15 +48,15 @@ types: $(READY)
 	$(BIN)/mypy --no-error-summary
 
 unit: $(READY)
-	$(BIN)/pytest -q tests/unit
+	$(BIN)/pytest -q $(SIDE_BY_SIDE) --dist worksteal tests/unit
 
 test: check test-integration test-e2e ## every test: check, then real PostgreSQL and brokers, faults, end to end
 
 test-integration: $(READY) ## real PostgreSQL, the embedded broker and real Apache Kafka
-	$(BIN)/pytest -q tests/integration
+	$(BIN)/pytest -q $(SIDE_BY_SIDE) --dist loadfile --durations 15 tests/integration
 
 test-e2e: $(READY) ## the whole system through its doors, and with processes killed
-	$(BIN)/pytest -q tests/e2e tests/faults
+	$(BIN)/pytest -q --durations 15 tests/e2e tests/faults
 
 bench: $(READY)  ## speed, as ratios within one run
 	$(BIN)/python -m benchmarks

@@ -43,7 +43,9 @@ def test_a_card_number_is_masked_wherever_it_hides(value: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [KEY, f"Authorization: Bearer {KEY}", {"headers": [("x-api-key", KEY)]}, KEY.encode(), RuntimeError(KEY)]
+    "value",
+    [KEY, f"Authorization: Bearer {KEY}", {"headers": [("x-api-key", KEY)]}, KEY.encode(), RuntimeError(KEY)],
+    ids=["bare", "header", "nested", "bytes", "error"],
 )
 def test_of_an_api_key_only_its_id_is_told(value: Any) -> None:
     text = shown(event="x", value=value)
