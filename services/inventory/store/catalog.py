@@ -7,8 +7,13 @@ from typing import Any
 from sqlalchemy import TextClause, text
 
 from libs.common.persistence import Transaction
+from services.inventory.domain.catalog import ItemFacts
 from services.inventory.ports import ItemRow, LaneRow, StoreRow
 from services.inventory.store.columns import columns
+
+_FACTS = tuple(field.name for field in fields(ItemFacts))
+ITEM_FACTS = ", ".join(f"items.{name}" for name in _FACTS)
+"""What `item_facts` reads, for a statement that joins `items`."""
 
 _TYPES = {
     "items": (
@@ -78,3 +83,8 @@ class PostgresCatalog:
 
 def _plain(row: Any) -> list[Any]:
     return ["{" + ",".join(map(str, value)) + "}" if isinstance(value, tuple) else value for value in astuple(row)]
+
+
+def item_facts(row: Any) -> ItemFacts:
+    """The item of a row that holds `ITEM_FACTS`."""
+    return ItemFacts(**{name: getattr(row, name) for name in _FACTS})

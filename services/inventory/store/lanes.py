@@ -7,10 +7,11 @@ from datetime import datetime
 from sqlalchemy import text
 
 from libs.common.persistence import Transaction
-from services.inventory.domain.catalog import ItemFacts, Lane, ShelfFacts
+from services.inventory.domain.catalog import Lane, ShelfFacts
 from services.inventory.domain.lanes.stage import Shelving
 from services.inventory.domain.policies.classes import PolicyBook
 from services.inventory.ports.lanes import LaneRound
+from services.inventory.store.catalog import ITEM_FACTS, item_facts
 from services.inventory.store.columns import columns
 from services.inventory.store.policies import read_book, read_lanes
 
@@ -22,14 +23,12 @@ _WAITING = text("""
 _BEGIN = text("""
     INSERT INTO lane_rounds (lane_id, closed_at, decided_at) VALUES (:lane_id, :closed_at, :now) ON CONFLICT DO NOTHING
 """)
-_SHELVINGS = text("""
-    SELECT wanted.item_id, wanted.store_id, items.category, items.pack_milli, items.price_cents, items.cost_cents, items.currency,
-           items.shelf_life_days, items.layer_packs, items.least_packs, items.weight_grams, items.volume_ml,
-           shelf_facts.capacity_milli, shelf_facts.presentation_milli
+_SHELVINGS = text(f"""
+    SELECT {ITEM_FACTS}, wanted.store_id, shelf_facts.capacity_milli, shelf_facts.presentation_milli
     FROM unnest(CAST(:item_id AS text[]), CAST(:store_id AS text[])) AS wanted (item_id, store_id)
     JOIN items ON items.item_id = wanted.item_id
     LEFT JOIN shelf_facts ON shelf_facts.item_id = wanted.item_id AND shelf_facts.store_id = wanted.store_id
-""")
+""")  # noqa: S608  # our own expression
 _KEEP = text("""
     UPDATE lane_rounds SET proposals = :proposals, sent = :sent, order_cents = :order_cents, value_cents = :value_cents,
                            gap_cents = :gap_cents, bound_by = :bound_by
@@ -65,19 +64,7 @@ class PostgresLaneRounds:
         rows = await self._tx.connection.execute(_SHELVINGS, columns(("item_id", "store_id"), sorted(set(shelves))))
         return {
             (row.item_id, row.store_id): Shelving(
-                facts=ItemFacts(
-                    item_id=row.item_id,
-                    category=row.category,
-                    pack_milli=row.pack_milli,
-                    price_cents=row.price_cents,
-                    cost_cents=row.cost_cents,
-                    currency=row.currency,
-                    shelf_life_days=row.shelf_life_days,
-                    layer_packs=row.layer_packs,
-                    least_packs=row.least_packs,
-                    weight_grams=row.weight_grams,
-                    volume_ml=row.volume_ml,
-                ),
+                facts=item_facts(row),
                 shelf=ShelfFacts(capacity_milli=row.capacity_milli, presentation_milli=row.presentation_milli),
             )
             for row in rows

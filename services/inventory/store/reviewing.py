@@ -13,6 +13,7 @@ from services.inventory.domain.planning.planning import WINDOW_DAYS, Surrounding
 from services.inventory.domain.planning.replenishment import Policy
 from services.inventory.domain.reviewing.review import AvailabilityChange, Outcome
 from services.inventory.domain.stock.shelves import ItemView, day_of, start_of
+from services.inventory.store.catalog import ITEM_FACTS
 from services.inventory.store.columns import columns, tuples_of
 from services.inventory.store.commands.rows import COLUMNS, command_of
 from services.inventory.store.depots import DEPOT_IDS, without_depots
@@ -84,8 +85,7 @@ _REST = text(f"""
 # Item by item from the primary keys, whatever the planner believes of tables that grow faster than it looks at them.
 # Aggregates keep the order in which their input comes; views_of checks that it did.
 _LOAD = text(f"""
-    SELECT items.item_id, items.category, items.pack_milli, items.price_cents, items.cost_cents, items.currency,
-           items.shelf_life_days, items.layer_packs, items.least_packs, items.weight_grams, items.volume_ml, items.name, shelves.*,
+    SELECT {ITEM_FACTS}, shelves.*,
            {DEPOT_IDS} AS depot_ids,
            {", ".join(f"plans.{name}" for name in list(PLAN_TYPES)[1:])}
     FROM unnest(CAST(:item_ids AS text[])) AS wanted (item_id)

@@ -9,6 +9,7 @@ from libs.common.persistence import Transaction
 from services.inventory.domain.closing.items import ClosedItems, ClosingItem, LateOrder
 from services.inventory.domain.closing.store_hours import StoreHours
 from services.inventory.domain.stock.shelves import start_of
+from services.inventory.store.catalog import ITEM_FACTS
 from services.inventory.store.closing.items import closing_items
 from services.inventory.store.closing.links import open_with_links
 from services.inventory.store.columns import columns, tuples_of
@@ -47,8 +48,7 @@ _CLAIM_LEADERS = text("""
 _LEFT = text("SELECT EXISTS (SELECT FROM item_learning WHERE learned_day < :day)")
 # Aggregates keep the order in which their input comes.
 _LOAD = text(f"""
-    SELECT items.item_id, items.category, items.pack_milli, items.price_cents, items.cost_cents, items.currency,
-           items.shelf_life_days, items.layer_packs, items.least_packs, shelves.*,
+    SELECT {ITEM_FACTS}, shelves.*,
            {DEPOT_IDS} AS depot_ids, item_learning.state, item_learning.store_ids AS learned_store_ids, item_learning.learned_milli,
            plans.store_ids AS plan_store_ids, plans.statuses
     FROM unnest(CAST(:item_ids AS text[])) AS wanted (item_id)

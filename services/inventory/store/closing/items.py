@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from services.inventory.domain.catalog import ItemFacts, ShelfFacts
+from services.inventory.domain.catalog import ShelfFacts
 from services.inventory.domain.closing.day_facts import Moves
 from services.inventory.domain.closing.items import ClosingItem
 from services.inventory.domain.stock.shelves import ItemView
+from services.inventory.store.catalog import item_facts
 from services.inventory.store.columns import flat_of
 
 _SHELF_ARRAYS: Mapping[str, type] = {
@@ -36,17 +37,7 @@ def closing_items(
         found.append(
             ClosingItem(
                 view=ItemView(
-                    facts=ItemFacts(
-                        item_id=row.item_id,
-                        category=row.category,
-                        pack_milli=row.pack_milli,
-                        price_cents=row.price_cents,
-                        cost_cents=row.cost_cents,
-                        currency=row.currency,
-                        shelf_life_days=row.shelf_life_days,
-                        layer_packs=row.layer_packs,
-                        least_packs=row.least_packs,
-                    ),
+                    facts=item_facts(row),
                     shelf_facts=stated.get(row.item_id, {}),
                     store_ids=row.store_ids,
                     on_hand_milli=flat["on_hand_milli"][where],

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 from sqlalchemy import text
 
-from services.inventory.domain.catalog import ItemFacts, ShelfFacts
+from services.inventory.domain.catalog import ShelfFacts
 from services.inventory.domain.commands.command import Command
 from services.inventory.domain.demand.demand import Rates
 from services.inventory.domain.learning.spread import Spread
 from services.inventory.domain.stock.shelves import DaySums, ItemPlan, ItemView
+from services.inventory.store.catalog import item_facts
 from services.inventory.store.columns import flat_of
 from services.inventory.store.planning.texts import array_text, array_texts
 
@@ -152,20 +153,7 @@ def views_of(rows: Sequence[Any], commands: Mapping[str, Sequence[Command]]) -> 
             raise RuntimeError("an aggregate did not keep the order of its input")
         views.append(
             ItemView(
-                facts=ItemFacts(
-                    item_id=row.item_id,
-                    category=row.category,
-                    pack_milli=row.pack_milli,
-                    price_cents=row.price_cents,
-                    cost_cents=row.cost_cents,
-                    currency=row.currency,
-                    shelf_life_days=row.shelf_life_days,
-                    layer_packs=row.layer_packs,
-                    least_packs=row.least_packs,
-                    weight_grams=row.weight_grams,
-                    volume_ml=row.volume_ml,
-                    name=row.name,
-                ),
+                facts=item_facts(row),
                 store_ids=row.shelf_store_ids,
                 on_hand_milli=flat["on_hand_milli"][where],
                 counted=flat["counted"][where],
