@@ -21,9 +21,10 @@ from tests.support.offers_facts import NOW, a_campaign, a_snapshot, card, custom
 from tests.support.offers_running import CODES, Till, checkout_body, open_till, tell_world
 from tests.support.postgres import Database
 
-DEADLINE_MS = 1_000
+DEADLINE_MS = 4_000
+"""So that the quarter of it in which a lease is handed out is ample beside other tests."""
 LIMITED = {"limits": [limit("store", "day", 100)]}
-LEASED: dict[str, Any] = {"lease_vouchers": 6, "statement_seconds": 30.0}
+LEASED: dict[str, Any] = {"lease_vouchers": 6, "statement_seconds": 30.0, "greatest_deadline_ms": DEADLINE_MS}
 
 
 @asynccontextmanager
@@ -50,6 +51,7 @@ async def settled(leases: Leases) -> None:
 async def locked(till: Till, what: str = "LOCK TABLE decisions, vouchers") -> AsyncIterator[None]:
     """Somebody else has the tables, so that no checkout is answered from the database."""
     async with till.transaction() as (tx, _):
+        await tx.connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = '60s'")
         await tx.connection.exec_driver_sql(what)
         yield
 
