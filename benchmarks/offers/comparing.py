@@ -9,7 +9,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 
 from benchmarks.ingest.load import generator
-from benchmarks.offers.running import ACK, CONNECTIONS, EACH_HOT, EACH_SPREAD, HOT, SPREAD, Measured, running
+from benchmarks.offers.running import ACK, CONNECTIONS, EACH_HOT, EACH_SPREAD, FREE, HOT, SPREAD, Measured, running
 
 Results = dict[str, list[Measured]]
 
@@ -42,6 +42,7 @@ PROMISES = (
     Promise("to a SQLAlchemy Core transaction each, one hot budget", HOT, EACH_HOT, 7.0),
     Promise("one hot budget to spread", HOT, SPREAD, 0.8),
 )
+FREE_DECISIONS = Promise("no promise: were decisions free, to the acknowledgement", FREE, ACK, 0.0)
 
 
 def compare(*, rounds: int, seconds: int, weeks: int | None = None) -> None:
@@ -85,9 +86,9 @@ def show(results: Results) -> None:
         if told:
             print(f"  {name} answered: {told}")
     print(f"\n{'ratios':<56} bar    rate  CPU of servers  CPU of all")
-    for promise in PROMISES:
+    for promise in (*PROMISES, FREE_DECISIONS):
         print(
-            f"{promise.text:<56} {promise.bar:<5}{promise.ratio(results):>6.2f}"
+            f"{promise.text:<56} {promise.bar or '-':<5}{promise.ratio(results):>6.2f}"
             f"{promise.server_cpu_ratio(results):>16.2f}{promise.cpu_ratio(results):>12.2f}"
         )
 

@@ -30,6 +30,7 @@ ACK, EACH_SPREAD, EACH_HOT = (
     "SQLAlchemy Core, one hot budget",
 )
 SPREAD, HOT = "the door, spread", "the door, one hot budget"
+FREE = "a door that need not decide"
 DOOR_SERVICE = Service("offers", "api")
 CONNECTIONS = 64
 READY_SECONDS = 30.0
@@ -146,6 +147,7 @@ class _Starter:
         return [
             self._contender(ACK, *ack, "/checkouts"),
             await self._door(SPREAD, DATABASE),
+            await self._door(FREE, DATABASE, [sys.executable, "-m", "benchmarks.offers.trial", DOOR_SERVICE.role]),
             self._contender(EACH_SPREAD, *sqlalchemy, "/spread"),
             await self._door(HOT, _HOT_DATABASE),
             self._contender(EACH_HOT, *sqlalchemy, "/hot"),
@@ -156,11 +158,11 @@ class _Starter:
         argv = [sys.executable, "-m", "benchmarks.offers.peers", name, *arguments, "--port", str(port)]
         return await self._started(name, argv, {}, f"http://127.0.0.1:{port}/docs"), port
 
-    async def _door(self, name: str, database: str) -> Contender:
+    async def _door(self, name: str, database: str, argv: Sequence[str] = DOOR_SERVICE.argv) -> Contender:
         port = free_port()
         surroundings = Surroundings(bootstrap="127.0.0.1:1", idempotence=True, keys=self.keys, play=False)
         environment = surroundings.environment(self.postgres.url("offers", database=database), port)
-        child = await self._started(database, DOOR_SERVICE.argv, environment, f"http://127.0.0.1:{port}/readyz")
+        child = await self._started(f"door-{port}", argv, environment, f"http://127.0.0.1:{port}/readyz")
         request = self._request(port, "/v1/checkouts", {"x-api-key": self.keys.key("till")})
         return Contender(
             name=name,

@@ -48,6 +48,8 @@ class Settings(ServiceSettings):
     """Above this, in the line for one statement, a checkout is answered at once, without a voucher."""
     checkouts_under_way: Annotated[int, Field(ge=1)] = 512
     """Above this a checkout is answered at once, without a voucher, before anything is looked up for it."""
+    stores_remembered: Annotated[int, Field(ge=0)] = 5_000
+    """Of so many stores, those that were asked for last, a door remembers what they have: an eighth of a byte an item and store."""
     lease_folder: Path | None = None
     """A folder of this process alone on a disk that outlives it: the journal of vouchers that are handed out while there is no
     database (docs/ladder.md). Without it there are none."""

@@ -35,6 +35,7 @@ from services.offers.store.campaigns.stacking_rules import PostgresRules
 from services.offers.store.campaigns.versions import PostgresCampaigns
 from services.offers.store.checkout.issuing import SharedIssuing
 from services.offers.store.checkout.reads import SharedCheckoutReads
+from services.offers.store.checkout.shelves import ShelfReader, Shelves
 from services.offers.store.codes import PostgresSigningKeys
 from services.offers.store.connections import connector
 from services.offers.store.fraud.watching import SharedSightings
@@ -51,6 +52,8 @@ from services.offers.store.shared_statement import Limits, SharedStatement
 S = TypeVar("S")
 _SIGNING_KEYS_SECONDS = 10.0
 """Much less than a new key's lead."""
+_SHELVES_SECONDS = 0.1
+"""How soon a store that somebody asked for is read whole, where nobody else waits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +64,7 @@ class Door:
     doors: Doors
     keeper: KnowledgeKeeper
     signing_keeper: RelayLoop
+    shelf_reader: RelayLoop
     brake_loops: Sequence[RelayLoop]
     reads: SharedCheckoutReads
     issuing: SharedIssuing
@@ -93,7 +97,8 @@ def door_of(parts: Parts, codes: CodeKey) -> Door:
     def failed(statement: str, reason: str) -> None:
         parts.metrics.statement_failures.labels(statement, reason).inc()
 
-    reads = SharedCheckoutReads(connect, limits, failed)
+    shelves = Shelves(settings.stores_remembered)
+    reads = SharedCheckoutReads(connect, limits, failed, shelves)
     issuing = SharedIssuing(connect, limits, failed)
     signing_keys = _unit(parts.transactions, PostgresSigningKeys)
     signing = SigningRing(codes, signing_keys)
@@ -163,6 +168,12 @@ def door_of(parts: Parts, codes: CodeKey) -> Door:
     signing_keeper = RelayLoop(
         signing.refresh, name="signing-keys", backoff=parts.backoff, idle_seconds=_SIGNING_KEYS_SECONDS
     )
+    shelf_reader = RelayLoop(
+        ShelfReader(shelves, parts.transactions).read_next,
+        name="shelves",
+        backoff=parts.backoff,
+        idle_seconds=_SHELVES_SECONDS,
+    )
     once = Once(
         begin=_shared_by_all(parts.transactions),
         clock=parts.clock,
@@ -174,6 +185,7 @@ def door_of(parts: Parts, codes: CodeKey) -> Door:
         doors=doors,
         keeper=keeper,
         signing_keeper=signing_keeper,
+        shelf_reader=shelf_reader,
         brake_loops=brake_loops(parts, knowledge),
         reads=reads,
         issuing=issuing,
@@ -190,7 +202,7 @@ async def running(door: Door) -> AsyncIterator[None]:
     leasing = (door.leases.loop, door.leases.journal) if door.leases else ()
     lag = door.doors.desk.ladder.lag
     statements = (door.reads.statement, door.issuing.statement, door.sightings.statement)
-    served = [door.keeper, door.signing_keeper, *door.brake_loops, *statements, lag, *leasing]
+    served = [door.keeper, door.signing_keeper, door.shelf_reader, *door.brake_loops, *statements, lag, *leasing]
     tasks = [asyncio.create_task(part.run(), name=type(part).__name__) for part in served]
 
     async def all_run() -> bool:

@@ -1,6 +1,6 @@
-"""What a checkout needs: a round trip to read of its customer, one of its store, and one to make its decision durable."""
+"""What a checkout needs: a round trip to read of its customer and store, and one to make its decision durable."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Container, Sequence
 from datetime import date, datetime
 from typing import Protocol
 
@@ -71,6 +71,8 @@ class CheckoutView(msgspec.Struct, frozen=True, kw_only=True):
     """Of limits, as far as they were asked for."""
     brakes: Brakes = NO_BRAKES
     """Those in force that concern this store."""
+    there: Container[str] | None = None
+    """The items that this store has, or will have within a voucher's time; None: to be asked for by themselves."""
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,14 +110,14 @@ class IssueRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CheckoutReads(Protocol):
-    """What a checkout needs to know, a round trip each."""
+    """What a checkout needs to know, a round trip each; of a store that is remembered the first tells all."""
 
     async def read(self, question: CheckoutQuestion) -> CheckoutView:
         """The view; raises RetryableError when the database is away, slow or overloaded."""
         ...
 
     async def there(self, store_id: str, item_ids: Sequence[str]) -> frozenset[str]:
-        """The items that this store has, or will have within a voucher's time; raises RetryableError."""
+        """Of these items those that this store has, where its view does not say; raises RetryableError."""
         ...
 
 

@@ -57,8 +57,8 @@ _AVAILABILITY = text("""
     ON CONFLICT (store_id, item_id) DO UPDATE SET version = excluded.version, there = excluded.there
     WHERE availability.version < excluded.version
 """)
-_NO_AVAILABILITY = text("""
-    DELETE FROM availability USING unnest(CAST(:keys AS text[])) AS gone
+_NO_AVAILABILITY = text("""  -- the row stays: doors that remember the store hear of it
+    UPDATE availability SET version = 0, there = false FROM unnest(CAST(:keys AS text[])) AS gone
     WHERE availability.store_id || ':' || availability.item_id = gone
 """)
 _ITEMS = text("""

@@ -9,7 +9,7 @@ import pytest
 from benchmarks.ingest import load
 from benchmarks.offers import comparing, payload, peers
 from benchmarks.offers.chain import CAMPAIGNS, Chain
-from benchmarks.offers.running import ACK, EACH_HOT, EACH_SPREAD, HOT, SPREAD, Measured
+from benchmarks.offers.running import ACK, EACH_HOT, EACH_SPREAD, FREE, HOT, SPREAD, Measured
 from libs.laptop.dataset import Basket, Line, Product
 from services.offers.api.checkout import CheckoutRequest
 from tests.support.offers_facts import NOW
@@ -76,6 +76,6 @@ def test_the_shares_of_a_doors_answers_are_over_all_rounds(capsys: pytest.Captur
     rounds = [measured(1.0, offered=3), measured(1.0, offered=3, late=2)]
     assert comparing.said(rounds) == "offered 75.00%; late 25.00%"
     assert comparing.said([measured(1.0)]) == ""
-    results = dict.fromkeys((ACK, SPREAD, EACH_SPREAD, HOT, EACH_HOT), rounds)
+    results = dict.fromkeys((ACK, SPREAD, FREE, EACH_SPREAD, HOT, EACH_HOT), rounds)
     comparing.show(results)
     assert "one hot budget to spread" in capsys.readouterr().out

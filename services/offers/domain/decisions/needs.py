@@ -1,7 +1,7 @@
 """What a customer will want next, by category: items scored by libs/ranking with the basket in hand, gathered for campaigns."""
 
 from base64 import b64decode
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self, cast
 
@@ -120,7 +120,7 @@ def posed(sketch: Sketch, moment: Moment, basket: Collection[str]) -> PosedBySke
 
 
 def by_category(
-    likely: Likely, items: Mapping[str, Item], there: Collection[str], known: Collection[int]
+    likely: Likely, items: Mapping[str, Item], there: Container[str], known: Collection[int]
 ) -> list[CategoryNeed]:
     """Gather likely items into categories, in the order of their names; `known` are those bought of before, by hash.
 
@@ -140,7 +140,7 @@ class _Wanted:
 
     __slots__ = ("_found", "_likely", "_there")
 
-    def __init__(self, likely: Likely, found: Sequence[Item | None], there: Collection[str]) -> None:
+    def __init__(self, likely: Likely, found: Sequence[Item | None], there: Container[str]) -> None:
         self._likely = likely
         self._found = found
         self._there = there

@@ -190,7 +190,10 @@ class CheckoutDesk:
     async def _wanted(self, asked: _Asked) -> Wanted:
         moment, basket = self._moment(asked), asked.checkout.item_ids
         wanted = await self.ranking.wanted(asked.model, asked.personal, moment, basket)
-        return wanted.where(await self.reads.there(asked.store.store_id, wanted.likely.item_ids))
+        there = asked.view.there
+        return wanted.where(
+            await self.reads.there(asked.store.store_id, wanted.likely.item_ids) if there is None else there
+        )
 
     def _moment(self, asked: _Asked) -> Moment:
         offset = asked.now.astimezone(asked.store.zone).utcoffset() or timedelta(0)

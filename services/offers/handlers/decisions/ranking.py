@@ -5,7 +5,7 @@ a checkout waits here, the knowledge may become newer.
 """
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 
 from libs.ranking.sketch import Sketch, label_hash
@@ -26,10 +26,10 @@ class Wanted:
     likely: Likely
     categories: Sequence[int] = ()
     in_hand: Sequence[str] = ()
-    there: Collection[str] = ()
+    there: Container[str] = ()
     """The items that the store has."""
 
-    def where(self, there: Collection[str]) -> "Wanted":
+    def where(self, there: Container[str]) -> "Wanted":
         """The same in a store that has these items."""
         return replace(self, there=there)
 

@@ -1,7 +1,7 @@
-"""What checkouts read: customer, past vouchers and an answer given before; then availability. Each for many in one statement.
+"""What checkouts read: customer, past vouchers, an answer given before, and what changed in the store; for many in one statement.
 
-Of what a customer may want next few items are ever ranked high enough to be named: only these are looked for in the store,
-because a look-up for each of some hundred items would cost more than all the rest of a checkout's statements.
+What stores have is remembered (shelves.py). In a store that is not, items are looked for in a second statement: only those that are
+ranked high enough to be named, because a look-up for each of some hundred would cost more than all the rest.
 """
 
 from collections.abc import Sequence
@@ -15,6 +15,7 @@ from services.offers.domain.decisions.eligibility import PastVoucher
 from services.offers.domain.money.limits import Counter, Per, Period, Use, Uses
 from services.offers.ports.campaigns.knowledge import Revisions
 from services.offers.ports.checkout import CheckoutQuestion, CheckoutView, KnownCustomer
+from services.offers.store.checkout.shelves import Shelf, Shelves
 from services.offers.store.shared_statement import Connect, Limits, OnFailure, SharedStatement
 
 _HOPS = 4
@@ -27,7 +28,7 @@ LEFT JOIN LATERAL (
     FROM (
         SELECT used.campaign_id, pair.per, whom.entity, pair.period, used.starts_on,
                CAST(sum(used.count) AS bigint) AS count, CAST(sum(used.cents) AS bigint) AS cents
-        FROM unnest($4::text[], $5::text[]) AS pair (per, period)
+        FROM unnest($5::text[], $6::text[]) AS pair (per, period)
         JOIN (VALUES ('customer', known.customer_id), ('household', known.household_id), ('store', asked.store_id),
                      ('region', asked.region), ('partner', asked.partner), ('campaign', '')) AS whom (per, entity) ON whom.per = pair.per
         JOIN LATERAL (
@@ -45,12 +46,13 @@ LEFT JOIN LATERAL (
 ) AS used ON asked.day IS NOT NULL
 """
 _USED = "used.campaign_ids AS used_campaign_ids, used.pers, used.entities, used.periods, used.starts, used.counts, used.cents,"
-_ASKED = (
-    "unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS asked (checkout_id, customer_id, store_id, place)"
-)
+_ASKED = """
+    unnest($1::text[], $2::text[], $3::text[], $4::text[]) WITH ORDINALITY
+        AS asked (checkout_id, customer_id, store_id, horizon, place)
+"""
 _ASKED_WITH_LIMITS = """
-    unnest($1::text[], $2::text[], $3::text[], $6::date[], $7::text[], $8::text[]) WITH ORDINALITY
-        AS asked (checkout_id, customer_id, store_id, day, region, partner, place)
+    unnest($1::text[], $2::text[], $3::text[], $4::text[], $7::date[], $8::text[], $9::text[]) WITH ORDINALITY
+        AS asked (checkout_id, customer_id, store_id, horizon, day, region, partner, place)
 """
 
 
@@ -72,7 +74,8 @@ SELECT {columns} decided.proposal, decided.asked AS asked_then,
        CASE WHEN EXISTS (SELECT FROM brakes WHERE released_at IS NULL) THEN
            (SELECT array_agg(scope || ':' || entity_id) FROM brakes
             WHERE released_at IS NULL AND (scope <> 'store' OR entity_id = asked.store_id))
-       END AS brakes
+       END AS brakes,
+       pg_snapshot_xmin(pg_current_snapshot())::text AS horizon, moved.item_ids AS moved_ids, moved.there AS moved_there
 FROM {asked}
 LEFT JOIN decisions AS decided ON decided.checkout_id = asked.checkout_id
 LEFT JOIN LATERAL (
@@ -92,6 +95,10 @@ LEFT JOIN LATERAL (
     FROM (SELECT campaign_id, category, valid_from, state FROM vouchers
           WHERE vouchers.customer_id = known.customer_id ORDER BY valid_from DESC LIMIT {_PAST_VOUCHERS}) AS newest
 ) AS past ON true
+LEFT JOIN LATERAL (
+    SELECT array_agg(item_id) AS item_ids, array_agg(there) AS there FROM availability
+    WHERE store_id = asked.store_id AND changed_by >= CAST(asked.horizon AS xid8)
+) AS moved ON asked.horizon IS NOT NULL
 {joins}
 ORDER BY asked.place
 """  # noqa: S608  # numbers and a topic's name of our own
@@ -116,11 +123,19 @@ class _Looked:
 
 
 class SharedCheckoutReads:
-    """Fits CheckoutReads. Both kinds of question share a connection."""
+    """Fits CheckoutReads. Both kinds of question share a connection; with a new one, what stores have is learned anew."""
 
-    def __init__(self, connect: Connect, limits: Limits, on_failure: OnFailure | None = None) -> None:
+    def __init__(
+        self, connect: Connect, limits: Limits, on_failure: OnFailure | None = None, shelves: Shelves | None = None
+    ) -> None:
+        self.shelves = shelves if shelves is not None else Shelves(0)
+
+        async def connected() -> Any:
+            self.shelves.forget()
+            return await connect()
+
         self.statement: SharedStatement[CheckoutQuestion | _Looked, CheckoutView | frozenset[str]] = SharedStatement(
-            "checkout-reads", connect, _execute, limits, on_failure
+            "checkout-reads", connected, self._execute, limits, on_failure
         )
 
     async def read(self, question: CheckoutQuestion) -> CheckoutView:
@@ -133,13 +148,14 @@ class SharedCheckoutReads:
             return frozenset()
         return cast("frozenset[str]", await self.statement.ask(_Looked(store_id, item_ids)))
 
-
-async def _execute(
-    connection: Any, asked: Sequence[CheckoutQuestion | _Looked]
-) -> Sequence[CheckoutView | frozenset[str]]:
-    views = iter(await _views(connection, [one for one in asked if isinstance(one, CheckoutQuestion)]))
-    found = iter(await _found(connection, [one for one in asked if isinstance(one, _Looked)]))
-    return [next(views) if isinstance(one, CheckoutQuestion) else next(found) for one in asked]
+    async def _execute(
+        self, connection: Any, asked: Sequence[CheckoutQuestion | _Looked]
+    ) -> Sequence[CheckoutView | frozenset[str]]:
+        questions = [one for one in asked if isinstance(one, CheckoutQuestion)]
+        shelves = [self.shelves.of(question.store_id) for question in questions]
+        views = iter(await _views(connection, questions, shelves))
+        found = iter(await _found(connection, [one for one in asked if isinstance(one, _Looked)]))
+        return [next(views) if isinstance(one, CheckoutQuestion) else next(found) for one in asked]
 
 
 async def _found(connection: Any, asked: Sequence[_Looked]) -> Sequence[frozenset[str]]:
@@ -157,18 +173,22 @@ async def _found(connection: Any, asked: Sequence[_Looked]) -> Sequence[frozense
     return [frozenset(there[one.store_id].intersection(one.item_ids)) for one in asked]
 
 
-async def _views(connection: Any, questions: Sequence[CheckoutQuestion]) -> Sequence[CheckoutView]:
+async def _views(
+    connection: Any, questions: Sequence[CheckoutQuestion], shelves: Sequence[Shelf | None]
+) -> Sequence[CheckoutView]:
     if not questions:
         return []
     plain = (
         [question.checkout_id for question in questions],
         [question.customer_id for question in questions],
         [question.store_id for question in questions],
+        [str(shelf.horizon) if shelf else None for shelf in shelves],
     )
     limits = [question.limits_of for question in questions]
     pairs = sorted({pair for each in limits if each for pair in each.pairs})
     if not pairs:
-        return [_view(row) for row in await connection.fetch(_READ, *plain)]
+        rows = await connection.fetch(_READ, *plain)
+        return [_view(row, shelf) for row, shelf in zip(rows, shelves, strict=True)]
     rows = await connection.fetch(
         _READ_WITH_LIMITS,
         *plain,
@@ -178,11 +198,13 @@ async def _views(connection: Any, questions: Sequence[CheckoutQuestion]) -> Sequ
         [each.region if each else None for each in limits],
         [each.partner if each else None for each in limits],
     )
-    return [_view(row) for row in rows]
+    return [_view(row, shelf) for row, shelf in zip(rows, shelves, strict=True)]
 
 
-def _view(row: Any) -> CheckoutView:
+def _view(row: Any, shelf: Shelf | None) -> CheckoutView:
     campaigns, catalogue, models = row["revisions"]
+    if shelf is not None:
+        shelf.changed(row["moved_ids"] or (), row["moved_there"] or (), int(row["horizon"]))
     return CheckoutView(
         stored=unpack(row["proposal"]) if row["proposal"] is not None else None,
         asked=row["asked_then"],
@@ -208,6 +230,7 @@ def _view(row: Any) -> CheckoutView:
         revisions=Revisions(campaigns=campaigns, catalogue=catalogue, models=models),
         uses=_uses(row) if "used_campaign_ids" in row else {},
         brakes=Brakes.of(row["brakes"]),
+        there=shelf,
     )
 
 
