@@ -43,8 +43,9 @@ class Peer:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One round; without a peer only ours, and the learner where it was asked for."""
+    """One round; without a peer only ours, and the learner where it was asked for. `bare` is a worker that applies nothing."""
 
+    bare: Measured
     ours: Measured
     peer: Peer | None
     learner: Learned | None
@@ -81,12 +82,13 @@ async def _round(folder: Path, year: Year, plan: Plan, number: int, console: Con
         await lay(servers.settings, year.catalogue(), master_data, console.progress)
         await servers.worker(INGEST_CATALOG.name, master_data, console.progress)
         await lay(servers.settings, year.sales(), year.baskets, console.progress)
+        bare = await servers.bare(INGEST_POS.name, year.baskets, console.progress)
         peer = await _peer(servers, year, plan.peer_python, console) if number % 2 == 0 else None
         ours = await servers.worker(INGEST_POS.name, year.baskets, console.progress)
         if peer is None:
             peer = await _peer(servers, year, plan.peer_python, console)
         last = number == plan.rounds - 1
-        return Round(ours, peer, await learned(servers, year, console.progress) if last else None)
+        return Round(bare, ours, peer, await learned(servers, year, console.progress) if last else None)
 
 
 async def _peer(servers: Servers, year: Year, python: str | None, console: Console) -> Peer | None:
@@ -126,6 +128,12 @@ def _show(year: Year, rounds: Sequence[Round]) -> None:
     for stage in stages[0]:
         took = median(one[stage] for one in stages)
         print(f"  time in {stage:<21} {took:>9.1f} s  {100 * took / sum(stages[0].values()):>9.0f} %")
+    bare = [one.bare for one in rounds]
+    spent = median(sum(one.cpu_seconds.values()) for one in bare)
+    print(
+        f"  were applying and folding free{year.baskets / median(one.applied_seconds for one in bare):>9,.0f} baskets/s"
+        f"  {1e6 * spent / year.baskets:>10,.0f} us a basket, servers' too"
+    )
     _show_peer(year, rounds)
     _show_learner(rounds)
 

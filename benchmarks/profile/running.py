@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import sys
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -22,7 +23,18 @@ from libs.laptop.embedded_postgres import EmbeddedPostgres
 from libs.laptop.launch import Keys, Service, Surroundings
 
 PARTITIONS = 4
+
+
+class _Bare(Service):
+    """The worker that applies nothing."""
+
+    @property
+    def argv(self) -> list[str]:
+        return [sys.executable, "-m", "benchmarks.profile.bare", self.role]
+
+
 WORKER, LEARNER = Service("profile", "worker"), Service("profile", "learner")
+_BARE = _Bare("profile", "worker")
 _LOOK_SECONDS = 0.1
 _SETTINGS = {"shared_buffers": "512MB", "max_wal_size": "4GB"}
 
@@ -49,7 +61,15 @@ class Servers:
 
     async def worker(self, topic: str, events: int, progress: Progress) -> Measured:
         """Run our worker until it has passed so many events of a topic, and folded what they changed."""
-        return await _worked(self, topic, events, progress)
+        return await _worked(self, WORKER, (topic, events), progress)
+
+    async def bare(self, topic: str, events: int, progress: Progress) -> Measured:
+        """The same for a worker that applies nothing; leaves the events as unread as they were."""
+        measured = await _worked(self, _BARE, (topic, events), progress)
+        connection = await asyncpg.connect(self.postgres.url().replace("+asyncpg", ""))
+        await connection.execute("TRUNCATE profile.inbox")
+        await connection.close()
+        return measured
 
 
 @asynccontextmanager
@@ -76,13 +96,14 @@ async def serving(
         await broker.stop()
 
 
-async def _worked(servers: Servers, topic: str, events: int, progress: Progress) -> Measured:
+async def _worked(servers: Servers, service: Service, wanted: tuple[str, int], progress: Progress) -> Measured:
+    topic, _ = wanted
     connection = await asyncpg.connect(servers.postgres.url().replace("+asyncpg", ""))
     # Claimed by a run before that read nothing of it: this run's clock begins with its own claim.
     await connection.execute("DELETE FROM profile.offsets WHERE topic = $1 AND consumer_group = 'profile'", topic)
-    async with started(servers, WORKER) as (worker, port):
+    async with started(servers, service) as (worker, port):
         try:
-            begun, applied, ended = await _until_done(connection, servers, worker, (topic, events), progress)
+            begun, applied, ended = await _until_done(connection, servers, worker, wanted, progress)
         finally:
             await connection.close()
         spent = {name: seconds - begun.cpu_seconds.get(name, 0.0) for name, seconds in ended.cpu_seconds.items()}
