@@ -88,7 +88,7 @@ class ReceiptStore(Protocol):
         ...
 
     async def find(self, receipt_ids: Collection[str]) -> Mapping[str, FoundReceipt]:
-        """Those that were sold, with their purchases unless these were reserved but not appended yet."""
+        """Those that were sold, with their purchases unless these were reserved but not appended yet; none of a forgotten person."""
         ...
 
     async def claim_voids(self, receipt_ids: Collection[str]) -> Collection[str]:

@@ -36,6 +36,11 @@ _FIND = text("""
            receipts.delta_id, position, body, purchase
     FROM receipts LEFT JOIN facet_deltas USING (delta_id)
     WHERE sold AND receipt_key IN (SELECT encode(key, 'hex')::uuid FROM unnest(CAST(:keys AS bytea[])) AS key)
+      AND NOT EXISTS (  -- of a forgotten person, until the sweep finds it
+          SELECT FROM suppressions JOIN erasures USING (erasure_id)
+          WHERE suppressions.identifier = coalesce(facet_deltas.identifier, receipts.identifier)
+            AND coalesce(receipts.delta_id, 0) < deltas_below
+      )
 """)
 _VOID = text("""
     UPDATE receipts SET voided = true
