@@ -185,6 +185,10 @@ class LearnerState:
     state: bytes
 
 
+Due = tuple[int, str]
+"""When the next example of an identifier is due, in seconds, and which identifier that is."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LearnerCustomer:
     """What the learner remembers of one identifier, and when the next of its examples is due."""

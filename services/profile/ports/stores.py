@@ -12,6 +12,7 @@ from services.profile.ports.customers import CustomerStore
 from services.profile.ports.privacy import PrivacyStore
 from services.profile.ports.rows import (
     ConsentRow,
+    Due,
     FoundReceipt,
     ItemRow,
     LearnerCustomer,
@@ -175,8 +176,12 @@ class LearningStore(Protocol):
         """Replace what is remembered of these."""
         ...
 
-    async def due_customers(self, before_seconds: int) -> Sequence[str]:
-        """The identifiers that have an example due before a time."""
+    async def due_customers(self, before_seconds: int, after: Due, limit: int) -> Sequence[Due]:
+        """Those who have an example due before a time, each with when the next one is; a page, in the order of both."""
+        ...
+
+    async def say_at_work(self) -> None:
+        """One round trip: whoever works out something for long is not taken for idle, and lets others of this process in."""
         ...
 
     async def set_due(self, due_at_seconds: Mapping[str, int | None]) -> None:
