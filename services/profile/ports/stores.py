@@ -104,8 +104,8 @@ class ReceiptStore(Protocol):
         """Take out what waited for these receipts."""
         ...
 
-    async def prune(self, before: date) -> None:
-        """Forget receipts, and purchases that are worked in, of days before this one."""
+    async def prune(self, before: date, limit: int) -> int:
+        """Forget receipts, and purchases that are worked in, of days before this one; returns how many: from `limit` on ask again."""
         ...
 
 
