@@ -11,6 +11,7 @@ from services.profile.domain.delta import Delta, later
 from services.profile.domain.identity import Link, link_of
 from services.profile.handlers.intake import own_customer_id
 from services.profile.handlers.persons import find_persons
+from services.profile.handlers.suppressing import names_in
 from services.profile.ports import ConsentRow, LinkRow, ProfileStore
 from services.profile.ports.privacy import ConsentWord
 
@@ -26,6 +27,8 @@ async def take_consents_and_links(store: ProfileStore, events: Sequence[Event]) 
     Whoever is described is somebody from then on; the traits stay sealed in the topic until something needs them.
     """
     ordered = sorted(events, key=lambda event: (event.occurred_at, event.event_id))
+    # All at once, so in one order: two batches that meet the same people do not wait for each other.
+    await store.facets.make({name: own_customer_id(name) for event in events for name in names_in(event.data)})
     linked = [event for event in ordered if isinstance(event.data, IdentityLinked)]
     if linked:
         await _take_links(store, linked)
@@ -89,13 +92,12 @@ async def _take_links(store: ProfileStore, events: Sequence[Event]) -> None:
 
 
 async def _meet(store: ProfileStore, met: Iterable[tuple[Identifier, datetime | None]]) -> None:
-    """Make sure that these identifiers have a facet, move its freshness, and mark it: even one without contacts is somebody."""
+    """Move the freshness of these identifiers' facets, and mark them: even one without contacts is somebody."""
     accepted: dict[str, datetime | None] = {}
     for identifier, accepted_at in met:
         accepted[identifier.key] = later(accepted.get(identifier.key), accepted_at)
     if not accepted:
         return
-    await store.facets.make({identifier: own_customer_id(identifier) for identifier in accepted})
     first_id = await store.facets.reserve()
     await store.facets.append(
         {
