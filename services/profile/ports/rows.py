@@ -120,7 +120,7 @@ class ConsentRow(Struct, frozen=True, kw_only=True, array_like=True, gc=False):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkRow:
-    """What was said last about a pair of customer ids."""
+    """What was said about a pair of customer ids."""
 
     link: Link
     linked: bool

@@ -117,7 +117,7 @@ class IdentityStore(Protocol):
         ...
 
     async def change_links(self, rows: Collection[LinkRow]) -> None:
-        """Wait for every other change of the graph, then keep what is newer than what is known; one row a pair."""
+        """Wait for every other change of the graph, then keep what was said, as far as it can matter."""
         ...
 
     async def persons_around(self, own_customer_ids: Collection[str]) -> Mapping[str, str]:
@@ -125,7 +125,7 @@ class IdentityStore(Protocol):
         ...
 
     async def links_of(self, own_customer_ids: Collection[str]) -> LinksRow:
-        """What was said last about each pair that one of these ids is in."""
+        """What was said, as far as it matters, about each pair that one of these ids is in."""
         ...
 
     async def reassign(self, rows: Collection[Reassigned]) -> None:
