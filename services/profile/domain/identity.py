@@ -16,11 +16,11 @@ class Link:
 class LinkFact:
     """Someone said at a time that two identifiers are (or are not) one person; the latest fact of a pair says whether they are.
 
-    Facts of the same second are ordered by event id, so every order of arrival gives the same graph.
+    Facts of the same moment are ordered by event id, so every order of arrival gives the same graph.
     """
 
     link: Link
-    occurred_at_seconds: int
+    occurred_at_seconds: float
     event_id: str
     linked: bool
 

@@ -119,7 +119,7 @@ def shared(kinds: Mapping[str, str], facts: Iterable[LinkFact], rules: IdentityR
     limits: defaultdict[str, list[SharedWhen]] = defaultdict(list)
     for rule in rules.shared:
         limits[rule.kind].append(rule)
-    times: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
+    times: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
     for fact in facts:
         for one, other in _ends(fact.link):
             if kinds[one] in limits:
@@ -132,7 +132,7 @@ def shared(kinds: Mapping[str, str], facts: Iterable[LinkFact], rules: IdentityR
     )
 
 
-def _crowded(times: Sequence[int], rule: SharedWhen) -> bool:
+def _crowded(times: Sequence[float], rule: SharedWhen) -> bool:
     """Whether more than so many fall within so many days. Each partner is there once: with when the pair was linked."""
     ordered = sorted(times)
     window = rule.days * DAY_SECONDS
@@ -175,7 +175,7 @@ def _is_one_person(kinds: Mapping[str, str], parts: Iterable[Collection[str]], l
 
 
 def _in_order(facts: Iterable[LinkFact]) -> list[LinkFact]:
-    """The oldest first; of the same second by event id, then by the pair."""
+    """The oldest first; of the same moment by event id, then by the pair."""
     return sorted(facts, key=lambda fact: (fact.occurred_at_seconds, fact.event_id, fact.link))
 
 

@@ -97,7 +97,7 @@ class PostgresIdentity:
         facts: defaultdict[Link, list[LinkFact]] = defaultdict(list)
         for row in rows:
             said[row.link].append(row)
-            facts[row.link].append(LinkFact(row.link, int(row.occurred_at.timestamp()), row.event_id, row.linked))
+            facts[row.link].append(LinkFact(row.link, row.occurred_at.timestamp(), row.event_id, row.linked))
         pairs = {"firsts": [link.first for link in said], "seconds": [link.second for link in said]}
         for found in await self._connection.execute(_KNOWN_LINKS, pairs):
             link = Link(found.first_customer_id, found.second_customer_id)
@@ -152,8 +152,8 @@ class PostgresIdentity:
 def _facts(link: Link, row: Any) -> Sequence[LinkFact]:
     """What a row knows of its pair; one of an earlier release knows what was said last."""
     if row.facts is None:
-        return [LinkFact(link, int(row.occurred_at.timestamp()), row.event_id, row.linked)]
-    return [LinkFact(link, *fact) for fact in msgspec.json.decode(row.facts, type=list[tuple[int, str, bool]])]
+        return [LinkFact(link, row.occurred_at.timestamp(), row.event_id, row.linked)]
+    return [LinkFact(link, *fact) for fact in msgspec.json.decode(row.facts, type=list[tuple[float, str, bool]])]
 
 
 def _stored(facts: Sequence[LinkFact]) -> str:

@@ -86,6 +86,14 @@ async def test_signing_in_again_moves_nobody_and_a_break_that_is_heard_of_late_d
         assert moved[own_customer_id(visitor(1).key)] == moved[own_customer_id(second.key)]
 
 
+async def test_a_link_that_is_taken_back_within_a_second_is_taken_back(database: Database) -> None:
+    half_a_second = 0.5 / 86_400
+    async with running_profile(database) as profile:
+        await profile.take([a_link("z", visitor(1), account(1), day=1)])
+        await profile.take([a_link("a", visitor(1), account(1), linked=False, day=1 + half_a_second)])
+        assert all(one == now for one, now in (await assigned(profile)).items())
+
+
 async def test_what_an_earlier_release_kept_of_a_link_counts(database: Database) -> None:
     async with running_profile(database) as profile:
         await profile.take([a_link("l1", visitor(1), account(1), day=1)])
