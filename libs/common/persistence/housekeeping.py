@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from libs.common.clock import Clock
 from libs.common.persistence.backoff import Backoff
-from libs.common.persistence.inbox import prune_inbox
+from libs.common.persistence.inbox import PRUNED_TOGETHER, prune_inbox
 from libs.common.persistence.relay import RelayLoop
 from libs.common.persistence.transaction import Transactions
 
@@ -16,11 +16,18 @@ class Housekeeping:
     """Prunes the inbox at its start and every hour."""
 
     def __init__(
-        self, transactions: Transactions, *, clock: Clock, backoff: Backoff, window: timedelta = INBOX_WINDOW
+        self,
+        transactions: Transactions,
+        *,
+        clock: Clock,
+        backoff: Backoff,
+        window: timedelta = INBOX_WINDOW,
+        together: int = PRUNED_TOGETHER,
     ) -> None:
         self._transactions = transactions
         self._clock = clock
         self._window = window
+        self._together = together
         self._loop = RelayLoop(self.run_once, name="housekeeping", backoff=backoff, idle_seconds=3_600.0)
 
     async def run(self) -> None:
@@ -32,7 +39,9 @@ class Housekeeping:
         self._loop.stop()
 
     async def run_once(self) -> int:
-        """Prune once; returns 0 so that the loop rests."""
-        async with self._transactions.begin() as tx:
-            await prune_inbox(tx, before=self._clock.now() - self._window)
+        """Prune all that may go, so many a transaction; returns 0 so that the loop rests."""
+        gone = self._together
+        while gone >= self._together:
+            async with self._transactions.begin() as tx:
+                gone = await prune_inbox(tx, before=self._clock.now() - self._window, limit=self._together)
         return 0

@@ -1,12 +1,13 @@
 """The routes of customers: pages, health, search, next baskets; every one is masked by role and kept as a look."""
 
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 from pydantic import AwareDatetime
 
 from libs.common.contracts.values import Key
+from libs.common.errors import InvalidInput
 from libs.common.http.openapi import problems
 from libs.common.pseudonyms import Pseudonyms
 from libs.ranking.state import MomentKind
@@ -75,8 +76,14 @@ def customers_router(looking: Looking, asking: Asking, pseudonyms: Pseudonyms) -
         ] = "arrival",
     ) -> NextBasket:
         """Ranked by the newest published model on the customer's newest view; the same inputs give the same answer."""
-        utc = at.astimezone(UTC) if at else None
-        question = Question(customer_id=customer_id, k=k, at=utc, store_id=store_id, moment=moment)
+        question = Question(customer_id=customer_id, k=k, at=at and _in_utc(at), store_id=store_id, moment=moment)
         return await asking.next_basket(question, viewer)
 
     return router
+
+
+def _in_utc(at: datetime) -> datetime:
+    try:
+        return at.astimezone(UTC)
+    except OverflowError as error:
+        raise InvalidInput("in UTC this is no moment of any calendar", slug="moment-too-far") from error

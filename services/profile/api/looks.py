@@ -28,8 +28,15 @@ def looks_router(looking: Looking) -> APIRouter:
         return await looking.looks(customer_id=customer_id, key_id=key_id, before=before, limit=limit)
 
     @router.get("/chain", summary="Is the record as it was written?")
-    async def chain(_caller: Auditor, key_id: Annotated[Key, Query(description="Whose looks.")]) -> ChainView:
-        """Each look of a key holds a hash over the one before it: a changed or missing one shows, unless it is the last."""
-        return await looking.check_chain(key_id)
+    async def chain(
+        _caller: Auditor,
+        key_id: Annotated[Key, Query(description="Whose looks.")],
+        after: Annotated[int, Query(ge=0, le=1 << 62, description="`next` of the answer before.")] = 0,
+    ) -> ChainView:
+        """Each look of a key holds a hash over the one before it: a changed or missing one shows, unless it is the last.
+
+        Some ten thousand looks an answer: the whole chain is checked when `next` is null.
+        """
+        return await looking.check_chain(key_id, after)
 
     return router

@@ -15,6 +15,7 @@ from services.profile.store import PostgresProfileStore
 from services.profile.store.backlog import backlog
 
 _MARKS_AHEAD = 4
+_PRUNED_TOGETHER = 200_000
 Round = Callable[[], Awaitable[int]]
 
 
@@ -105,13 +106,15 @@ def sweep_round(parts: Parts) -> Round:
     return swept
 
 
-def prune_round(parts: Parts) -> Round:
-    """Forgets receipts, and the purchases behind them, that no return can ask for any more."""
+def prune_round(parts: Parts, together: int = _PRUNED_TOGETHER) -> Round:
+    """Forgets receipts, and the purchases behind them, that no return can ask for any more: so many a transaction, and all of them."""
     kept = timedelta(days=parts.settings.receipts_kept_days)
 
     async def prune() -> int:
-        async with parts.transactions.begin() as tx:
-            await PostgresProfileStore(tx).receipts.prune((parts.clock.now() - kept).date())
+        gone = together
+        while gone >= together:
+            async with parts.transactions.begin() as tx:
+                gone = await PostgresProfileStore(tx).receipts.prune((parts.clock.now() - kept).date(), together)
         return 0
 
     return prune

@@ -5,7 +5,8 @@ Persons are a function of the set of link facts that count; in which order they 
 2. Of an identifier's links with a kind, the first few count.
 3. The links that are left join persons one by one, the strongest kinds and then the oldest first; a link that would give a
    person more identifiers of a kind than one person has, joins nobody.
-A link that does not count is kept: when another is taken back, it may count again.
+A link that does not count is kept: when another is taken back, it may count again. A link is as old as the first word of it since it
+was taken back last: signing in again moves nobody.
 """
 
 from collections import Counter, defaultdict
@@ -13,7 +14,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from libs.ranking.state import DAY_SECONDS
-from services.profile.domain.identity import Link, LinkFact, latest
+from services.profile.domain.identity import Link, LinkFact, since
 
 Person = frozenset[str]
 
@@ -89,9 +90,7 @@ def persons(kinds: Mapping[str, str], facts: Collection[LinkFact], rules: Identi
     Total: facts about identifiers that `kinds` lacks are of no account.
     """
     standing = _in_order(
-        fact
-        for fact in latest(facts).values()
-        if fact.linked and fact.link.first in kinds and fact.link.second in kinds
+        fact for fact in since(facts).values() if fact.link.first in kinds and fact.link.second in kinds
     )
     apart = shared(kinds, standing, rules)
     counting = [fact for fact in standing if fact.link.first not in apart and fact.link.second not in apart]
@@ -105,7 +104,7 @@ def beyond(
 
     Nothing is looked for behind a shared identifier: it joins nobody.
     """
-    standing = [fact for fact in latest(facts).values() if fact.linked]
+    standing = since(facts).values()
     apart = shared(kinds, standing, rules)
     return {
         other
@@ -115,12 +114,12 @@ def beyond(
     }
 
 
-def shared(kinds: Mapping[str, str], facts: Collection[LinkFact], rules: IdentityRules = RULES) -> frozenset[str]:
+def shared(kinds: Mapping[str, str], facts: Iterable[LinkFact], rules: IdentityRules = RULES) -> frozenset[str]:
     """The identifiers that several persons use, given the standing facts about them."""
     limits: defaultdict[str, list[SharedWhen]] = defaultdict(list)
     for rule in rules.shared:
         limits[rule.kind].append(rule)
-    times: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
+    times: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
     for fact in facts:
         for one, other in _ends(fact.link):
             if kinds[one] in limits:
@@ -133,8 +132,8 @@ def shared(kinds: Mapping[str, str], facts: Collection[LinkFact], rules: Identit
     )
 
 
-def _crowded(times: Sequence[int], rule: SharedWhen) -> bool:
-    """Whether more than so many fall within so many days. Each partner is there once: facts are the latest of a pair."""
+def _crowded(times: Sequence[float], rule: SharedWhen) -> bool:
+    """Whether more than so many fall within so many days. Each partner is there once: with when the pair was linked."""
     ordered = sorted(times)
     window = rule.days * DAY_SECONDS
     return any(later - earlier <= window for earlier, later in zip(ordered, ordered[rule.partners :], strict=False))
@@ -176,7 +175,7 @@ def _is_one_person(kinds: Mapping[str, str], parts: Iterable[Collection[str]], l
 
 
 def _in_order(facts: Iterable[LinkFact]) -> list[LinkFact]:
-    """The oldest first; of the same second by event id, then by the pair."""
+    """The oldest first; of the same moment by event id, then by the pair."""
     return sorted(facts, key=lambda fact: (fact.occurred_at_seconds, fact.event_id, fact.link))
 
 

@@ -7,7 +7,8 @@ What waits for its label hangs on the customer (Waiting); examples are made of i
 
 import math
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
 
@@ -21,6 +22,7 @@ FORMAT_VERSION, EARLIER_FORMAT = 2, 1
 HORIZONS_DAYS = (14, 30)
 PROBES_DAYS = (0, 7, 14, 28, 56, 112)
 LEARNING_RATE = 0.02
+_HOUR_SECONDS = 3_600
 _PROBES = tuple(days * DAY_SECONDS for days in PROBES_DAYS)
 _HORIZONS = tuple(days * DAY_SECONDS for days in HORIZONS_DAYS)
 
@@ -138,6 +140,21 @@ def features_of(standing: Standing | Waiting, at_seconds: int) -> dict[str, floa
     }
 
 
+def stretches(examples: Iterable[Example], at_most: int) -> Iterator[Sequence[Example]]:
+    """The same in the order in which they are learned, so many at a time. Sorted hour by hour: of millions none takes long to come."""
+    by_hour: defaultdict[int, list[Example]] = defaultdict(list)
+    for example in examples:
+        by_hour[example.due_at_seconds // _HOUR_SECONDS].append(example)
+    for _, some in sorted(by_hour.items()):
+        some.sort(key=_in_order)
+        for first in range(0, len(some), at_most):
+            yield some[first : first + at_most]
+
+
+def _in_order(example: Example) -> tuple[int, str, int, int]:
+    return example[:4]
+
+
 class ReturnChance:
     """Predicts, and learns examples that are handed over in the order of time."""
 
@@ -196,10 +213,6 @@ def _waiting_of(probe_at: int, features: Mapping[str, float]) -> Waiting:
         weekly_visits=features["weekly_visits"],
         trend_ratio=features["trend"],
     )
-
-
-def _in_order(example: Example) -> tuple[int, str, int, int]:
-    return example[:4]
 
 
 def _new_model() -> Any:

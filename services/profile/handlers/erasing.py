@@ -6,7 +6,7 @@ from dataclasses import replace
 from libs.common.clock import Clock
 from libs.common.contracts import Event, new_event
 from libs.common.contracts.privacy import Erased, ErasureRequested
-from libs.common.contracts.topics import PROFILE_ERASURES
+from libs.common.contracts.topics import PROFILE_ERASURES, SUPPRESSION_RETENTION
 from libs.common.errors import NotFound
 from libs.common.ids import random_id
 from libs.common.persistence import OutboxMessage, Transaction, Transactions
@@ -88,8 +88,15 @@ class Erasing:
 
 
 async def catch_up(store: ProfileStore, asked: Sequence[Event], clock: Clock) -> int:
-    """Erase again what the topic asks for and these tables do not know: they are new, or of an older backup."""
-    requests = [event.data for event in asked if isinstance(event.data, ErasureRequested)]
+    """Erase again what the topic asks for and these tables do not know: they are new, or of an older backup.
+
+    Tables know nothing of erasures that are older than suppressions are kept, and a broker may hold them for longer: these
+    are done, and whoever has come back since is somebody new.
+    """
+    since = clock.now() - SUPPRESSION_RETENTION
+    requests = [
+        event.data for event in asked if isinstance(event.data, ErasureRequested) and event.occurred_at >= since
+    ]
     return await erase_unknown(store, [_asked_for(request, clock) for request in requests])
 
 
@@ -137,9 +144,11 @@ async def take_answers(store: ProfileStore, events: Sequence[Event]) -> None:
 
 async def sweep(store: ProfileStore) -> int:
     """Finish profile's own part of one erasure and note its answer; returns how many were finished."""
-    swept = await store.privacy.sweep_next()
-    if swept is None:
+    unswept = await store.privacy.next_unswept()
+    if unswept is None:
         return 0
+    await store.learning.lock()  # first: a learner has it when it takes what waits in line, which is swept too
+    swept = await store.privacy.sweep(unswept)
     removed = {**swept.receipt.removed, "learner_entries": await unlearn(store, swept.identifiers)}
     await store.privacy.answered([replace(swept.receipt, removed=removed)])
     return 1

@@ -8,9 +8,10 @@ from libs.common.contracts.consent import ConsentChanged, IdentityLinked
 from libs.common.contracts.identity import Described
 from libs.common.contracts.values import Identifier
 from services.profile.domain.delta import Delta, later
-from services.profile.domain.identity import Link, link_of
+from services.profile.domain.identity import link_of
 from services.profile.handlers.intake import own_customer_id
 from services.profile.handlers.persons import find_persons
+from services.profile.handlers.suppressing import names_in
 from services.profile.ports import ConsentRow, LinkRow, ProfileStore
 from services.profile.ports.privacy import ConsentWord
 
@@ -26,6 +27,8 @@ async def take_consents_and_links(store: ProfileStore, events: Sequence[Event]) 
     Whoever is described is somebody from then on; the traits stay sealed in the topic until something needs them.
     """
     ordered = sorted(events, key=lambda event: (event.occurred_at, event.event_id))
+    # All at once, so in one order: two batches that meet the same people do not wait for each other.
+    await store.facets.make({name: own_customer_id(name) for event in events for name in names_in(event.data)})
     linked = [event for event in ordered if isinstance(event.data, IdentityLinked)]
     if linked:
         await _take_links(store, linked)
@@ -73,29 +76,28 @@ def _word_of(event: Event) -> ConsentWord:
 
 async def _take_links(store: ProfileStore, events: Sequence[Event]) -> None:
     """Note the links, then find out who is who around them; whoever's person changed is told of and folded again."""
-    rows: dict[Link, LinkRow] = {}
+    rows: list[LinkRow] = []
     met: list[tuple[Identifier, datetime | None]] = []
     for event in events:
         assert isinstance(event.data, IdentityLinked)  # noqa: S101 - filtered by the caller
         pair = event.data
         link = link_of(own_customer_id(pair.first.key), own_customer_id(pair.second.key))
-        rows[link] = LinkRow(link=link, linked=pair.linked, occurred_at=event.occurred_at, event_id=event.event_id)
+        rows.append(LinkRow(link=link, linked=pair.linked, occurred_at=event.occurred_at, event_id=event.event_id))
         met += [(pair.first, event.received_at), (pair.second, event.received_at)]
-    await store.identity.change_links(rows.values())
+    await store.identity.change_links(rows)
     await _meet(store, met)
     newest = events[-1]
-    ends = {end for link in rows for end in (link.first, link.second)}
+    ends = {end for row in rows for end in (row.link.first, row.link.second)}
     await find_persons(store, ends, occurred_at=newest.occurred_at, accepted_at=newest.received_at)
 
 
 async def _meet(store: ProfileStore, met: Iterable[tuple[Identifier, datetime | None]]) -> None:
-    """Make sure that these identifiers have a facet, move its freshness, and mark it: even one without contacts is somebody."""
+    """Move the freshness of these identifiers' facets, and mark them: even one without contacts is somebody."""
     accepted: dict[str, datetime | None] = {}
     for identifier, accepted_at in met:
         accepted[identifier.key] = later(accepted.get(identifier.key), accepted_at)
     if not accepted:
         return
-    await store.facets.make({identifier: own_customer_id(identifier) for identifier in accepted})
     first_id = await store.facets.reserve()
     await store.facets.append(
         {

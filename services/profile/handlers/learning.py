@@ -17,7 +17,7 @@ from libs.common.persistence import OutboxMessage
 from libs.ranking.model import Model
 from libs.ranking.population import PopulationState
 from services.profile.domain.needs import Learner
-from services.profile.domain.return_chance import ReturnChance
+from services.profile.domain.return_chance import ReturnChance, stretches
 from services.profile.handlers.contacts import counts, is_purchase, purchase_of
 from services.profile.handlers.intake import holder_of, master_data
 from services.profile.handlers.shoppers import Shoppers, forget, take_over_earlier
@@ -25,6 +25,8 @@ from services.profile.handlers.snapshots import SOURCE
 from services.profile.ports import LearnerState, ModelRow, ProfileStore, QueuedBasket
 
 NEEDS, RETURN_WEIGHTS = "needs", "return-weights"
+EXAMPLES_TOGETHER = 5_000
+"""Learned in one stretch: a small part of a second."""
 BODY_FORMAT = 1
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
@@ -91,7 +93,10 @@ async def learn(store: ProfileStore, remembered: Memory | None, step: Step) -> t
     memory = replace(memory, trained_until=step.until)
     if not taken:
         return memory, 0
-    memory.returns.learn(await memory.shoppers.matured(store, since, int(step.until.timestamp())))
+    examples = await memory.shoppers.matured(store, since, int(step.until.timestamp()))
+    for stretch in stretches(examples, EXAMPLES_TOGETHER):
+        memory.returns.learn(stretch)
+        await store.learning.say_at_work()
     memory = replace(
         memory,
         number=memory.number + 1,

@@ -26,6 +26,8 @@ from services.profile.ports.views import KeptLook, LookRow
 
 _SHOWN: Mapping[Sight, str] = {sight: sight.value for sight in Sight if sight.value in CustomerView.model_fields}
 NEWEST = 1 << 62
+CHECKED_TOGETHER = 10_000
+"""Looks that one request checks: more would take longer than a request may."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,11 +117,17 @@ class Looking:
             found = await store.views.looks(ids, key_id, before or NEWEST, limit)
         return LookPage(views=tuple(map(_look, found)), next=found[-1].id if len(found) == limit else None)
 
-    async def check_chain(self, key_id: str) -> ChainView:
-        """Whether the looks of a key are as they were written."""
+    async def check_chain(self, key_id: str, after: int = 0) -> ChainView:
+        """Whether the looks of a key, CHECKED_TOGETHER or so after one of them, are as they were written."""
         async with self._transactions.begin() as tx:
-            checked = await self._store_of(tx).views.check_chain(key_id)
-        return ChainView(key_id=key_id, checked_count=checked.checked_count, broken_sequence=checked.broken_sequence)
+            checked = await self._store_of(tx).views.check_chain(key_id, after, CHECKED_TOGETHER)
+        more = checked.checked_count >= CHECKED_TOGETHER and checked.broken_sequence is None
+        return ChainView(
+            key_id=key_id,
+            checked_count=checked.checked_count,
+            broken_sequence=checked.broken_sequence,
+            next=checked.newest_sequence if more else None,
+        )
 
     async def note(self, store: ProfileStore, viewer: Viewer, action: str, customer_id: str | None) -> None:
         """Keep a look, in the transaction that reads what will be shown; last, for looks of a key wait for each other."""

@@ -160,11 +160,15 @@ class LookPage(View):
 
 
 class ChainView(View):
-    """Whether a key's looks are as they were written; `broken_sequence` is the first that is not."""
+    """Whether a key's looks are as they were written; `broken_sequence` is the first that is not.
+
+    `checked_count` is of this answer alone; `next` asks for those after it, as `after`, and is null when there are no more.
+    """
 
     key_id: str
     checked_count: int
     broken_sequence: int | None
+    next: int | None
 
 
 class NeedView(View):

@@ -18,11 +18,12 @@ from services.profile.domain.population import Basket, PopulationLearner
 from services.profile.domain.ranking_state import visits_before
 from services.profile.domain.return_chance import Example, Waiting, due_examples, earlier_waiting, next_due_at
 from services.profile.domain.shopper import Shopper
-from services.profile.ports import LearnerCustomer, ProfileStore, QueuedBasket
+from services.profile.ports import Due, LearnerCustomer, ProfileStore, QueuedBasket
 
 EARLIER_RETURNS = "return-chance"
 """What earlier releases remembered of customers: one value for all of them."""
-_AT_ONCE = 500
+AT_ONCE = 500
+"""Customers a page, where all of those are asked for who have something due."""
 
 
 class Shoppers:
@@ -55,16 +56,16 @@ class Shoppers:
         """Store what has changed, and return the examples that are due from `since` on, before `until`."""
         await self._store(store, since)
         examples, self._matured = self._matured, []
-        due: dict[str, int | None] = {}
-        identifiers = await store.learning.due_customers(until)
-        for start in range(0, len(identifiers), _AT_ONCE):
-            some = identifiers[start : start + _AT_ONCE]
-            missing = await store.learning.customers([name for name in some if name not in self._known])
-            for identifier in some:
+        after: Due = (-1, "")
+        while page := await store.learning.due_customers(until, after, AT_ONCE):
+            after = page[-1]
+            missing = await store.learning.customers([name for _, name in page if name not in self._known])
+            due: dict[str, int | None] = {}
+            for _, identifier in page:
                 shopper = self._known.get(identifier) or Shopper.decode(missing[identifier])
                 examples.extend(due_examples(identifier, shopper.waiting, since, until))
                 due[identifier] = next_due_at(shopper.waiting, until)
-        await store.learning.set_due(due)
+            await store.learning.set_due(due)
         return examples
 
     async def _load(self, store: ProfileStore, population: PopulationLearner, baskets: Sequence[QueuedBasket]) -> None:

@@ -13,7 +13,8 @@ from services.profile.ports import ProfileStore
 async def unsuppressed(store: ProfileStore, events: Sequence[Event]) -> Sequence[Event]:
     """The events that may have an effect. Until the commit nobody can be forgotten: their effect is there to be erased, or none.
 
-    An event of an erased identifier counts only if it happened after the erasure.
+    An event of an erased identifier counts only if it happened after the erasure, and was accepted after it: a clock
+    that is ahead is believed to some extent.
     """
     await store.privacy.share()
     erased = await store.privacy.suppressed(_all_names(events))
@@ -28,12 +29,16 @@ def _all_names(events: Sequence[Event]) -> set[str]:
 
 
 def effective(events: Sequence[Event], erased: Mapping[str, datetime]) -> Sequence[Event]:
-    """The events that happened after the erasure of every name in them that was erased."""
+    """The events that happened and were accepted after the erasure of every name in them that was erased."""
     return [
         event
         for event in events
-        if not any(name in erased and event.occurred_at <= erased[name] for name in names_in(event.data))
+        if not any(name in erased and _earliest(event) <= erased[name] for name in names_in(event.data))
     ]
+
+
+def _earliest(event: Event) -> datetime:
+    return event.occurred_at if event.received_at is None else min(event.occurred_at, event.received_at)
 
 
 def names_in(body: Contract | Bought) -> Sequence[str]:

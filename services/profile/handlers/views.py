@@ -7,7 +7,7 @@ from functools import reduce
 
 from msgspec import Raw, Struct, json
 
-from libs.common.contracts.profile import CustomerValue, ProfileSnapshot
+from libs.common.contracts.profile import ConsentInForce, CustomerValue, ProfileSnapshot
 from libs.common.errors import Conflict, InvalidInput, NotFound
 from libs.ranking.population import PopulationState
 from libs.ranking.ranker import Need, PriorRanker, Ranker
@@ -119,14 +119,18 @@ def page_view(page: PageRow | None) -> CustomerView:
 
 
 async def next_basket(store: ProfileStore, question: Question, model: RankingModel) -> NextBasket:
-    """Rank the needs of a customer from its stored view; raises NotFound for an unknown one, InvalidInput."""
-    current, _ = await facets_of(store, question.customer_id)
+    """Rank the needs of a customer from its stored view; raises NotFound for an unknown one, InvalidInput.
+
+    Raises Conflict for one who objects, also by a word that the view has not heard yet.
+    """
+    current, rows = await facets_of(store, question.customer_id)
+    words = await store.customers.consents([row.identifier for row in rows])
+    _check_profiled(consents_in_force(word for some in words.values() for word in some))
     stored = await store.customers.snapshot(current)
     if stored is None:
         raise NotFound("this customer has no view yet", slug="no-view-yet")
     snapshot = ProfileSnapshot.model_validate_json(stored[1])
-    if objects_to_profiling(words_of(snapshot.consents)):
-        raise Conflict("this customer objects to profiling", slug="profiling-objected")
+    _check_profiled(snapshot.consents)  # allowed again, and not folded yet: there is nothing to rank by
     state = CustomerRankingState.from_json(snapshot.ranking_state)
     at = question.at or snapshot.as_of
     if abs(at - snapshot.as_of) > _FARTHEST:
@@ -145,6 +149,11 @@ async def next_basket(store: ProfileStore, question: Question, model: RankingMod
         moment=question.moment,
         needs=tuple(_need(need, bought_before=need.item_id in bought) for need in needs),
     )
+
+
+def _check_profiled(consents: Sequence[ConsentInForce]) -> None:
+    if objects_to_profiling(words_of(consents)):
+        raise Conflict("this customer objects to profiling", slug="profiling-objected")
 
 
 async def facets_of(store: ProfileStore, customer_id: str) -> tuple[str, Sequence[FacetRow]]:

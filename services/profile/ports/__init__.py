@@ -4,6 +4,7 @@ from services.profile.ports.customers import CustomerStore
 from services.profile.ports.rows import (
     ConsentRow,
     CustomerRow,
+    Due,
     FacetRow,
     FoldedFacet,
     FoundReceipt,
@@ -35,6 +36,7 @@ __all__ = [
     "ConsentRow",
     "CustomerRow",
     "CustomerStore",
+    "Due",
     "FacetRow",
     "FacetStore",
     "FoldedFacet",

@@ -54,6 +54,16 @@ class ServiceReceipt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Unswept:
+    """An erasure whose sweep is still to be done, what was removed at once, and which deltas are from before it."""
+
+    erasure_id: str
+    erased_at: datetime
+    removed: Mapping[str, int]
+    deltas_below: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Swept:
     """What profile removed in all, and whose it was."""
 
@@ -130,8 +140,12 @@ class PrivacyStore(Protocol):
         """One of them."""
         ...
 
-    async def sweep_next(self) -> Swept | None:
-        """Delete what only a scan finds for the oldest erasure that waits for it; None if none waits."""
+    async def next_unswept(self) -> Unswept | None:
+        """The oldest erasure that waits to be swept, claimed until the commit; None if none waits."""
+        ...
+
+    async def sweep(self, unswept: Unswept) -> Swept:
+        """Delete what only a scan finds. Baskets in line are among it: the caller has the learner's lock."""
         ...
 
     async def answered(self, receipts: Collection[ServiceReceipt]) -> None:

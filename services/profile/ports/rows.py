@@ -120,7 +120,7 @@ class ConsentRow(Struct, frozen=True, kw_only=True, array_like=True, gc=False):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkRow:
-    """What was said last about a pair of customer ids."""
+    """What was said about a pair of customer ids."""
 
     link: Link
     linked: bool
@@ -183,6 +183,10 @@ class LearnerState:
     trained_until: datetime
     baskets_count: int
     state: bytes
+
+
+Due = tuple[int, str]
+"""When the next example of an identifier is due, in seconds, and which identifier that is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

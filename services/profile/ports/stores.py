@@ -12,6 +12,7 @@ from services.profile.ports.customers import CustomerStore
 from services.profile.ports.privacy import PrivacyStore
 from services.profile.ports.rows import (
     ConsentRow,
+    Due,
     FoundReceipt,
     ItemRow,
     LearnerCustomer,
@@ -88,7 +89,7 @@ class ReceiptStore(Protocol):
         ...
 
     async def find(self, receipt_ids: Collection[str]) -> Mapping[str, FoundReceipt]:
-        """Those that were sold, with their purchases unless these were reserved but not appended yet."""
+        """Those that were sold, with their purchases unless these were reserved but not appended yet; none of a forgotten person."""
         ...
 
     async def claim_voids(self, receipt_ids: Collection[str]) -> Collection[str]:
@@ -103,8 +104,8 @@ class ReceiptStore(Protocol):
         """Take out what waited for these receipts."""
         ...
 
-    async def prune(self, before: date) -> None:
-        """Forget receipts, and purchases that are worked in, of days before this one."""
+    async def prune(self, before: date, limit: int) -> int:
+        """Forget receipts, and purchases that are worked in, of days before this one; returns how many: from `limit` on ask again."""
         ...
 
 
@@ -116,7 +117,7 @@ class IdentityStore(Protocol):
         ...
 
     async def change_links(self, rows: Collection[LinkRow]) -> None:
-        """Wait for every other change of the graph, then keep what is newer than what is known; one row a pair."""
+        """Wait for every other change of the graph, then keep what was said, as far as it can matter."""
         ...
 
     async def persons_around(self, own_customer_ids: Collection[str]) -> Mapping[str, str]:
@@ -124,7 +125,7 @@ class IdentityStore(Protocol):
         ...
 
     async def links_of(self, own_customer_ids: Collection[str]) -> LinksRow:
-        """What was said last about each pair that one of these ids is in."""
+        """What was said, as far as it matters, about each pair that one of these ids is in."""
         ...
 
     async def reassign(self, rows: Collection[Reassigned]) -> None:
@@ -175,8 +176,12 @@ class LearningStore(Protocol):
         """Replace what is remembered of these."""
         ...
 
-    async def due_customers(self, before_seconds: int) -> Sequence[str]:
-        """The identifiers that have an example due before a time."""
+    async def due_customers(self, before_seconds: int, after: Due, limit: int) -> Sequence[Due]:
+        """Those who have an example due before a time, each with when the next one is; a page, in the order of both."""
+        ...
+
+    async def say_at_work(self) -> None:
+        """One round trip: whoever works out something for long is not taken for idle, and lets others of this process in."""
         ...
 
     async def set_due(self, due_at_seconds: Mapping[str, int | None]) -> None:

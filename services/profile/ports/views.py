@@ -33,9 +33,10 @@ class KeptLook:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChainCheck:
-    """How many of a key's looks were checked, and the first that does not follow from the one before it."""
+    """How many of a key's looks were checked, the newest of them, and the first that does not follow from the one before it."""
 
     checked_count: int
+    newest_sequence: int | None
     broken_sequence: int | None
 
 
@@ -103,8 +104,8 @@ class ViewStore(Protocol):
         """Looks at any of these customers, with this key, the newest first."""
         ...
 
-    async def check_chain(self, key_id: str) -> ChainCheck:
-        """Whether the looks of a key are as they were written, each of them."""
+    async def check_chain(self, key_id: str, after: int, limit: int) -> ChainCheck:
+        """Whether the looks of a key after one of them are as they were written; at most one more than `limit`."""
         ...
 
     async def search(self, prefix: str, segment_id: str | None, after: str, limit: int) -> Sequence[FoundRow]:

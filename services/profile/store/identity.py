@@ -1,11 +1,14 @@
 """Consents and the identity graph on PostgreSQL."""
 
-from collections.abc import Collection, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
+import msgspec
 from sqlalchemy import text
 
 from libs.common.persistence import Transaction
-from services.profile.domain.identity import Link, LinkFact
+from services.profile.domain.identity import Link, LinkFact, remembered
 from services.profile.ports import ConsentRow, LinkRow, LinksRow, Reassigned
 
 _KEEP_CONSENTS = text("""
@@ -20,13 +23,18 @@ _KEEP_CONSENTS = text("""
 """)
 # Links are rare, and two around the same person would lock its facets crosswise: so one at a time.
 _ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtext(current_schema() || '.identity'), 0)")
+_KNOWN_LINKS = text("""
+    SELECT links.* FROM links
+    JOIN unnest(CAST(:firsts AS text[]), CAST(:seconds AS text[])) AS said (first_customer_id, second_customer_id)
+         USING (first_customer_id, second_customer_id)
+""")
+# Whoever changes links is alone, and has seen what is known.
 _KEEP_LINKS = text("""
-    INSERT INTO links (first_customer_id, second_customer_id, linked, occurred_at, event_id)
+    INSERT INTO links (first_customer_id, second_customer_id, linked, occurred_at, event_id, facts)
     SELECT * FROM unnest(CAST(:firsts AS text[]), CAST(:seconds AS text[]), CAST(:linked AS boolean[]),
-                         CAST(:occurred AS timestamptz[]), CAST(:event_ids AS text[]))
+                         CAST(:occurred AS timestamptz[]), CAST(:event_ids AS text[]), CAST(:facts AS text[]))
     ON CONFLICT (first_customer_id, second_customer_id) DO UPDATE
-    SET linked = excluded.linked, occurred_at = excluded.occurred_at, event_id = excluded.event_id
-    WHERE (links.occurred_at, links.event_id) < (excluded.occurred_at, excluded.event_id)
+    SET linked = excluded.linked, occurred_at = excluded.occurred_at, event_id = excluded.event_id, facts = excluded.facts
 """)
 _PERSONS = text("""
     SELECT own_customer_id, customer_id FROM facets
@@ -84,16 +92,29 @@ class PostgresIdentity:
 
     async def change_links(self, rows: Collection[LinkRow]) -> None:
         """As the port promises."""
-        ordered = sorted(rows, key=lambda row: row.link)
         await self._connection.execute(_ONE_AT_A_TIME)
+        said: defaultdict[Link, list[LinkRow]] = defaultdict(list)
+        facts: defaultdict[Link, list[LinkFact]] = defaultdict(list)
+        for row in rows:
+            said[row.link].append(row)
+            facts[row.link].append(LinkFact(row.link, row.occurred_at.timestamp(), row.event_id, row.linked))
+        pairs = {"firsts": [link.first for link in said], "seconds": [link.second for link in said]}
+        for found in await self._connection.execute(_KNOWN_LINKS, pairs):
+            link = Link(found.first_customer_id, found.second_customer_id)
+            said[link].append(
+                LinkRow(link=link, linked=found.linked, occurred_at=found.occurred_at, event_id=found.event_id)
+            )
+            facts[link] += _facts(link, found)
+        newest = [max(some, key=lambda row: (row.occurred_at, row.event_id)) for _, some in sorted(said.items())]
         await self._connection.execute(
             _KEEP_LINKS,
             {
-                "firsts": [row.link.first for row in ordered],
-                "seconds": [row.link.second for row in ordered],
-                "linked": [row.linked for row in ordered],
-                "occurred": [row.occurred_at for row in ordered],
-                "event_ids": [row.event_id for row in ordered],
+                "firsts": [row.link.first for row in newest],
+                "seconds": [row.link.second for row in newest],
+                "linked": [row.linked for row in newest],
+                "occurred": [row.occurred_at for row in newest],
+                "event_ids": [row.event_id for row in newest],
+                "facts": [_stored(remembered(facts[row.link])) for row in newest],
             },
         )
 
@@ -105,12 +126,12 @@ class PostgresIdentity:
     async def links_of(self, own_customer_ids: Collection[str]) -> LinksRow:
         """As the port promises."""
         kinds: dict[str, str] = {}
-        facts = []
+        facts: list[LinkFact] = []
         for row in await self._connection.execute(_LINKS, {"own_ids": list(own_customer_ids)}):
             link = Link(row.first_customer_id, row.second_customer_id)
             kinds[link.first] = row.first_identifier.partition(":")[0]
             kinds[link.second] = row.second_identifier.partition(":")[0]
-            facts.append(LinkFact(link, int(row.occurred_at.timestamp()), row.event_id, row.linked))
+            facts += _facts(link, row)
         return LinksRow(facts=facts, kinds=kinds)
 
     async def reassign(self, rows: Collection[Reassigned]) -> None:
@@ -126,3 +147,14 @@ class PostgresIdentity:
                 "accepted": [row.accepted_at for row in rows],
             },
         )
+
+
+def _facts(link: Link, row: Any) -> Sequence[LinkFact]:
+    """What a row knows of its pair; one of an earlier release knows what was said last."""
+    if row.facts is None:
+        return [LinkFact(link, row.occurred_at.timestamp(), row.event_id, row.linked)]
+    return [LinkFact(link, *fact) for fact in msgspec.json.decode(row.facts, type=list[tuple[float, str, bool]])]
+
+
+def _stored(facts: Sequence[LinkFact]) -> str:
+    return msgspec.json.encode([(fact.occurred_at_seconds, fact.event_id, fact.linked) for fact in facts]).decode()

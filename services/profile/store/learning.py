@@ -10,7 +10,7 @@ from sqlalchemy import text
 from libs.common.persistence import Transaction
 from libs.common.persistence.messages import encode_headers
 from services.profile.domain.contact import AnyPurchase
-from services.profile.ports import LearnerCustomer, LearnerState, ModelRow, QueuedBasket
+from services.profile.ports import Due, LearnerCustomer, LearnerState, ModelRow, QueuedBasket
 from services.profile.store.earlier import purchase_of_map
 from services.profile.store.receipts import receipt_key
 
@@ -60,7 +60,14 @@ _KEEP_CUSTOMERS = text("""
     SELECT * FROM unnest(CAST(:identifiers AS text[]), CAST(:due AS bigint[]), CAST(:states AS bytea[]))
     ON CONFLICT (identifier) DO UPDATE SET due_at_seconds = excluded.due_at_seconds, state = excluded.state
 """)
-_DUE_CUSTOMERS = text("SELECT identifier FROM learner_customers WHERE due_at_seconds < :before ORDER BY identifier")
+# From where the page before ended: what that one moved on leaves dead entries in the index until the commit.
+_DUE_CUSTOMERS = text("""
+    SELECT due_at_seconds, identifier FROM learner_customers
+    WHERE due_at_seconds < :before AND due_at_seconds >= :after_seconds
+      AND (due_at_seconds, identifier) > (:after_seconds, :after_identifier)
+    ORDER BY due_at_seconds, identifier LIMIT :most
+""")
+_AT_WORK = text("SELECT 1")
 _SET_DUE = text("""
     UPDATE learner_customers SET due_at_seconds = new.due_at_seconds
     FROM unnest(CAST(:identifiers AS text[]), CAST(:due AS bigint[])) AS new (identifier, due_at_seconds)
@@ -176,9 +183,15 @@ class PostgresLearning:
         }
         await self._connection.execute(_KEEP_CUSTOMERS, columns)
 
-    async def due_customers(self, before_seconds: int) -> Sequence[str]:
+    async def due_customers(self, before_seconds: int, after: Due, limit: int) -> Sequence[Due]:
         """As the port promises."""
-        return (await self._connection.execute(_DUE_CUSTOMERS, {"before": before_seconds})).scalars().all()
+        wanted = {"before": before_seconds, "after_seconds": after[0], "after_identifier": after[1], "most": limit}
+        rows = await self._connection.execute(_DUE_CUSTOMERS, wanted)
+        return [(row.due_at_seconds, row.identifier) for row in rows]
+
+    async def say_at_work(self) -> None:
+        """As the port promises."""
+        await self._connection.execute(_AT_WORK)
 
     async def set_due(self, due_at_seconds: Mapping[str, int | None]) -> None:
         """As the port promises."""

@@ -8,7 +8,16 @@ from typing import Any
 from sqlalchemy import text
 
 from libs.common.persistence import OutboxMessage, Transaction, append, dead_letters
-from services.profile.ports.privacy import Asker, ConsentWord, Erasure, OpenErasures, Person, ServiceReceipt, Swept
+from services.profile.ports.privacy import (
+    Asker,
+    ConsentWord,
+    Erasure,
+    OpenErasures,
+    Person,
+    ServiceReceipt,
+    Swept,
+    Unswept,
+)
 from services.profile.store.facets import DELTAS_A_BLOCK
 from services.profile.store.forgetting import erase_by_key, sweep
 
@@ -166,19 +175,21 @@ class PostgresPrivacy:
         """As the port promises."""
         return _erasure((await self._connection.execute(_FIND, {"erasure_id": erasure_id})).one_or_none())
 
-    async def sweep_next(self) -> Swept | None:
+    async def next_unswept(self) -> Unswept | None:
         """As the port promises."""
         found = (await self._connection.execute(_UNSWEPT)).one_or_none()
-        if found is None:
-            return None
-        named = {"erasure_id": found.erasure_id}
+        return None if found is None else Unswept(**found._mapping)  # noqa: SLF001  # a Row's public mapping
+
+    async def sweep(self, unswept: Unswept) -> Swept:
+        """As the port promises."""
+        named = {"erasure_id": unswept.erasure_id}
         identifiers = list((await self._connection.execute(_IDENTIFIERS, named)).scalars())
         await self._connection.execute(_SWEEP_PATIENCE)
-        swept = await sweep(self._connection, identifiers, found.erased_at, found.deltas_below)
-        removed = {**found.removed, **swept}
+        swept = await sweep(self._connection, identifiers, unswept.erased_at, unswept.deltas_below)
+        removed = {**unswept.removed, **swept}
         removed["dead_letters"] = await dead_letters.forget_keys(self._tx, identifiers)
         at = (await self._connection.execute(_SWEPT, named)).scalar_one()
-        receipt = ServiceReceipt(erasure_id=found.erasure_id, service="profile", removed=removed, answered_at=at)
+        receipt = ServiceReceipt(erasure_id=unswept.erasure_id, service="profile", removed=removed, answered_at=at)
         return Swept(receipt=receipt, identifiers=identifiers)
 
     async def answered(self, receipts: Collection[ServiceReceipt]) -> None:

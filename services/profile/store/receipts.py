@@ -36,6 +36,11 @@ _FIND = text("""
            receipts.delta_id, position, body, purchase
     FROM receipts LEFT JOIN facet_deltas USING (delta_id)
     WHERE sold AND receipt_key IN (SELECT encode(key, 'hex')::uuid FROM unnest(CAST(:keys AS bytea[])) AS key)
+      AND NOT EXISTS (  -- of a forgotten person, until the sweep finds it
+          SELECT FROM suppressions JOIN erasures USING (erasure_id)
+          WHERE suppressions.identifier = coalesce(facet_deltas.identifier, receipts.identifier)
+            AND coalesce(receipts.delta_id, 0) < deltas_below
+      )
 """)
 _VOID = text("""
     UPDATE receipts SET voided = true
@@ -50,10 +55,19 @@ _PARK = text("""
     ON CONFLICT DO NOTHING
 """)
 _UNPARK = text("DELETE FROM parked WHERE receipt_id = ANY(CAST(:receipt_ids AS text[])) RETURNING event_id, body")
-_PRUNE_RECEIPTS = text("DELETE FROM receipts WHERE written_on < :before AND sold")
+# A large chain's day is millions of rows, and more than a statement of a worker usually may take.
+_PRUNE_PATIENCE = text("SET LOCAL statement_timeout = '10min'")
+_PRUNE_RECEIPTS = text("""
+    DELETE FROM receipts WHERE ctid = ANY(ARRAY(
+        SELECT ctid FROM receipts WHERE written_on < :before AND sold LIMIT :most
+    ))
+""")
 _PRUNE_DELTAS = text("""
-    DELETE FROM facet_deltas WHERE written_on < :before
-       AND NOT EXISTS (SELECT FROM dirty_customers WHERE dirty_customers.delta_id = facet_deltas.delta_id)
+    DELETE FROM facet_deltas WHERE ctid = ANY(ARRAY(
+        SELECT ctid FROM facet_deltas WHERE written_on < :before
+           AND NOT EXISTS (SELECT FROM dirty_customers WHERE dirty_customers.delta_id = facet_deltas.delta_id)
+        LIMIT :most
+    ))
 """)
 
 _encoder = msgspec.msgpack.Encoder()
@@ -131,10 +145,14 @@ class PostgresReceipts:
         rows = await self._connection.execute(_UNPARK, {"receipt_ids": list(receipt_ids)})
         return [_taken_back(row.body) for row in sorted(rows.all(), key=lambda row: str(row.event_id))]
 
-    async def prune(self, before: date) -> None:
-        """As the port promises; what is still awaited stays."""
-        await self._connection.execute(_PRUNE_RECEIPTS, {"before": before})
-        await self._connection.execute(_PRUNE_DELTAS, {"before": before})
+    async def prune(self, before: date, limit: int) -> int:
+        """As the port promises; what is still awaited stays. Purchases go when all receipts that may name them are gone."""
+        await self._connection.execute(_PRUNE_PATIENCE)
+        wanted = {"before": before, "most": limit}
+        gone = (await self._connection.execute(_PRUNE_RECEIPTS, wanted)).rowcount
+        if gone < limit:
+            gone += (await self._connection.execute(_PRUNE_DELTAS, wanted)).rowcount
+        return gone
 
 
 def _found(row: Any) -> FoundReceipt:

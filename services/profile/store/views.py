@@ -19,13 +19,18 @@ _LOOKS = text("""
       AND (CAST(:key_id AS text) IS NULL OR key_id = :key_id)
     ORDER BY id DESC LIMIT :most
 """)
+# The look before the page is read too: the first one of the page holds a hash over it.
 _CHECK = text("""
-    WITH chain AS (
-        SELECT sequence, hash = audit_hash(lag(hash) OVER in_order, audit) AS follows,
-               sequence = coalesce(lag(sequence) OVER in_order, 0) + 1 AS complete
-        FROM audit WHERE key_id = :key_id WINDOW in_order AS (ORDER BY sequence)
+    WITH page AS (
+        SELECT audit AS seen FROM audit WHERE key_id = :key_id AND sequence >= :after ORDER BY sequence LIMIT :most + 1
+    ), chain AS (
+        SELECT (seen).sequence AS sequence,
+               (seen).hash = audit_hash(lag((seen).hash) OVER in_order, seen) AS follows,
+               (seen).sequence = coalesce(lag((seen).sequence) OVER in_order, 0) + 1 AS complete
+        FROM page WINDOW in_order AS (ORDER BY (seen).sequence)
     )
-    SELECT count(*) AS checked, min(sequence) FILTER (WHERE NOT (follows AND complete)) AS broken FROM chain
+    SELECT count(*) AS checked, min(sequence) FILTER (WHERE NOT (follows AND complete)) AS broken, max(sequence) AS newest
+    FROM chain WHERE sequence > :after
 """)
 # Two ways to walk, each along an index in the index's own order: by id, and within a segment.
 _SEGMENTS = """
@@ -103,10 +108,11 @@ class PostgresViews:
             for row in rows
         ]
 
-    async def check_chain(self, key_id: str) -> ChainCheck:
+    async def check_chain(self, key_id: str, after: int, limit: int) -> ChainCheck:
         """As the port promises."""
-        row = (await self._connection.execute(_CHECK, {"key_id": key_id})).one()
-        return ChainCheck(checked_count=row.checked, broken_sequence=row.broken)
+        wanted = {"key_id": key_id, "after": after, "most": limit}
+        row = (await self._connection.execute(_CHECK, wanted)).one()
+        return ChainCheck(checked_count=row.checked, broken_sequence=row.broken, newest_sequence=row.newest)
 
     async def search(self, prefix: str, segment_id: str | None, after: str, limit: int) -> Sequence[FoundRow]:
         """As the port promises; `prefix` holds no wildcard."""

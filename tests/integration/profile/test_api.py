@@ -81,5 +81,12 @@ async def test_the_next_basket_is_ranked_by_the_newest_model_with_reasons(databa
         assert till["model_id"] != answer["model_id"]
 
 
+async def test_a_moment_that_is_none_in_utc_is_too_far(database: Database, tmp_path: Path) -> None:
+    async with running_profile(database) as profile, asking(profile, tmp_path, "customers:read") as client:
+        for at_the_end in ("0001-01-01T00:00:00%2B12:00", "9999-12-31T23:59:59-12:00"):
+            answer = await client.get(f"/v1/customers/{own_customer_id('x')}/next-basket?at={at_the_end}")
+            assert (answer.status_code, answer.json()["title"]) == (422, "moment-too-far")
+
+
 async def _itself(profile: RunningProfile) -> RunningProfile:
     return profile

@@ -11,6 +11,7 @@ import pytest
 
 from libs.common.errors import RetryableError
 from services.profile.bootstrap.fold_pool import FoldPool
+from services.profile.bootstrap.rounds import prune_round
 from services.profile.domain.contact import packed
 from services.profile.domain.delta import Delta
 from services.profile.domain.facet_codec import decode
@@ -66,13 +67,32 @@ async def test_receipts_and_their_purchases_go_after_their_time_and_not_before_t
         await profile.take([a_sale("old", card(1)), a_return("waits", "unknown")])
         today = profile.parts.clock.now().date() + timedelta(days=1)
         async with profile.parts.transactions.begin() as tx:
-            await PostgresProfileStore(tx).receipts.prune(today)
+            await PostgresProfileStore(tx).receipts.prune(today, 10)
         assert len(await profile.rows("SELECT * FROM facet_deltas")) == 1
         await profile.fold_all()
         async with profile.parts.transactions.begin() as tx:
-            await PostgresProfileStore(tx).receipts.prune(today)
+            await PostgresProfileStore(tx).receipts.prune(today, 10)
         assert await profile.rows("SELECT * FROM facet_deltas") == []
         assert [row["sold"] for row in await profile.rows("SELECT * FROM receipts")] == [False]
+
+
+async def test_however_many_receipts_have_had_their_time_a_round_forgets_all_of_them_a_few_a_transaction(
+    database: Database,
+) -> None:
+    async with running_profile(database) as profile:
+        await profile.take([a_sale(f"old-{number}", card(number)) for number in range(5)])
+        await profile.fold_all()
+        for table in ("receipts", "facet_deltas"):
+            await profile.rows(f"UPDATE {table} SET written_on = written_on - 500 RETURNING 1")  # noqa: S608 - our own tables
+        await profile.take([a_sale("new", card(1), day=1)])
+        await profile.fold_all()
+        before = profile.parts.clock.now().date() - timedelta(days=400)
+        async with profile.parts.transactions.begin() as tx:
+            assert await PostgresProfileStore(tx).receipts.prune(before, 2) == 2
+        assert len(await profile.rows("SELECT * FROM facet_deltas")) == 6, "first all receipts, then what they point at"
+        assert await prune_round(profile.parts, together=2)() == 0
+        assert len(await profile.rows("SELECT * FROM receipts JOIN facet_deltas USING (delta_id)")) == 1
+        assert len(await profile.rows("SELECT * FROM facet_deltas")) == 1
 
 
 async def test_receipts_and_queued_baskets_of_the_release_before_are_still_found(database: Database) -> None:

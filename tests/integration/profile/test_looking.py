@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from structlog.testing import capture_logs
 
 from services.profile.handlers.intake import own_customer_id
+from services.profile.handlers.looking import CHECKED_TOGETHER
 from tests.support.postgres import Database
 from tests.support.profile_api import asking
 from tests.support.profile_events import (
@@ -137,7 +138,7 @@ async def test_looks_of_one_key_at_the_same_time_are_one_chain(database: Databas
             answers = await asyncio.gather(*(client.get(f"/v1/customers/{SHOPPER}") for _ in range(30)))
             assert {answer.status_code for answer in answers} == {200}
             checked = (await client.get("/v1/views/chain?key_id=anna")).json()
-            assert checked == {"key_id": "anna", "checked_count": 30, "broken_sequence": None}
+            assert checked == {"key_id": "anna", "checked_count": 30, "broken_sequence": None, "next": None}
 
 
 async def test_no_look_that_cannot_be_kept_is_shown(database: Database, tmp_path: Path) -> None:
@@ -167,7 +168,7 @@ async def test_the_record_is_never_changed_and_shows_when_somebody_did_all_the_s
                 with pytest.raises(DBAPIError, match=r"permission denied|never changed"):
                     await profile.rows(f"{change}")
             checked = (await client.get("/v1/views/chain?key_id=anna")).json()
-            assert checked == {"key_id": "anna", "checked_count": 4, "broken_sequence": None}
+            assert checked == {"key_id": "anna", "checked_count": 4, "broken_sequence": None, "next": None}
             for tampering, broken in (
                 ("UPDATE audit SET customer_id = 'somebody else' WHERE sequence = 3", 3),
                 ("DELETE FROM audit WHERE sequence = 2", 3),
@@ -176,6 +177,32 @@ async def test_the_record_is_never_changed_and_shows_when_somebody_did_all_the_s
                 await _as_superuser(database, tampering)
                 checked = (await client.get("/v1/views/chain?key_id=anna")).json()
                 assert checked["broken_sequence"] == broken
+
+
+async def test_a_chain_of_any_length_is_checked_a_part_an_answer_and_no_seam_hides_anything(
+    database: Database, tmp_path: Path
+) -> None:
+    async with running_profile(database) as profile:
+        await profile.rows(
+            """INSERT INTO audit (key_id, viewed_at, roles, action, customer_id, request_id)
+               SELECT 'anna', now(), 'read', 'page', 'somebody', 'r' FROM generate_series(1, :looks) RETURNING 1""",
+            looks=2 * CHECKED_TOGETHER,
+        )
+        async with asking(profile, tmp_path, "views:read") as client:
+
+            async def walked() -> tuple[int, int | None]:
+                checked, after, broken = 0, 0, None
+                while after is not None and broken is None:
+                    part = (await client.get(f"/v1/views/chain?key_id=anna&after={after}")).json()
+                    checked, after, broken = checked + part["checked_count"], part["next"], part["broken_sequence"]
+                return checked, broken
+
+            assert await walked() == (2 * CHECKED_TOGETHER, None)
+            seam = CHECKED_TOGETHER + 1  # the last look of the first answer
+            await _as_superuser(database, f"DELETE FROM audit WHERE sequence = {seam + 1}")  # noqa: S608 - a number
+            assert (await walked())[1] == seam + 2
+            await _as_superuser(database, f"UPDATE audit SET hash = 'x' WHERE sequence = {seam}")  # noqa: S608 - a number
+            assert (await walked())[1] == seam
 
 
 async def _as_superuser(database: Database, tampering: str) -> None:

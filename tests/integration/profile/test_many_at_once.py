@@ -15,7 +15,7 @@ from services.profile.handlers.identity import take_consents_and_links
 from services.profile.handlers.intake import own_customer_id
 from services.profile.store import PostgresProfileStore
 from tests.support.postgres import Database
-from tests.support.profile_events import a_link, a_return, a_sale, a_view, an_answer, card, visitor
+from tests.support.profile_events import a_consent, a_link, a_return, a_sale, a_view, an_answer, card, visitor
 from tests.support.profile_running import RunningProfile, running_profile
 
 PEOPLE = 4
@@ -134,3 +134,19 @@ async def test_a_writer_makes_its_facets_in_the_order_of_their_names(database: D
         for tx in (txs[0], txs[2]):
             await tx.connection.commit()
         await waiting
+
+
+async def test_links_and_consents_of_a_batch_make_their_facets_in_one_order_too(database: Database) -> None:
+    """The same between a batch of links and consents and one of sales."""
+    link, consent = a_link("l", visitor(1), visitor(2)), a_consent("c", card(1))
+    async with running_profile(database) as profile, profile.parts.transactions.begin() as sales:
+        make = PostgresProfileStore(sales).facets.make
+        await make({card(1).key: own_customer_id(card(1).key)})
+        both = asyncio.create_task(profile.take([link, consent]))
+        await asyncio.wait({both}, timeout=0.5)
+        async with asyncio.timeout(30.0):
+            await make({visitor(1).key: own_customer_id(visitor(1).key)})
+        assert not both.done()
+        await sales.connection.commit()
+        await both
+        assert len(await profile.facets()) == 3

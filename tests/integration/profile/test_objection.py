@@ -37,6 +37,8 @@ async def test_nothing_is_derived_of_who_objects_until_they_allow_it_again(datab
         assert before.ranking_state["items"]
 
         await profile.take([a_word("no", granted=False, day=5, channel=Channel.WEB)])
+        at_once = await client.get(f"/v1/customers/{customer_id}/next-basket")
+        assert (at_once.status_code, at_once.json()["title"]) == (409, "profiling-objected"), "folded or not"
         await profile.fold_all()
         (objecting,) = (await profile.snapshots()).values()
         assert (objecting.segments, objecting.value, objecting.ranking_state) == ((), None, {})
@@ -48,7 +50,10 @@ async def test_nothing_is_derived_of_who_objects_until_they_allow_it_again(datab
         assert (basket.status_code, basket.json()["title"]) == (409, "profiling-objected")
 
         await profile.take([a_sale("r5", ONE, day=6), a_word("yes", granted=True, day=7, channel=Channel.WEB)])
+        not_yet = await client.get(f"/v1/customers/{customer_id}/next-basket")
+        assert not_yet.status_code == 409, "of the view that objected there is nothing to rank by"
         await profile.fold_all()
+        assert (await client.get(f"/v1/customers/{customer_id}/next-basket")).status_code == 200
         (again,) = (await profile.snapshots()).values()
         assert len(again.ranking_state["visit_at_seconds"]) == 5
 

@@ -71,6 +71,39 @@ async def test_persons_follow_the_rules_after_every_batch_in_any_order(database:
         assert any(ids.get(one) == one for one in shared)
 
 
+async def test_signing_in_again_moves_nobody_and_a_break_that_is_heard_of_late_does(database: Database) -> None:
+    async with running_profile(database) as profile:
+        first, second = account(1), account(2)
+        await profile.take([a_link("l1", visitor(1), first, day=1), a_link("l2", visitor(1), second, day=2)])
+        before, told = await assigned(profile), await profile.rows("SELECT * FROM identity_changes")
+        assert before[own_customer_id(visitor(1).key)] == before[own_customer_id(first.key)]
+        for number in range(3, 30):
+            await profile.take([a_link(f"l{number}", visitor(1), account(number % 2 + 1), day=number)])
+        assert await assigned(profile) == before
+        assert await profile.rows("SELECT * FROM identity_changes") == told
+        await profile.take([a_link("u1", visitor(1), first, linked=False, day=2.5)])  # and linked again on day 4
+        moved = await assigned(profile)
+        assert moved[own_customer_id(visitor(1).key)] == moved[own_customer_id(second.key)]
+
+
+async def test_a_link_that_is_taken_back_within_a_second_is_taken_back(database: Database) -> None:
+    half_a_second = 0.5 / 86_400
+    async with running_profile(database) as profile:
+        await profile.take([a_link("z", visitor(1), account(1), day=1)])
+        await profile.take([a_link("a", visitor(1), account(1), linked=False, day=1 + half_a_second)])
+        assert all(one == now for one, now in (await assigned(profile)).items())
+
+
+async def test_what_an_earlier_release_kept_of_a_link_counts(database: Database) -> None:
+    async with running_profile(database) as profile:
+        await profile.take([a_link("l1", visitor(1), account(1), day=1)])
+        before = await assigned(profile)
+        await profile.rows("UPDATE links SET facts = NULL RETURNING 1")
+        await profile.take([a_link("l2", visitor(1), account(2), day=2), a_link("l3", visitor(1), account(1), day=3)])
+        after = await assigned(profile)
+        assert {one: after[one] for one in before} == before
+
+
 async def test_a_shared_device_fuses_nobody_and_gives_back_what_it_had_fused(database: Database) -> None:
     async with running_profile(database) as profile:
         await profile.take([a_sale(f"r{n}", account(n), day=n / 10) for n in range(5)])

@@ -264,12 +264,13 @@ async def test_a_migration_that_fails_leaves_nothing_behind(
 
 async def test_housekeeping_forgets_only_what_is_past_its_window(transactions: Transactions) -> None:
     async with transactions.begin() as tx:
-        await mark_seen(tx, ["old", "young"])
+        await mark_seen(tx, ["old", "older", "oldest", "young"])
         await tx.connection.execute(
             text(
-                "UPDATE inbox SET seen_at = now() - interval '36 days' WHERE event_key IN (SELECT event_key FROM inbox LIMIT 1)"
+                "UPDATE inbox SET seen_at = now() - interval '36 days' WHERE event_key IN (SELECT event_key FROM inbox LIMIT 3)"
             )
         )
-    await Housekeeping(transactions, clock=SystemClock(), backoff=Backoff(random=Random(1))).run_once()
+    housekeeping = Housekeeping(transactions, clock=SystemClock(), backoff=Backoff(random=Random(1)), together=2)
+    assert await housekeeping.run_once() == 0, "two a transaction, and all of them at once"
     async with transactions.begin() as tx:
         assert (await tx.connection.execute(text("SELECT count(*) FROM inbox"))).scalar_one() == 1

@@ -1,12 +1,13 @@
 """Laws of link facts: the latest of a pair counts, in whatever order facts come; a person's id is everyone's to compute."""
 
+from dataclasses import replace
 from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.profile.domain.identity import LinkFact, customer_id_of, latest, link_of
+from services.profile.domain.identity import LinkFact, customer_id_of, link_of, remembered, since
 
 names = st.sampled_from("abcdefg")
 pairs = st.tuples(names, names).filter(lambda pair: pair[0] != pair[1])
@@ -23,13 +24,30 @@ facts = st.lists(
 def test_facts_in_any_order_and_repeated_say_the_same(known: list[LinkFact], random: Random) -> None:
     shuffled = known + known
     random.shuffle(shuffled)
-    assert latest(known) == latest(shuffled)
+    assert since(known) == since(shuffled)
 
 
 @given(facts)
-def test_of_each_pair_the_latest_fact_counts(known: list[LinkFact]) -> None:
-    for link, fact in latest(known).items():
-        assert fact == max(one for one in known if one.link == link)
+def test_a_pair_is_linked_if_the_latest_fact_says_so_and_since_the_first_that_was_not_taken_back(
+    known: list[LinkFact],
+) -> None:
+    found = since(known)
+    for link in {fact.link for fact in known}:
+        mine = sorted(fact for fact in known if fact.link == link)
+        assert (link in found) == mine[-1].linked
+        if link in found:
+            place = mine.index(found[link])
+            assert all(fact.linked for fact in mine[place:])
+            assert place == 0 or not mine[place - 1].linked
+
+
+@given(facts, facts)
+def test_what_is_remembered_says_what_all_facts_say_whatever_comes_later(
+    known: list[LinkFact], later: list[LinkFact]
+) -> None:
+    link = link_of("a", "b")
+    mine, more = ([replace(fact, link=link) for fact in some] for some in (known, later))
+    assert since([*remembered(mine), *more]) == since([*mine, *more])
 
 
 @given(pairs)

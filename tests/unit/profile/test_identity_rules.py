@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from libs.ranking.state import DAY_SECONDS
-from services.profile.domain.identity import Link, LinkFact, latest, link_of
+from services.profile.domain.identity import Link, LinkFact, link_of, since
 from services.profile.domain.identity_rules import (
     IdentityRules,
     KindLimit,
@@ -51,8 +51,8 @@ def person_of(one: str, *known: LinkFact, rules: IdentityRules = NARROW) -> froz
 def components(identifiers: Iterable[str], known: Iterable[LinkFact]) -> set[frozenset[str]]:
     """What links join when nothing limits them."""
     person_of = {one: frozenset({one}) for one in identifiers}
-    for link, fact in latest(known).items():
-        if fact.linked and link.first in person_of and link.second in person_of:
+    for link in since(known):
+        if link.first in person_of and link.second in person_of:
             both = person_of[link.first] | person_of[link.second]
             person_of |= dict.fromkeys(both, both)
     return set(person_of.values())
@@ -80,7 +80,7 @@ def test_persons_part_the_identifiers_within_their_limits_and_along_links(known:
 @MANY
 @given(facts)
 def test_a_shared_device_joins_nobody(known: list[LinkFact]) -> None:
-    standing = [fact for fact in latest(known).values() if fact.linked]
+    standing = since(known).values()
     found = persons(KINDS, known, NARROW)
     assert all(frozenset({one}) in found for one in shared(KINDS, standing, NARROW))
 
@@ -116,6 +116,15 @@ def test_a_link_taken_back_leaves_everybody_as_before_whatever_it_did(
     there = [*without, LinkFact(link, 40 * DAY_SECONDS, "e", linked=True)]
     back = [*there, LinkFact(link, 41 * DAY_SECONDS, "e", linked=False)]
     assert persons(KINDS, back, NARROW) == persons(KINDS, without, NARROW)
+
+
+@MANY
+@given(facts, st.data())
+def test_what_is_said_again_of_a_pair_that_is_linked_moves_nobody(known: list[LinkFact], data: st.DataObject) -> None:
+    linked = sorted(since(known))
+    again = data.draw(st.lists(st.sampled_from(linked), max_size=5)) if linked else []
+    repeats = [LinkFact(link, 50 * DAY_SECONDS + number, "again", linked=True) for number, link in enumerate(again)]
+    assert persons(KINDS, [*known, *repeats], NARROW) == persons(KINDS, known, NARROW)
 
 
 def test_a_visitor_of_a_kiosk_belongs_to_none_and_to_its_own_again_when_links_are_taken_back() -> None:

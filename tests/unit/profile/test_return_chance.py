@@ -19,6 +19,7 @@ from services.profile.domain.return_chance import (
     earlier_waiting,
     features_of,
     next_due_at,
+    stretches,
 )
 
 _DAYS = sorted({probe + horizon for probe in PROBES_DAYS for horizon in (0, *HORIZONS_DAYS)})
@@ -195,3 +196,16 @@ def test_features_are_finite_for_a_first_trip() -> None:
 def test_another_format_is_refused() -> None:
     with pytest.raises(ValueError, match="format"):
         ReturnChance.from_json({"format": 99})
+
+
+@given(st.permutations(range(40)), st.integers(1, 9))
+def test_examples_come_in_their_order_and_no_stretch_is_longer_than_asked_for(order: list[int], at_most: int) -> None:
+    mine = [
+        example
+        for name, waiting in told(a_year(4)).items()
+        for example in due_examples(name, waiting, 0, 60 * DAY_SECONDS)
+    ]
+    shuffled = [mine[number % len(mine)] for number in order]
+    found = list(stretches(shuffled, at_most))
+    assert [example for some in found for example in some] == sorted(shuffled, key=lambda example: example[:4])
+    assert max(map(len, found)) <= at_most
