@@ -12,13 +12,17 @@ import httpx
 import pytest
 
 from libs.common.http.credentials import new_key
+from services.offers.bootstrap.batches import batch_round
 from services.offers.bootstrap.parts import SERVICE
 from services.offers.ports.checkout import IssueRequest, Issuing
 from services.offers.store.brakes.pulled import ISSUES_AS
+from services.offers.store.codes import ensure_code_key
 from services.offers.store.connections import connector
+from services.offers.store.redemption.redemptions import PostgresRedemptions
 from tests.integration.offers.test_budgets_hold import a_request, issuers
+from tests.integration.offers.test_limits_hold import wait_for_waiters
 from tests.support.offers_facts import a_campaign, a_snapshot
-from tests.support.offers_running import Till, checkout_body, next_id, open_till, tell_world
+from tests.support.offers_running import CODES, Till, checkout_body, next_id, open_till, tell_world
 from tests.support.postgres import Database
 
 
@@ -177,6 +181,24 @@ async def test_the_answer_waits_for_what_began_before_but_less_than_a_second(
         await open_transaction.rollback()
         assert (await asked)["settled"]
     await connection.close()
+
+
+async def test_the_answer_waits_for_a_chunk_of_a_batch_that_began_before(database: Database, tmp_path: Path) -> None:
+    await tell_world(database)
+    async with open_till(database, tmp_path) as till:
+        async with till.parts.transactions.begin() as tx:
+            await ensure_code_key(tx, CODES.secret)
+        asked = {"batch_id": "spring", "campaign_id": "usual", "codes": 1, "last_day": "2026-03-31", "time_zone": "UTC"}
+        assert (await till.client.post("/v1/batches", json=asked)).status_code == 202
+        async with till.parts.transactions.begin() as tx:
+            await PostgresRedemptions(tx).budget("usual")
+            making = asyncio.ensure_future(batch_round(till.parts)())
+            await wait_for_waiters(till.parts.transactions, 1)
+            pulled = asyncio.create_task(pull(till))
+            await asyncio.wait([pulled], timeout=0.2)
+            assert not pulled.done()
+        assert await making == 1
+        assert (await pulled)["settled"]
 
 
 async def test_a_brake_may_stop_redemptions_too_and_says_so_only_to_who_may_hear_reasons(
