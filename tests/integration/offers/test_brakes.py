@@ -183,6 +183,29 @@ async def test_the_answer_waits_for_what_began_before_but_less_than_a_second(
     await connection.close()
 
 
+async def test_under_a_key_a_brake_is_in_force_before_the_answer_that_waits_for_what_began_before(
+    database: Database, tmp_path: Path
+) -> None:
+    await tell_world(database)
+    connect = connector(database.url("offers"), schema=SERVICE, name=ISSUES_AS, statement_seconds=10)
+    connection = await connect()
+    body = {"brake_id": "stop", "scope": "chain", "reason": "a wrong price on the poster"}
+    async with open_till(database, tmp_path) as till:
+        open_transaction = connection.transaction()
+        await open_transaction.start()
+        await connection.execute("SELECT FROM vouchers")
+        asked = asyncio.create_task(till.client.post("/v1/brakes", json=body, headers={"Idempotency-Key": "k"}))
+        await asyncio.wait([asked], timeout=0.4)
+        assert not asked.done()
+        assert await till.rows("SELECT brake_id FROM brakes") == [{"brake_id": "stop"}], "others read it already"
+        await open_transaction.rollback()
+        answer = await asked
+        assert (answer.status_code, answer.json()["settled"]) == (200, False), "what is kept was said before"
+        again = await till.client.post("/v1/brakes", json=body, headers={"Idempotency-Key": "k"})
+        assert (again.content, again.headers["Idempotent-Replayed"]) == (answer.content, "true")
+    await connection.close()
+
+
 async def test_the_answer_waits_for_a_chunk_of_a_batch_that_began_before(database: Database, tmp_path: Path) -> None:
     await tell_world(database)
     async with open_till(database, tmp_path) as till:
