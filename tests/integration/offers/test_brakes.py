@@ -12,17 +12,14 @@ import httpx
 import pytest
 
 from libs.common.http.credentials import new_key
-from services.offers.bootstrap.batches import batch_round
 from services.offers.bootstrap.parts import SERVICE
 from services.offers.ports.checkout import IssueRequest, Issuing
+from services.offers.store.batches.rows import PostgresBatches
 from services.offers.store.brakes.pulled import ISSUES_AS
-from services.offers.store.codes import ensure_code_key
 from services.offers.store.connections import connector
-from services.offers.store.redemption.redemptions import PostgresRedemptions
 from tests.integration.offers.test_budgets_hold import a_request, issuers
-from tests.integration.offers.test_limits_hold import wait_for_waiters
 from tests.support.offers_facts import a_campaign, a_snapshot
-from tests.support.offers_running import CODES, Till, checkout_body, next_id, open_till, tell_world
+from tests.support.offers_running import Till, checkout_body, next_id, open_till, tell_world
 from tests.support.postgres import Database
 
 
@@ -188,39 +185,37 @@ async def test_under_a_key_a_brake_is_in_force_before_the_answer_that_waits_for_
 ) -> None:
     await tell_world(database)
     connect = connector(database.url("offers"), schema=SERVICE, name=ISSUES_AS, statement_seconds=10)
-    connection = await connect()
     body = {"brake_id": "stop", "scope": "chain", "reason": "a wrong price on the poster"}
     async with open_till(database, tmp_path) as till:
-        open_transaction = connection.transaction()
-        await open_transaction.start()
-        await connection.execute("SELECT FROM vouchers")
-        asked = asyncio.create_task(till.client.post("/v1/brakes", json=body, headers={"Idempotency-Key": "k"}))
-        await asyncio.wait([asked], timeout=0.4)
-        assert not asked.done()
-        assert await till.rows("SELECT brake_id FROM brakes") == [{"brake_id": "stop"}], "others read it already"
-        await open_transaction.rollback()
-        answer = await asked
+        connection = await connect()
+        try:
+            open_transaction = connection.transaction()
+            await open_transaction.start()
+            await connection.execute("SELECT FROM vouchers")
+            asked = asyncio.create_task(till.client.post("/v1/brakes", json=body, headers={"Idempotency-Key": "k"}))
+            while not await till.rows("SELECT brake_id FROM brakes"):
+                assert not asked.done()
+            await asyncio.wait([asked], timeout=0.2)
+            assert not asked.done(), "others read it already"
+            await open_transaction.rollback()
+            answer = await asked
+        finally:
+            await connection.close()
         assert (answer.status_code, answer.json()["settled"]) == (200, False), "what is kept was said before"
         again = await till.client.post("/v1/brakes", json=body, headers={"Idempotency-Key": "k"})
         assert (again.content, again.headers["Idempotent-Replayed"]) == (answer.content, "true")
-    await connection.close()
 
 
 async def test_the_answer_waits_for_a_chunk_of_a_batch_that_began_before(database: Database, tmp_path: Path) -> None:
     await tell_world(database)
+    asked = {"batch_id": "spring", "campaign_id": "usual", "codes": 1, "last_day": "2026-03-31", "time_zone": "UTC"}
     async with open_till(database, tmp_path) as till:
-        async with till.parts.transactions.begin() as tx:
-            await ensure_code_key(tx, CODES.secret)
-        asked = {"batch_id": "spring", "campaign_id": "usual", "codes": 1, "last_day": "2026-03-31", "time_zone": "UTC"}
         assert (await till.client.post("/v1/batches", json=asked)).status_code == 202
         async with till.parts.transactions.begin() as tx:
-            await PostgresRedemptions(tx).budget("usual")
-            making = asyncio.ensure_future(batch_round(till.parts)())
-            await wait_for_waiters(till.parts.transactions, 1)
+            assert await PostgresBatches(tx).lock_running() is not None
             pulled = asyncio.create_task(pull(till))
             await asyncio.wait([pulled], timeout=0.2)
             assert not pulled.done()
-        assert await making == 1
         assert (await pulled)["settled"]
 
 

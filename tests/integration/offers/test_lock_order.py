@@ -2,15 +2,18 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from libs.common.contracts.profile import IdentityChanged
-from services.offers.bootstrap.rounds import revocation_round
+from libs.common.persistence import Transaction
+from services.offers.handlers.revocation import LOOKED_AT_TOGETHER
 from services.offers.handlers.vouchers.expiry import EXPIRED_TOGETHER
+from services.offers.store.feeds import PostgresReadModel
 from services.offers.store.leases.leased import PostgresLeases
+from services.offers.store.revocation import PostgresRevocations
 from services.offers.store.vouchers.expiry import PostgresExpiry
 from tests.integration.offers.test_limits_hold import wait_for_waiters
 from tests.support.issue_requests import Wanted, an_issue_request
@@ -21,24 +24,32 @@ from tests.support.postgres import Database
 LOCK = "SELECT FROM vouchers WHERE voucher_id = '{}' FOR UPDATE"
 
 
-async def expire(till: Till) -> None:
+async def expire(tx: Transaction, now: datetime) -> None:
+    await PostgresExpiry(tx).expire(now, EXPIRED_TOGETHER)
+
+
+async def expire_leased(tx: Transaction, now: datetime) -> None:
+    await PostgresLeases(tx).expire(now, EXPIRED_TOGETHER)
+
+
+async def revoke(tx: Transaction, now: datetime) -> None:
+    await PostgresRevocations(tx).sweep(now, now, LOOKED_AT_TOGETHER)
+
+
+async def merge(tx: Transaction, _now: datetime) -> None:
+    changed = IdentityChanged(customer_id="old", version=1, now_customer_id="new")
+    await PostgresReadModel(tx).apply_identities([an_event(changed, "merge")], ())
+
+
+Change = Callable[[Transaction, datetime], Awaitable[None]]
+
+
+async def changed(till: Till, change: Change) -> None:
+    """By somebody who is patient."""
     async with till.parts.transactions.begin() as tx:
-        await PostgresExpiry(tx).expire(till.clock.now(), EXPIRED_TOGETHER)
-
-
-async def expire_leased(till: Till) -> None:
-    async with till.parts.transactions.begin() as tx:
-        await PostgresLeases(tx).expire(till.clock.now(), EXPIRED_TOGETHER)
-
-
-async def revoke(till: Till) -> None:
-    await revocation_round(till.parts)()
-
-
-async def merge(till: Till) -> None:
-    async with till.transaction() as (_, stores):
-        changed = IdentityChanged(customer_id="old", version=1, now_customer_id="new")
-        await stores.read_model.apply_identities([an_event(changed, "merge")], ())
+        await tx.connection.exec_driver_sql("SET LOCAL lock_timeout = '30s'")
+        await tx.connection.exec_driver_sql("SET LOCAL statement_timeout = '30s'")
+        await change(tx, till.clock.now())
 
 
 @pytest.mark.parametrize(
@@ -51,7 +62,7 @@ async def merge(till: Till) -> None:
     ],
 )
 async def test_who_changes_vouchers_and_a_till_that_shows_two_never_wait_for_each_other(
-    database: Database, tmp_path: Path, state: str, end: Callable[[Till], Awaitable[None]], ended: str
+    database: Database, tmp_path: Path, state: str, end: Change, ended: str
 ) -> None:
     await tell_world(database)
     async with open_till(database, tmp_path) as till:
@@ -66,7 +77,7 @@ async def test_who_changes_vouchers_and_a_till_that_shows_two_never_wait_for_eac
         till.clock.move(timedelta(days=8))
         async with till.parts.transactions.begin() as tx:
             await tx.connection.exec_driver_sql(LOCK.format("a"))
-            ending = asyncio.ensure_future(end(till))
+            ending = asyncio.create_task(changed(till, end))
             await wait_for_waiters(till.parts.transactions, 1)
             await tx.connection.exec_driver_sql(LOCK.format("b"))
         await ending
