@@ -363,6 +363,24 @@ async def test_a_caller_that_leaves_in_the_middle_of_a_body_leaves_nothing_that_
         assert (await known(till, "old"))["made"] == 3
 
 
+async def test_what_comes_in_after_an_import_was_cancelled_is_not_kept(database: Database, tmp_path: Path) -> None:
+    await tell_world(database, campaigns=[a_campaign(legacy_codes=True)])
+    many = [f"LATE{number:07}".encode() for number in range(2 * batch_rules.CHUNK)]
+    async with open_till(database, tmp_path) as till:
+        await with_key(till)
+        await asked(till, "/v1/batches", BATCH | {"batch_id": "old"})
+
+        async def pieces() -> Any:
+            yield b"\n".join(many) + b"\n"
+            assert len(await till.rows("SELECT chunk FROM batch_lines")) == 2
+            await asked(till, "/v1/batches/old/cancel", {"reason": "wrong list"}, 200)
+            yield b"\n".join(each + b"Z" for each in many)
+
+        late = await till.client.post("/v1/batches/old/codes", content=pieces())
+        assert (late.status_code, late.json()["title"]) == (409, "batch-closed")
+        assert await till.rows("SELECT chunk FROM batch_lines") == []
+
+
 async def test_an_import_that_the_budget_cannot_bear_stops_at_the_line_and_goes_on_from_it(
     database: Database, tmp_path: Path
 ) -> None:
