@@ -2,7 +2,7 @@
 
 from typing import Annotated, Self
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, StringConstraints, model_validator
 
 from libs.common.contracts.values import Key
@@ -10,6 +10,7 @@ from libs.common.errors import Forbidden
 from libs.common.http.credentials import Credential, require
 from libs.common.http.openapi import problems
 from services.offers.api.doors import Doors
+from services.offers.api.repeating import keeps_answer, when_durable
 from services.offers.domain.brakes.brake import HEAD_OFFICE, Brake, PulledFor, Scope, Target
 from services.offers.handlers.brakes.pulling import get_brake, pull_brake, release_brake, settled
 from services.offers.ports.brakes import KnownBrake
@@ -68,7 +69,10 @@ class PulledBrake(BrakeView):
     """A brake that is in force."""
 
     settled: bool
-    """All that began before has ended: nothing that it stops happens after this answer. False: within a second."""
+    """All that began before has ended: nothing that it stops happens after this answer. False: within a second.
+
+    Under an Idempotency-Key always false: the answer is kept with the brake, and told when what began before has ended.
+    """
 
 
 def brake_router(doors: Doors) -> APIRouter:
@@ -76,7 +80,7 @@ def brake_router(doors: Doors) -> APIRouter:
     router = APIRouter(prefix="/v1/brakes", tags=["brakes"])
 
     @router.post("", summary="Stop a campaign, a store or the chain", responses=problems(404, 409))
-    async def pull(request: BrakeRequest, caller: Caller) -> PulledBrake:
+    async def pull(request: BrakeRequest, caller: Caller, http: Request) -> PulledBrake:
         """In force at once, in every process. Several may be in force for one thing: it runs again when all are released."""
         target = Target(scope=request.scope, entity_id=request.entity_id or "")
         _check_reach(caller, target)
@@ -91,10 +95,10 @@ def brake_router(doors: Doors) -> APIRouter:
         )
         async with doors.brakes() as store:
             known = await pull_brake(store, asked, doors.metrics)
-        in_time = await settled(doors.brakes, doors.clock, redemptions=request.redemptions)
-        if not in_time:
-            doors.metrics.brakes.unsettled.inc()
-        return PulledBrake(**_view(known).model_dump(), settled=in_time)
+        if keeps_answer(http):
+            await when_durable(http, lambda: _settled(doors, request))
+            return PulledBrake(**_view(known).model_dump(), settled=False)
+        return PulledBrake(**_view(known).model_dump(), settled=await _settled(doors, request))
 
     @router.get("", summary="Brakes, newest first")
     async def everything(caller: Caller, *, in_force: bool = False) -> list[BrakeView]:
@@ -119,6 +123,14 @@ def brake_router(doors: Doors) -> APIRouter:
             )
 
     return router
+
+
+async def _settled(doors: Doors, request: BrakeRequest) -> bool:
+    """Wait, and count where that was not enough."""
+    in_time = await settled(doors.brakes, doors.clock, redemptions=request.redemptions)
+    if not in_time:
+        doors.metrics.brakes.unsettled.inc()
+    return in_time
 
 
 def _check_reach(caller: Credential, target: Target) -> None:

@@ -30,7 +30,7 @@ OWN_IDS: Mapping[str, str] = {"/v1/checkouts": "checkout_id"}
 """Writes whose answer holds codes, which stand nowhere: they are made again from what is stored under an id in the body, and that is the key."""
 _EXAMPLE = '"8e03978e-40d5-43dd-bc93-6894a57f9324"'
 _LATER = "usual.after_commit"
-Later = Callable[[], Awaitable[None]]
+Later = Callable[[], Awaitable[object]]
 
 
 class KeyedWrites:
@@ -127,6 +127,11 @@ async def when_durable(request: Request, wait: Later) -> None:
         await wait()
     else:
         later.append(wait)
+
+
+def keeps_answer(request: Request) -> bool:
+    """Whether the answer is kept together with its effect, so that nothing is committed before all of it is said."""
+    return _LATER in request.scope.get("state", {})
 
 
 def describe_keys(app: FastAPI) -> None:

@@ -64,8 +64,7 @@ def narrowed(campaign: Campaign, categories: Collection[str]) -> Campaign:
 
 def latest_end(leased_until: datetime, campaign: Campaign, validity_days: int) -> datetime:
     """The end that no voucher of a lease goes beyond, whenever within the lease and wherever it is handed out."""
-    days = validity_days if campaign.validity_counts == "days" else 2 * validity_days + 7
-    return leased_until + timedelta(days=days) + _CLOCKS_APART
+    return leased_until + timedelta(days=campaign.calendar_days(validity_days)) + _CLOCKS_APART
 
 
 class Binding(StrEnum):

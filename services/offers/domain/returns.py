@@ -48,6 +48,11 @@ class Sold:
     """What they took back of discounts."""
 
     @property
+    def goods_cents(self) -> int:
+        """What all goods cost, before any voucher; what the customer brought back with them is not among them."""
+        return sum(max(0, line.amount_cents) for line in self.lines)
+
+    @property
     def returned_cents(self) -> int:
         """What has come back cost, before any voucher."""
         return sum(line.returned_cents for line in self.lines)
@@ -106,6 +111,11 @@ class RedeemedVoucher:
     minimum_basket_cents: int = 0
     below_minimum: BelowMinimum = BelowMinimum.KEEP
 
+    @property
+    def kept_cents(self) -> int:
+        """What of its discount is not back."""
+        return sum(line.so_far.discount_cents - line.so_far.returned_cents for line in self.lines)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Back:
@@ -134,12 +144,21 @@ class TakenBack:
         return sum(back.cents for back in self.backs)
 
 
-def take_back(sold: Sold, redeemed: Sequence[RedeemedVoucher], goods: Mapping[str, Decimal]) -> TakenBack:
-    """What these goods take with them. A reclaim never takes more than the refund: the rest is left for the next return."""
+def take_back(
+    sold: Sold, redeemed: Sequence[RedeemedVoucher], goods: Mapping[str, Decimal], *, beside_cents: int = 0
+) -> TakenBack:
+    """What these goods take with them. A reclaim never takes more than the refund: the rest is left for the next return.
+
+    Shares are rounded down, of every voucher by itself: so no refund is more than what is left of all that was paid. `beside_cents`
+    is kept of other vouchers on the receipt.
+    """
     after = sold.with_back(goods)
     shares = [(each, [_share(each, line, after) for line in each.lines]) for each in redeemed]
-    taken_cents = sold.taken_back_cents + sum(back.cents for _, backs in shares for back in backs)
-    room_cents = max(0, after.returned_cents - taken_cents - sold.refunded_cents)
+    back_cents = sum(back.cents for _, backs in shares for back in backs)
+    taken_cents = sold.taken_back_cents + back_cents
+    kept_cents = beside_cents + sum(each.kept_cents for each in redeemed) - back_cents
+    refundable_cents = min(after.returned_cents, after.goods_cents - kept_cents)
+    room_cents = max(0, refundable_cents - taken_cents - sold.refunded_cents)
     all_backs: list[Back] = []
     reissued = []
     for each, backs in shares:
@@ -161,11 +180,16 @@ def take_back(sold: Sold, redeemed: Sequence[RedeemedVoucher], goods: Mapping[st
     )
 
 
-def take_back_late(sold: Sold, redeemed: Sequence[RedeemedVoucher], goods: Mapping[str, Decimal]) -> TakenBack:
+def take_back_late(
+    sold: Sold, redeemed: Sequence[RedeemedVoucher], goods: Mapping[str, Decimal], *, beside_cents: int = 0
+) -> TakenBack:
     """What redemptions lose that are told of after goods came back: the till that redeemed them knew, and refunded so much less."""
     after = sold.with_back(goods)
     known_cents = sum(_share(each, line, after).cents for each in redeemed for line in each.lines)
-    return take_back(replace(sold, refunded_cents=max(0, sold.refunded_cents - known_cents)), redeemed, goods)
+    kept_cents = beside_cents + sum(each.kept_cents for each in redeemed)
+    paid_cents = sold.goods_cents - sold.taken_back_cents - kept_cents
+    refunded_cents = max(0, min(sold.refunded_cents - known_cents, paid_cents))
+    return take_back(replace(sold, refunded_cents=refunded_cents), redeemed, goods, beside_cents=beside_cents)
 
 
 def _share(redeemed: RedeemedVoucher, line: RedeemedLine, sold: Sold) -> Back:

@@ -95,7 +95,7 @@ class BatchStore(Protocol):
         ...
 
     async def add_lines(self, batch_id: str, chunk: Chunk) -> None:
-        """Keep lines of a body that is still coming in."""
+        """Keep lines of a body that is still coming in; none once the batch takes no more: nobody would forget them."""
         ...
 
     async def body(self, batch_id: str, part: int) -> Body | None:

@@ -50,6 +50,8 @@ class CheckoutQuestion(msgspec.Struct, frozen=True, kw_only=True):
     checkout_id: str
     customer_id: str | None
     store_id: str
+    past_since: datetime
+    """The customer's vouchers that were issued before count for nothing any more."""
     limits_of: LimitsOf | None = None
 
 

@@ -39,9 +39,11 @@ _IDENTITIES = text("""
 """)
 _NO_IDENTITIES = text("DELETE FROM identities WHERE customer_id = ANY(CAST(:keys AS text[]))")
 _VOUCHERS_FOLLOW = text("""
-    UPDATE vouchers SET customer_id = became.now_id
-    FROM unnest(CAST(:customer_ids AS text[]), CAST(:now_ids AS text[])) AS became (customer_id, now_id)
-    WHERE vouchers.customer_id = became.customer_id AND became.now_id <> became.customer_id
+    WITH theirs AS (
+        SELECT voucher_id, now_id FROM vouchers
+        JOIN unnest(CAST(:customer_ids AS text[]), CAST(:now_ids AS text[])) AS became (customer_id, now_id) USING (customer_id)
+        WHERE now_id <> customer_id ORDER BY voucher_id FOR UPDATE OF vouchers  -- as tills lock those that are shown together
+    ) UPDATE vouchers SET customer_id = now_id FROM theirs WHERE vouchers.voucher_id = theirs.voucher_id
 """)
 _MODEL = text("""
     INSERT INTO models (model_name, number, model_id, body, revision)
@@ -122,9 +124,7 @@ class PostgresReadModel:
             "now_ids": [newest[customer_id].now_customer_id for customer_id in sorted(newest)],
         }
         await self._tx.connection.execute(_IDENTITIES, names)
-        await self._tx.connection.execute(
-            _VOUCHERS_FOLLOW, {"customer_ids": names["customer_ids"], "now_ids": names["now_ids"]}
-        )
+        await self._tx.connection.execute(_VOUCHERS_FOLLOW, names)
 
     async def apply_models(self, events: Sequence[Event]) -> None:
         """The newest of the models that checkouts ask; the others are left alone."""

@@ -42,7 +42,7 @@ _END = text(f"""
         FROM vouchers JOIN revocations AS rule ON rule.revocation_id = :revocation_id AND {COVERS}
         WHERE vouchers.state = 'issued' AND (vouchers.valid_from, vouchers.voucher_id) > (:reached_at, :reached_id)
           AND (vouchers.valid_from, vouchers.voucher_id) <= (:upto_at, :upto_id)
-        ORDER BY vouchers.valid_from, vouchers.voucher_id FOR UPDATE OF vouchers
+        ORDER BY vouchers.voucher_id FOR UPDATE OF vouchers  -- as tills lock those that are shown together
     ),
     ended AS (
         UPDATE vouchers SET state = 'revoked', reserved_cents = 0, hold_id = NULL, held_for = NULL, held_until = NULL

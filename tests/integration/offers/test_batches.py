@@ -21,6 +21,7 @@ from services.offers.domain import batches as batch_rules
 from services.offers.store.codes import ensure_code_key
 from tests.support.offers_facts import NOW, a_campaign
 from tests.support.offers_running import CODES, Till, open_till, tell_world
+from tests.support.offline_lanes import LANE_CENTS, Lane, an_offline_campaign, keys_of
 from tests.support.postgres import Database
 
 VALUE = 100
@@ -159,6 +160,22 @@ async def test_a_budget_that_is_used_up_stops_a_batch_and_a_greater_one_lets_it_
         await made(till)
         assert (await known(till))["state"] == "done"
         assert len({each["code"] for each in await exported(till)}) == 400
+
+
+async def test_what_lanes_are_lent_is_left_to_them_and_no_other_batch_waits_for_it(
+    database: Database, tmp_path: Path
+) -> None:
+    await tell_world(database, campaigns=[an_offline_campaign(cap_cents=1_000), a_campaign("other")])
+    async with open_till(database, tmp_path) as till:
+        await with_key(till)
+        lent = await Lane(tmp_path, till, await keys_of(till), "lane-1", "store-1").lend()
+        assert lent["campaigns"][0]["granted_cents"] == LANE_CENTS
+        await asked(till, "/v1/batches", BATCH | {"codes": 10})
+        await asked(till, "/v1/batches", BATCH | {"batch_id": "behind", "campaign_id": "other", "codes": 10})
+        await made(till)
+        found = await known(till)
+        assert (found["state"], found["reason"], found["made"]) == ("stopped", "budget-exhausted", 9)
+        assert (await known(till, "behind"))["state"] == "done"
 
 
 @pytest.mark.parametrize(("scope", "named"), [("campaign", {"entity_id": "usual"}), ("chain", {})])
@@ -344,6 +361,24 @@ async def test_a_caller_that_leaves_in_the_middle_of_a_body_leaves_nothing_that_
         await imported(till, "\n".join(OLD[:3]).encode())
         await made(till)
         assert (await known(till, "old"))["made"] == 3
+
+
+async def test_what_comes_in_after_an_import_was_cancelled_is_not_kept(database: Database, tmp_path: Path) -> None:
+    await tell_world(database, campaigns=[a_campaign(legacy_codes=True)])
+    many = [f"LATE{number:07}".encode() for number in range(2 * batch_rules.CHUNK)]
+    async with open_till(database, tmp_path) as till:
+        await with_key(till)
+        await asked(till, "/v1/batches", BATCH | {"batch_id": "old"})
+
+        async def pieces() -> Any:
+            yield b"\n".join(many) + b"\n"
+            assert len(await till.rows("SELECT chunk FROM batch_lines")) == 2
+            await asked(till, "/v1/batches/old/cancel", {"reason": "wrong list"}, 200)
+            yield b"\n".join(each + b"Z" for each in many)
+
+        late = await till.client.post("/v1/batches/old/codes", content=pieces())
+        assert (late.status_code, late.json()["title"]) == (409, "batch-closed")
+        assert await till.rows("SELECT chunk FROM batch_lines") == []
 
 
 async def test_an_import_that_the_budget_cannot_bear_stops_at_the_line_and_goes_on_from_it(

@@ -14,6 +14,7 @@ import pytest
 from libs.common.http.credentials import new_key
 from services.offers.bootstrap.parts import SERVICE
 from services.offers.ports.checkout import IssueRequest, Issuing
+from services.offers.store.batches.rows import PostgresBatches
 from services.offers.store.brakes.pulled import ISSUES_AS
 from services.offers.store.connections import connector
 from tests.integration.offers.test_budgets_hold import a_request, issuers
@@ -177,6 +178,45 @@ async def test_the_answer_waits_for_what_began_before_but_less_than_a_second(
         await open_transaction.rollback()
         assert (await asked)["settled"]
     await connection.close()
+
+
+async def test_under_a_key_a_brake_is_in_force_before_the_answer_that_waits_for_what_began_before(
+    database: Database, tmp_path: Path
+) -> None:
+    await tell_world(database)
+    connect = connector(database.url("offers"), schema=SERVICE, name=ISSUES_AS, statement_seconds=10)
+    body = {"brake_id": "stop", "scope": "chain", "reason": "a wrong price on the poster"}
+    async with open_till(database, tmp_path) as till:
+        connection = await connect()
+        try:
+            open_transaction = connection.transaction()
+            await open_transaction.start()
+            await connection.execute("SELECT FROM vouchers")
+            asked = asyncio.create_task(till.client.post("/v1/brakes", json=body, headers={"Idempotency-Key": "k"}))
+            while not await till.rows("SELECT brake_id FROM brakes"):
+                assert not asked.done()
+            await asyncio.wait([asked], timeout=0.2)
+            assert not asked.done(), "others read it already"
+            await open_transaction.rollback()
+            answer = await asked
+        finally:
+            await connection.close()
+        assert (answer.status_code, answer.json()["settled"]) == (200, False), "what is kept was said before"
+        again = await till.client.post("/v1/brakes", json=body, headers={"Idempotency-Key": "k"})
+        assert (again.content, again.headers["Idempotent-Replayed"]) == (answer.content, "true")
+
+
+async def test_the_answer_waits_for_a_chunk_of_a_batch_that_began_before(database: Database, tmp_path: Path) -> None:
+    await tell_world(database)
+    asked = {"batch_id": "spring", "campaign_id": "usual", "codes": 1, "last_day": "2026-03-31", "time_zone": "UTC"}
+    async with open_till(database, tmp_path) as till:
+        assert (await till.client.post("/v1/batches", json=asked)).status_code == 202
+        async with till.parts.transactions.begin() as tx:
+            assert await PostgresBatches(tx).lock_running() is not None
+            pulled = asyncio.create_task(pull(till))
+            await asyncio.wait([pulled], timeout=0.2)
+            assert not pulled.done()
+        assert (await pulled)["settled"]
 
 
 async def test_a_brake_may_stop_redemptions_too_and_says_so_only_to_who_may_hear_reasons(

@@ -206,3 +206,30 @@ async def test_only_a_till_of_that_store_with_that_scope_is_answered(database: D
             "other store": 403,
             "own store": 200,
         }
+
+
+async def test_a_voucher_a_year_counts_against_its_rail_whatever_was_issued_since(
+    database: Database, tmp_path: Path
+) -> None:
+    rails = {"greatest_value_cents": 500, "issued_per_customer": 1, "issued_within_days": 366}
+    yearly = a_campaign("yearly", guard_rails=rails | {"open_per_customer": 2})
+    await tell_world(database, campaigns=[yearly], customers=[a_snapshot()])
+    async with open_till(database, tmp_path) as till:
+        assert len((await till.checkout("first"))["vouchers"]) == 1
+        await till.rows(
+            f"""INSERT INTO vouchers (voucher_id, checkout_id, slot, code_lookup, campaign_id, customer_id, receipt_id, store_id,
+                                      category, item_ids, kind, percent, greatest_value_cents, reserved_cents, currency,
+                                      propensity_ratio, tier, state, valid_from, expires_at)
+                SELECT 'v' || n, 'c' || n, 1, decode(md5(n::text), 'hex'), 'others', '{customer_of(1)}', 'r' || n, 'store-1',
+                       'bread', '{{}}', 'percent', 10, 100, 0, 'USD', 1, 0, 'expired', valid_from + n * interval '1 minute',
+                       expires_at
+                FROM vouchers, generate_series(1, 150) AS n RETURNING voucher_id"""  # noqa: S608  # an id of our own
+        )
+        till.clock.move(timedelta(days=200))
+        async with till.transaction() as (_, stores):
+            await stores.read_model.feed_reached("profile.snapshots.v1", 0, till.clock.now())
+        assert (await till.checkout("later"))["reason"] == "frequency"
+        till.clock.move(timedelta(days=167))
+        async with till.transaction() as (_, stores):
+            await stores.read_model.feed_reached("profile.snapshots.v1", 0, till.clock.now())
+        assert len((await till.checkout("next year"))["vouchers"]) == 1

@@ -5,6 +5,7 @@ import errno
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from services.offers.store.leases.leased import PostgresLeases
 from tests.support.limits import limit
 from tests.support.offers_facts import NOW, a_campaign, a_snapshot, card, customer_of
 from tests.support.offers_running import CODES, Till, checkout_body, open_till, tell_world
+from tests.support.offline_lanes import Lane, an_offline_campaign, keys_of
 from tests.support.postgres import Database
 
 DEADLINE_MS = 4_000
@@ -268,6 +270,18 @@ async def put(till: Till, campaign: Campaign, *, version: int = 2) -> None:
     async with till.transaction() as (tx, _):
         await PostgresCampaigns(tx).put(campaign, version, "test")
     await till.door.keeper.refresh()
+
+
+async def test_what_lanes_are_lent_is_not_leased_too(database: Database, tmp_path: Path) -> None:
+    campaign = an_offline_campaign(cap_cents=650)
+    await tell_world(database, campaigns=[campaign])
+    async with leasing_till(database, tmp_path, lease_vouchers=2, lease_cap_ratio=1.0) as (till, leases):
+        assert await states(till) == {"leased": 2}
+        for terminal in ("lane-1", "lane-2", "lane-3", "lane-4"):
+            await Lane(tmp_path, till, await keys_of(till), terminal, "store-1").lend()
+        leases.keeper.limits = replace(leases.keeper.limits, vouchers=6)
+        await settled(leases)
+        assert await states(till) == {"leased": 2}, "of 650 cents 200 are leased and 400 lent"
 
 
 async def test_a_lease_lasts_as_long_as_somebody_looks_after_it(database: Database, tmp_path: Path) -> None:

@@ -89,7 +89,8 @@ class Returns(RuleBasedStateMachine):
         self.given_cents += sum(discounts)
         self.vouchers.append(voucher)
         known_cents = self.sold.refunded_cents
-        self._apply(take_back_late(self.sold, [voucher], {}))
+        beside_cents = sum(each.kept_cents for each in self._in_force() if each is not voucher)
+        self._apply(take_back_late(self.sold, [voucher], {}, beside_cents=beside_cents))
         self.refunds[-1] = self.sold.refunded_cents - known_cents
 
     @rule(goods=st.dictionaries(st.sampled_from((*ITEMS, "ghost")), QUANTITIES, max_size=3))
@@ -154,6 +155,21 @@ def test_goods_take_back_the_share_of_every_voucher_on_them() -> None:
     taken = take_back(Sold().with_basket(basket), two, {"milk": Decimal(1)})
     assert {(back.redemption_id, back.cents) for back in taken.backs} == {("a", 100), ("b", 40)}
     assert taken.refund_cents == 500 - 140
+
+
+@pytest.mark.parametrize("known", ["before", "late"])
+def test_parts_of_goods_that_cost_nothing_give_nothing(known: str) -> None:
+    basket = a_basket(("milk", 2, 523))
+    three = [redeemed(basket, name, [cents]) for name, cents in (("a", 461), ("b", 3), ("c", 59))]
+    half, sold = {"milk": Decimal(1)}, Sold().with_basket(basket)
+    if known == "before":
+        sold = take_back(sold, three, half).sold
+    else:
+        sold, there = take_back(sold, [], half).sold, 0
+        for each in three:
+            taken = take_back_late(sold, [each], {}, beside_cents=there)
+            sold, there = taken.sold, there + after(each, taken).kept_cents
+    assert sold.refunded_cents == 0, "of 261.5 cents 230.5, 1.5 and 29.5 are taken back, each rounded down"
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from services.offers.domain.campaigns.stacking_rules import Floor, Stacking, StackingRules
 from services.offers.domain.campaigns.terms import Terms
-from services.offers.domain.redemption.discounting import Earlier, NotStacked, Receipt, Shown
+from services.offers.domain.redemption.discounting import Earlier, Left, NotStacked, Receipt, Refusal, Shown
 from services.offers.domain.redemption.stacking import Stack, stack, stack_all
 from services.offers.domain.vouchers.voucher import Basket, Given, GivenLine, redeem
 from tests.support.offers_facts import NOW
@@ -126,6 +126,24 @@ def test_a_voucher_gives_no_more_where_the_lines_cost_less(terms: Terms, basket:
     whole, less = (redeem(a_voucher("v", terms), each, ITEMS, NOW) for each in (basket, replace(basket, lines=lines)))
     gives = [each.given_cents if isinstance(each, Given) else 0 for each in (whole, less)]
     assert gives[1] <= gives[0]
+
+
+class CountingReceipt(Receipt):
+    """Notes how often it is asked what a voucher gives."""
+
+    takes = 0
+
+    def take(self, shown: Shown, left: Left) -> tuple[Given, Left] | Refusal:
+        self.takes += 1
+        return super().take(shown, left)
+
+
+def test_where_few_of_twelve_give_all_that_may_be_given_not_every_set_is_tried() -> None:
+    twelve = [shown_of(f"v{number:02}", percent(10 + number, 5_000)) for number in range(12)]
+    rules = StackingRules(greatest_total_ratio=Decimal("0.3"))
+    receipt = CountingReceipt(a_basket([("milk-1", 5_000)]), ITEMS, rules, [], NOW)
+    assert ids(stack(twelve, receipt, rules, [])) == ["v02", "v11"], "the first two that reach it"
+    assert receipt.takes < 200
 
 
 def test_without_rules_all_go_together_and_each_comes_off_what_the_others_left() -> None:

@@ -198,6 +198,15 @@ class Campaign(Promising):
         """Whether `now` lies within its time."""
         return (self.starts_at is None or self.starts_at <= now) and (self.ends_at is None or now < self.ends_at)
 
+    def calendar_days(self, validity_days: int) -> int:
+        """How many days of the calendar so many days of validity take at most."""
+        return validity_days if self.validity_counts == "days" else 2 * validity_days + 7
+
+    @property
+    def remembered_days(self) -> int:
+        """So many days back lie the vouchers that count against its rails: issued lately, or unused and still good."""
+        return max(self.guard_rails.issued_within_days, self.calendar_days(self.guard_rails.greatest_validity_days) + 1)
+
     @cached_property
     def targeted(self) -> frozenset[str] | None:
         """The categories that it may be given for; None for all."""

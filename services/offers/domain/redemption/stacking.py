@@ -6,6 +6,7 @@ it with trying all). It rests on one law of domain/vouchers/voucher.py: a vouche
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from services.offers.domain.campaigns.stacking_rules import StackingRules
 from services.offers.domain.redemption.discounting import Earlier, Left, NotStacked, Receipt, Refusal, Shown
@@ -93,7 +94,10 @@ class _Search:
         self.refused = self._refused()
         self._open = [each for each in self.ordered if each.voucher.voucher_id not in self.refused]
         unbound = [receipt.unbound(each) for each in self._open]
+        free = [0 if each.by_retailer else cents for each, cents in zip(self._open, unbound, strict=True)]
         self._still = [sum(unbound[place:]) for place in range(len(unbound) + 1)]
+        self._still_free = [sum(free[place:]) for place in range(len(unbound) + 1)]
+        self._greatest = [sorted(unbound[place:], reverse=True) for place in range(len(unbound) + 1)]
         self.best: tuple[Chosen, ...] = ()
         self._best_key: _Key | None = None
 
@@ -164,10 +168,18 @@ class _Search:
     def _bound(self, place: int, chosen: Sequence[Chosen]) -> _Key:
         """No set that begins like this has a lesser key."""
         first, second, count = self._key(chosen)
-        more_cents = min(self._still[place], self._receipt.left.total_cents)
-        if self._for_margin:
-            return first, second - more_cents, count
-        return first - more_cents, second, count
+        given_cents = -(second if self._for_margin else first)
+        room_cents = self._receipt.left.total_cents - given_cents
+        free_cents = min(self._still_free[place], room_cents)
+        if self._for_margin:  # at this cost nothing comes off any more that the retailer pays
+            return first, second - free_cents, count + self._fewest(place, free_cents)
+        more_cents = min(self._still[place], room_cents)
+        return first - more_cents, second + max(0, more_cents - free_cents), count + self._fewest(place, more_cents)
+
+    def _fewest(self, place: int, cents: int) -> int:
+        """So many vouchers of the rest it takes at least to give so much."""
+        sums = accumulate(self._greatest[place])
+        return 0 if cents <= 0 else 1 + sum(reached < cents for reached in sums)
 
     def _run(self, shown: Sequence[Shown]) -> tuple[Chosen, ...] | None:
         """All of these in order, if the rules let them and each gives something."""

@@ -33,6 +33,8 @@ class Knowledge:
     loaded: bool = False
     limit_pairs: frozenset[tuple[Per, Period]] = frozenset()
     """Of which kinds the campaigns' limits are."""
+    remembered_days: int = 0
+    """So far back lie the vouchers that count against any campaign's rails."""
     stacking_rules: StackingRules = field(default_factory=StackingRules)
     brakes: Brakes = NO_BRAKES
     rosters: Rosters = field(default_factory=lambda: Rosters({}))
@@ -47,6 +49,7 @@ class Knowledge:
         if changes.campaigns is not None:
             self.campaigns = dict(changes.campaigns)
             self.rosters = Rosters(self.campaigns)
+            self.remembered_days = max((each.remembered_days for each in self.campaigns.values()), default=0)
             self.limit_pairs = frozenset(
                 (limit.per, limit.period)
                 for campaign in self.campaigns.values()

@@ -1,6 +1,6 @@
 """What a checkout asks and is told of limits before it decides."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from services.offers.domain.campaigns.catalogue import Store
 from services.offers.domain.money.limits import Per, Standing
@@ -17,7 +17,13 @@ def question_of(
     if store is not None and knowledge.limit_pairs:
         day = now.astimezone(store.zone).date()
         limits_of = LimitsOf(pairs=knowledge.limit_pairs, day=day, region=store.region, partner=store.partner)
-    return CheckoutQuestion(checkout_id=checkout_id, customer_id=customer_id, store_id=store_id, limits_of=limits_of)
+    return CheckoutQuestion(
+        checkout_id=checkout_id,
+        customer_id=customer_id,
+        store_id=store_id,
+        past_since=now - timedelta(days=knowledge.remembered_days),
+        limits_of=limits_of,
+    )
 
 
 def standing_of(store: Store, now: datetime, personal: KnownCustomer | None, view: CheckoutView) -> Standing:

@@ -116,8 +116,12 @@ async def redeemed_on(
     if not before.goods and not any(line.returned_quantity for line in sold.lines):
         await store.keep_sold(basket.receipt_id, sold)
     else:
-        lines = await store.lines_of_receipt(basket.receipt_id, [voucher_id for _, voucher_id in redeemed])
-        taken = take_back_late(sold, redeemed_vouchers(lines), missed)
+        all_lines = await store.lines_of_receipt(basket.receipt_id)
+        new_ids = {redemption_id for redemption_id, _ in redeemed}
+        lines = [line for line in all_lines if line.redemption_id in new_ids]
+        others = redeemed_vouchers([line for line in all_lines if line.redemption_id not in new_ids])
+        beside_cents = sum(each.kept_cents for each in others)
+        taken = take_back_late(sold, redeemed_vouchers(lines), missed, beside_cents=beside_cents)
         cause = Cause(f"{redeemed[0][0]}:returned-before", now)
         await _post(store, basket.receipt_id, lines, taken, cause, clock)
     if happened_at is not None and before.voided_at is not None and happened_at <= before.voided_at:

@@ -123,8 +123,13 @@ class RedemptionStore(ReturnStore, Protocol):
         """The same of several, for whoever works on more than one: later ones of a transaction would be out of order."""
         ...
 
-    async def lines_of_receipt(self, receipt_id: str, voucher_ids: Sequence[str]) -> Sequence[ReturnedLine]:
-        """What these vouchers, which must be locked, gave on this receipt and was not rolled back, by redemption and line."""
+    async def lines_of_receipt(
+        self, receipt_id: str, voucher_ids: Sequence[str] | None = None
+    ) -> Sequence[ReturnedLine]:
+        """What these vouchers gave on this receipt and was not rolled back, by redemption and line; None: all, to look at.
+
+        Whose lines are to be changed must be locked.
+        """
         ...
 
     async def give_back(self, line: ReturnedLine, quantity: Decimal, amount_cents: int, cause: Cause) -> None:

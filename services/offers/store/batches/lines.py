@@ -10,7 +10,9 @@ from services.offers.ports.batches import Body, Chunk, Lines
 
 _ADD = text("""
     INSERT INTO batch_lines (batch_id, part, upload_id, chunk, line_nos, lookups)
-    VALUES (:batch_id, :part, :upload_id, :chunk, :line_nos, :lookups)
+    SELECT batch_id, CAST(:part AS integer), CAST(:upload_id AS text), CAST(:chunk AS integer), CAST(:line_nos AS bigint[]),
+           CAST(:lookups AS bytea[])
+    FROM batches WHERE batch_id = :batch_id AND state = 'receiving' FOR SHARE
 """)
 _BODY = text("""
     SELECT part, upload_id, body_digest, lines, quarantined FROM batch_parts WHERE batch_id = :batch_id AND part = :part

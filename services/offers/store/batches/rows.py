@@ -14,6 +14,7 @@ from services.offers.domain.money import ledger
 from services.offers.ports.batches import KnownBatch
 from services.offers.ports.money import Cause
 from services.offers.store.batches.lines import BatchLines
+from services.offers.store.brakes.pulled import MAKES_AS
 from services.offers.store.money.ledger import lock_budget, post
 from services.offers.store.vouchers.rows import promise_of
 
@@ -34,6 +35,7 @@ _PUT = text("""
 _ONE = text(f"SELECT {_COLUMNS} FROM batches WHERE batch_id = :batch_id")  # noqa: S608  # columns of our own
 _NEWEST = text(f"SELECT {_COLUMNS} FROM batches ORDER BY asked_at DESC, batch_id LIMIT :limit")  # noqa: S608  # columns of our own
 _LOCK = text(f"SELECT {_COLUMNS} FROM batches WHERE batch_id = :batch_id FOR UPDATE")  # noqa: S608  # columns of our own
+_CALLED = text(f"SELECT set_config('application_name', '{MAKES_AS}', true)")
 _LOCK_RUNNING = text(f"""
     SELECT {_COLUMNS} FROM batches WHERE state = 'running' AND NOT EXISTS (
         SELECT FROM brakes WHERE released_at IS NULL AND entity_id = CASE scope WHEN 'campaign' THEN batches.campaign_id
@@ -52,7 +54,8 @@ _PROGRESS = text("""
     WHERE batch_id = :batch_id
 """)
 _REMAINING = text("""
-    SELECT cap_cents + over_issue_cents - reserved_cents - spent_cents FROM budgets WHERE campaign_id = :campaign_id
+    SELECT cap_cents + over_issue_cents - reserved_cents - spent_cents - leased_cents FROM budgets
+    WHERE campaign_id = :campaign_id
 """)
 _MAKE = text("""
     WITH asked AS (
@@ -124,7 +127,8 @@ class PostgresBatches(BatchLines):
         return _known(row) if row else None
 
     async def lock_running(self) -> KnownBatch | None:
-        """As the port promises."""
+        """As the port promises. Who pulls a brake sees this transaction by its name, from before the brakes are read."""
+        await self._tx.connection.execute(_CALLED)
         row = (await self._tx.connection.execute(_LOCK_RUNNING)).one_or_none()
         return _known(row) if row else None
 

@@ -12,6 +12,8 @@ from services.offers.ports.brakes import KnownBrake
 
 ISSUES_AS = "offers-checkouts"
 """The name of the sessions whose statements issue vouchers."""
+MAKES_AS = "offers-batches"
+"""That of a transaction that makes vouchers of a batch."""
 _REDEEMS_AS = "offers-api"
 
 _COLUMNS = """
@@ -94,7 +96,7 @@ class PostgresBrakes:
 
     async def under_way(self, since: datetime, *, redemptions: bool) -> bool:
         """As the port promises: a session's transaction is shown with its start before it takes its snapshot."""
-        names = [ISSUES_AS, _REDEEMS_AS] if redemptions else [ISSUES_AS]
+        names = [ISSUES_AS, MAKES_AS, _REDEEMS_AS] if redemptions else [ISSUES_AS, MAKES_AS]
         found = await self._tx.connection.execute(_UNDER_WAY, {"since": since, "names": names})
         return bool(found.scalar_one())
 

@@ -19,7 +19,8 @@ from services.offers.store.checkout.shelves import Shelf, Shelves
 from services.offers.store.shared_statement import Connect, Limits, OnFailure, SharedStatement
 
 _HOPS = 4
-_PAST_VOUCHERS = 100
+_PAST_VOUCHERS = 1_000
+"""Of one customer at most: some tills have a card that they use for everybody who has none."""
 
 _USES = """
 LEFT JOIN LATERAL (
@@ -28,7 +29,7 @@ LEFT JOIN LATERAL (
     FROM (
         SELECT used.campaign_id, pair.per, whom.entity, pair.period, used.starts_on,
                CAST(sum(used.count) AS bigint) AS count, CAST(sum(used.cents) AS bigint) AS cents
-        FROM unnest($5::text[], $6::text[]) AS pair (per, period)
+        FROM unnest($6::text[], $7::text[]) AS pair (per, period)
         JOIN (VALUES ('customer', known.customer_id), ('household', known.household_id), ('store', asked.store_id),
                      ('region', asked.region), ('partner', asked.partner), ('campaign', '')) AS whom (per, entity) ON whom.per = pair.per
         JOIN LATERAL (
@@ -47,12 +48,12 @@ LEFT JOIN LATERAL (
 """
 _USED = "used.campaign_ids AS used_campaign_ids, used.pers, used.entities, used.periods, used.starts, used.counts, used.cents,"
 _ASKED = """
-    unnest($1::text[], $2::text[], $3::text[], $4::text[]) WITH ORDINALITY
-        AS asked (checkout_id, customer_id, store_id, horizon, place)
+    unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[]) WITH ORDINALITY
+        AS asked (checkout_id, customer_id, store_id, horizon, past_since, place)
 """
 _ASKED_WITH_LIMITS = """
-    unnest($1::text[], $2::text[], $3::text[], $4::text[], $7::date[], $8::text[], $9::text[]) WITH ORDINALITY
-        AS asked (checkout_id, customer_id, store_id, horizon, day, region, partner, place)
+    unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $8::date[], $9::text[], $10::text[]) WITH ORDINALITY
+        AS asked (checkout_id, customer_id, store_id, horizon, past_since, day, region, partner, place)
 """
 
 
@@ -93,7 +94,8 @@ LEFT JOIN LATERAL (
     SELECT array_agg(campaign_id) AS campaign_ids, array_agg(category) AS categories,
            array_agg(valid_from) AS issued_at, array_agg(state = 'issued') AS open
     FROM (SELECT campaign_id, category, valid_from, state FROM vouchers
-          WHERE vouchers.customer_id = known.customer_id ORDER BY valid_from DESC LIMIT {_PAST_VOUCHERS}) AS newest
+          WHERE vouchers.customer_id = known.customer_id AND valid_from > asked.past_since
+          ORDER BY valid_from DESC LIMIT {_PAST_VOUCHERS}) AS newest
 ) AS past ON true
 LEFT JOIN LATERAL (
     SELECT array_agg(item_id) AS item_ids, array_agg(there) AS there FROM availability
@@ -183,6 +185,7 @@ async def _views(
         [question.customer_id for question in questions],
         [question.store_id for question in questions],
         [str(shelf.horizon) if shelf else None for shelf in shelves],
+        [question.past_since for question in questions],
     )
     limits = [question.limits_of for question in questions]
     pairs = sorted({pair for each in limits if each for pair in each.pairs})

@@ -18,7 +18,7 @@ from services.offers.store.vouchers.rows import promise_of
 (_RESERVING,) = ledger.issued(1)
 _LEASE = text(f"""
     WITH budget AS (
-        SELECT campaign_id, transfers, cap_cents - reserved_cents - spent_cents AS remaining_cents FROM budgets
+        SELECT campaign_id, transfers, cap_cents - reserved_cents - spent_cents - leased_cents AS remaining_cents FROM budgets
         WHERE campaign_id = :campaign_id AND currency = :currency FOR NO KEY UPDATE
     ),
     made AS (
@@ -82,8 +82,12 @@ _GIVE_BACK = text(f"""
 _EXPIRE = text(f"""
     WITH over AS (
         SELECT voucher_id, reserved_cents AS released_cents FROM vouchers
-        WHERE state = 'leased' AND expires_at <= :now AND (held_until IS NULL OR held_until <= :now)
-        ORDER BY expires_at, voucher_id LIMIT :most FOR UPDATE
+        WHERE voucher_id = ANY(ARRAY(
+                SELECT voucher_id FROM vouchers
+                WHERE state = 'leased' AND expires_at <= :now AND (held_until IS NULL OR held_until <= :now)
+                ORDER BY expires_at, voucher_id LIMIT :most))
+          AND state = 'leased' AND expires_at <= :now AND (held_until IS NULL OR held_until <= :now)
+        ORDER BY voucher_id FOR UPDATE
     ),
     ended AS (
         UPDATE vouchers SET state = 'expired', reserved_cents = 0, hold_id = NULL, held_for = NULL, held_until = NULL

@@ -62,7 +62,7 @@ _RECEIPT_LINES = text(f"""
            line.returned_quantity, line.returned_cents, minimum_basket_cents, below_minimum, {VOUCHER_COLUMNS}
     FROM redemptions JOIN redemption_lines AS line USING (redemption_id) JOIN vouchers USING (voucher_id)
     WHERE redemptions.receipt_id = :receipt_id AND status = 'redeemed' AND rolled_back_at IS NULL
-      AND voucher_id = ANY(:voucher_ids)
+      AND (CAST(:voucher_ids AS text[]) IS NULL OR voucher_id = ANY(:voucher_ids))
     ORDER BY line.redemption_id, line.line_no
 """)  # noqa: S608  # columns of our own
 _GIVE_BACK = text("""
@@ -187,9 +187,11 @@ class PostgresRedemptions(ReturnRows):
         told = {"redemption_id": redemption_id, "answer": answer, "now": now}
         await self._tx.connection.execute(_ROLLED_BACK, told)
 
-    async def lines_of_receipt(self, receipt_id: str, voucher_ids: Sequence[str]) -> Sequence[ReturnedLine]:
-        """What these vouchers, which must be locked, gave on this receipt and was not rolled back, by redemption and line."""
-        names = {"receipt_id": receipt_id, "voucher_ids": list(voucher_ids)}
+    async def lines_of_receipt(
+        self, receipt_id: str, voucher_ids: Sequence[str] | None = None
+    ) -> Sequence[ReturnedLine]:
+        """As the port promises."""
+        names = {"receipt_id": receipt_id, "voucher_ids": None if voucher_ids is None else list(voucher_ids)}
         rows = await self._tx.connection.execute(_RECEIPT_LINES, names)
         return [
             ReturnedLine(

@@ -13,8 +13,12 @@ from services.offers.store.money.ledger import freed
 _EXPIRE = text(f"""
     WITH over AS (
         SELECT voucher_id, reserved_cents AS released_cents FROM vouchers
-        WHERE state = 'issued' AND expires_at <= :now AND (held_until IS NULL OR held_until <= :now)
-        ORDER BY expires_at, voucher_id LIMIT :most FOR UPDATE
+        WHERE voucher_id = ANY(ARRAY(
+                SELECT voucher_id FROM vouchers
+                WHERE state = 'issued' AND expires_at <= :now AND (held_until IS NULL OR held_until <= :now)
+                ORDER BY expires_at, voucher_id LIMIT :most))
+          AND state = 'issued' AND expires_at <= :now AND (held_until IS NULL OR held_until <= :now)
+        ORDER BY voucher_id FOR UPDATE  -- as tills lock those that are shown together
     ),
     ended AS (
         UPDATE vouchers SET state = 'expired', reserved_cents = 0, hold_id = NULL, held_for = NULL, held_until = NULL
