@@ -112,7 +112,8 @@ class Roster:
     ) -> tuple[list[Scored], dict[Refusal, int]]:
         """The offers that are worth most, by key, no more than `most`; and how many were not made, why, beside the `refused`."""
         lineup = self.lineup(at.tier)
-        asked, matched, fitting, not_there = list[_Asked](), 0, 0, 0
+        asked: list[_Asked] = []
+        matched = fitting = not_there = 0
         for place, need in enumerate(needs):
             whole, for_known, for_new = lineup.by_category.get(need.category, lineup.for_all)
             entries = for_known if need.known else for_new
