@@ -101,9 +101,14 @@ _READ = _read(_ASKED)
 _READ_WITH_LIMITS = _read(_ASKED_WITH_LIMITS, _USED, _USES)
 
 
-_THERE = """
-SELECT array_agg(asked.place) FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS asked (store_id, item_id, place)
-JOIN availability USING (store_id, item_id) WHERE availability.there
+_JOIN = "\x1f"  # ids hold no control characters
+_MISSING = """
+SELECT asked.store_id, (
+    SELECT string_agg(item_id, E'\\x1f') FROM string_to_table(asked.item_ids, E'\\x1f') AS item_id
+    WHERE (SELECT there FROM availability WHERE availability.store_id = asked.store_id AND availability.item_id = item_id.item_id)
+          IS NOT TRUE  -- a look-up for each: a join might be planned to read all that a chain has
+) AS item_ids
+FROM unnest($1::text[], $2::text[]) AS asked (store_id, item_ids)
 """
 
 
@@ -143,18 +148,20 @@ async def _execute(
 
 
 async def _found(connection: Any, asked: Sequence[_Looked]) -> Sequence[frozenset[str]]:
-    """Many customers of a store want the same: each item of a store is looked for once."""
+    """Many customers of a store want the same: each item of a store is looked for once.
+
+    What is missing comes back, which is little. Items go as one text a store: the driver looks at each element of an array
+    several times.
+    """
     if not asked:
         return []
-    wanted: dict[str, set[str]] = {one.store_id: set() for one in asked}
+    wanted: dict[str, list[Sequence[str]]] = {}
     for one in asked:
-        wanted[one.store_id].update(one.item_ids)
-    stores = [store_id for store_id, items in wanted.items() for _ in items]
-    items = [item_id for items in wanted.values() for item_id in items]
-    there: dict[str, set[str]] = {store_id: set() for store_id in wanted}
-    for place in await connection.fetchval(_THERE, stores, items) or ():
-        there[stores[place - 1]].add(items[place - 1])
-    return [frozenset(there[one.store_id].intersection(one.item_ids)) for one in asked]
+        wanted.setdefault(one.store_id, []).append(one.item_ids)
+    joined = [_JOIN.join(set().union(*item_ids)) for item_ids in wanted.values()]
+    rows = await connection.fetch(_MISSING, list(wanted), joined)
+    missing = {store_id: item_ids.split(_JOIN) if item_ids else () for store_id, item_ids in rows}
+    return [frozenset(one.item_ids).difference(missing[one.store_id]) for one in asked]
 
 
 async def _views(connection: Any, questions: Sequence[CheckoutQuestion]) -> Sequence[CheckoutView]:
