@@ -15,8 +15,8 @@ from services.offers.domain.decisions.needs import CategoryNeed, Likely, NeedMod
 from services.offers.handlers.campaigns.knowledge import Knowledge
 from services.offers.ports.checkout import KnownCustomer
 
-TOGETHER = 16
-"""So many at a time: more would save nothing, and keep the loop from answers that are ready."""
+TOGETHER = 32
+"""So many at a time: more save nothing, and keep the loop from what arrives. A statement of a busy door brings some twenty."""
 
 
 @dataclass(frozen=True, slots=True)
