@@ -7,7 +7,7 @@ from typing import Self
 import numpy as np
 
 from libs.ranking.features import POPULAR_CANDIDATES
-from libs.ranking.population import PopulationState
+from libs.ranking.population import UNKNOWN, PopulationState
 from libs.ranking.sketch import hash_of
 from libs.ranking.state import ITEMS_KEPT, Integers
 
@@ -25,6 +25,8 @@ class Crowd:
     """Ascending."""
     popular_places: Integers
     """Of these."""
+    item_hashes: Integers
+    """By row."""
 
     @classmethod
     def of(cls, population: PopulationState) -> Self:
@@ -32,9 +34,17 @@ class Crowd:
         popular = population.popular[: POPULAR_CANDIDATES + ITEMS_KEPT]
         places = np.full(len(population.item_ids), len(popular))
         places[popular] = np.arange(len(popular))
-        hashes = np.array([hash_of(population.item_ids[row]) for row in popular.tolist()], np.int64)
+        item_hashes = np.array(list(map(hash_of, population.item_ids)), np.int64)
+        hashes = item_hashes[popular]
         order = np.argsort(hashes, kind="stable")
-        return cls(population, popular, places, hashes[order], order)
+        return cls(population, popular, places, hashes[order], order, item_hashes)
+
+    def hashes_of(self, names: Sequence[str], rows: Integers) -> Integers:
+        """What stands for names whose rows are known."""
+        hashes = self.item_hashes.take(rows)
+        for place in np.flatnonzero(rows == UNKNOWN).tolist():
+            hashes[place] = hash_of(names[place])
+        return hashes
 
     def not_bought(
         self, rows: tuple[Integers, Integers], hashes: tuple[Integers, Integers], most: Sequence[int]

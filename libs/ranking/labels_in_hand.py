@@ -9,8 +9,8 @@ from libs.ranking.crowd import Crowd
 from libs.ranking.history import summed
 from libs.ranking.likeness import FADED_35, FADED_120, Weighted
 from libs.ranking.measured import Labelled
-from libs.ranking.population import Booleans, numbers_in
-from libs.ranking.sketch import Sketch, hash_of
+from libs.ranking.population import Booleans
+from libs.ranking.sketch import Sketch
 from libs.ranking.state import Integers
 from libs.ranking.together import Together, before
 from libs.ranking.trips_in_hand import InHand
@@ -37,9 +37,9 @@ class LabelsSideBySide:
 
     @classmethod
     def of(
-        cls, sketches: Sequence[Sketch], in_hand: Sequence[InHand], together: Together, crowd: Crowd
+        cls, sketches: Sequence[Sketch], in_hand: Sequence[InHand], others: Integers, together: Together, crowd: Crowd
     ) -> "LabelsSideBySide":
-        """Those of all the questions, one a sketch."""
+        """Those of all the questions, one a sketch; `others` are the rows of what is in hand and can't be named."""
         sizes = np.array([[len(one.label_hashes), len(one.items), len(one.rest_hashes)] for one in sketches]).T
         first_label, first_item, first_rest = (before(each) for each in sizes)
         newest = together.first_visits + together.visits - 1
@@ -48,7 +48,7 @@ class LabelsSideBySide:
         keys = hashes + (np.arange(len(sorts)) << _HASH_BITS).repeat(sorts)
         own = _of_all([one.item_labels for one in sketches], first_label, sizes[1])
         rest = _of_all([one.rest_labels for one in sketches], first_label, sizes[2])
-        others = _Others.of(sketches, in_hand, (keys, rest), crowd)
+        unnamed = _Others.of(sketches, in_hand, others, (keys, rest), crowd)
         known = np.array([number for one in in_hand for number in one.numbers], np.int64)
         known_askers = np.repeat(np.arange(len(sketches)), [len(one.numbers) for one in in_hand])
         known += first_item[known_askers]
@@ -57,22 +57,22 @@ class LabelsSideBySide:
         rest_visits = np.concatenate([one.rest_visits for one in sketches]) + np.repeat(
             together.first_visits, rest_lines
         )
-        size = len(keys) + len(others.keys) + 1
+        size = len(keys) + len(unnamed.keys) + 1
         last, items = np.full(size, -1), np.zeros(size, np.int64)
         last[: len(keys)] = np.concatenate([one.label_visits for one in sketches]) + np.repeat(
             together.first_visits, sizes[0]
         )
         last[own[:, known]] = newest[known_askers]
-        last[others.labels] = newest[others.askers]
+        last[unnamed.labels] = newest[unnamed.askers]
         items[: len(keys)] = np.concatenate([one.label_items for one in sketches])
-        items += np.bincount(others.labels[:, others.new].ravel(), minlength=size)
+        items += np.bincount(unnamed.labels[:, unnamed.new].ravel(), minlength=size)
         return cls(
-            keys=(keys, others.keys),
+            keys=(keys, unnamed.keys),
             own=own,
             own_hashes=hashes[own],
             in_hand=known,
-            lines=np.concatenate((own[:, together.trips.line_items], rest[:, rest_items], others.labels), axis=1),
-            line_visits=np.concatenate((together.trips.line_visits, rest_visits, newest[others.askers])),
+            lines=np.concatenate((own[:, together.trips.line_items], rest[:, rest_items], unnamed.labels), axis=1),
+            line_visits=np.concatenate((together.trips.line_visits, rest_visits, newest[unnamed.askers])),
             last=last,
             items=items,
         )
@@ -106,21 +106,20 @@ class _Others:
         cls,
         sketches: Sequence[Sketch],
         in_hand: Sequence[InHand],
+        rows: Integers,
         known: tuple[Integers, Integers],
         crowd: Crowd,
     ) -> "_Others":
-        """`known` are the keys of labels that are known, and the labels of the rest."""
+        """`rows` are those of all of it, `known` the keys of labels that are known, and the labels of the rest."""
         keys, rest = known
-        names = [name for one in in_hand for name in one.others]
         askers = np.repeat(np.arange(len(in_hand)), [len(one.others) for one in in_hand])
-        hashes = np.array([hash_of(name) for name in names], np.int64) + (askers << _HASH_BITS)
+        hashes = crowd.hashes_of([name for one in in_hand for name in one.others], rows) + (askers << _HASH_BITS)
         rest_askers = np.repeat(np.arange(len(sketches)), [len(one.rest_hashes) for one in sketches])
         rest_keys = np.concatenate([one.rest_hashes for one in sketches]) + (rest_askers << _HASH_BITS)
         place = _found(rest_keys, hashes)
-        new, labels = place < 0, np.empty((2, len(names)), np.int64)
+        new, labels = place < 0, np.empty((2, len(rows)), np.int64)
         labels[:, ~new] = rest[:, place[~new]]
-        rows = numbers_in(crowd.population.row_of, [name for name, is_new in zip(names, new, strict=True) if is_new])
-        wanted = crowd.label_hashes(rows) + _both_sorts(askers[new])
+        wanted = crowd.label_hashes(rows[new]) + _both_sorts(askers[new])
         numbers = _found(keys, wanted)
         missing = numbers < 0
         new_keys, new_numbers = np.unique(wanted[missing], return_inverse=True)

@@ -52,6 +52,9 @@ _GROUPS: tuple[Group, ...] = (
 _GROUP_ROWS = {
     group: np.array([row for row, mine in enumerate(_GROUPS) if mine == group]) for group in sorted(set(_GROUPS))
 }
+_BY_GROUP = np.concatenate([*_GROUP_ROWS.values()])
+_GROUP_ENDS = np.cumsum([len(rows) for rows in _GROUP_ROWS.values()]).tolist()
+_GROUP_PLACES = tuple(zip(_GROUP_ROWS, (0, *_GROUP_ENDS[:-1]), _GROUP_ENDS, strict=True))
 
 _FIRST = np.array([ROW[first] for first, _ in CROSSES])
 _SECOND = np.array([ROW[second] for _, second in CROSSES])
@@ -203,6 +206,12 @@ def lifts(parts: Floats, chosen: list[int]) -> list[dict[Group, float]]:
     above = parts[:, chosen] - parts.mean(axis=1, keepdims=True)
     by_group = {group: above[rows].sum(axis=0).tolist() for group, rows in _GROUP_ROWS.items()}
     return [{group: values[place] for group, values in by_group.items()} for place in range(len(chosen))]
+
+
+def lift_of(above: Floats) -> dict[Group, float]:
+    """The same of one candidate, by how far its parts are above the mean."""
+    ordered = above.take(_BY_GROUP)
+    return {group: float(np.add.reduce(ordered[begin:end])) for group, begin, end in _GROUP_PLACES}
 
 
 def knot_gradient(levels_gradient: Floats) -> Floats:

@@ -41,10 +41,9 @@ def greatest(counts: npt.NDArray[np.float64], most: int) -> Integers:
 
 def numbers_in(number_of: Mapping[str, int], names: Iterable[str]) -> Integers:
     """The number of each name; UNKNOWN for those without one."""
-    found = list(map(number_of.get, names))
-    if None in found:
-        found = [number or UNKNOWN for number in found]
-    return np.array(found, np.int64)
+    number = number_of.get
+    found = [number(name, UNKNOWN) for name in names]
+    return np.fromiter(found, np.int64, len(found))
 
 
 def fading(

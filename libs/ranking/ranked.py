@@ -1,35 +1,40 @@
 """Answers to questions by sketch: items with their scores, best first, and why for who looks; rankers make them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
 
 from libs.ranking.history import Floats
-from libs.ranking.model import lifts
+from libs.ranking.model import lift_of
 from libs.ranking.schema import Group
 from libs.ranking.sketched import OfOne, Sketched
 
 REASONS = 3
 
 Reason: TypeAlias = Group
-Why: TypeAlias = Callable[[OfOne, int], tuple[Reason, ...]]
+WhyOfOne: TypeAlias = Callable[[int], tuple[Reason, ...]]
+Why: TypeAlias = Callable[[OfOne], WhyOfOne]
 
 
-@dataclass(frozen=True, slots=True)
 class Ranked:
     """What somebody may want; `scores` are comparable within one answer."""
 
-    item_ids: Sequence[str]
-    scores: Floats
-    _whose: OfOne = field(repr=False)
-    _places: Sequence[int] = field(repr=False)
-    _why: Why = field(repr=False)
+    __slots__ = ("_asked", "_places", "_whose", "_why", "item_ids", "scores")
+
+    def __init__(self, item_ids: Sequence[str], scores: Floats, whose: OfOne, places: Sequence[int], why: Why) -> None:
+        self.item_ids = item_ids
+        self.scores = scores
+        self._whose = whose
+        self._places = places
+        self._why = why
+        self._asked: WhyOfOne | None = None
 
     def why(self, place: int) -> tuple[Reason, ...]:
         """The top drivers of the one at this place."""
-        return self._why(self._whose, self._places[place])
+        if self._asked is None:
+            self._asked = self._why(self._whose)
+        return self._asked(self._places[place])
 
 
 def ranked_each(found: Sketched, scores: Floats, k: int, why: Why) -> list[Ranked]:
@@ -54,7 +59,8 @@ def top(lift_of: Mapping[Group, float]) -> tuple[Reason, ...]:
     return tuple(group for group, lift in ranked[:REASONS] if lift > 0)
 
 
-def explained(parts: Floats, one: OfOne, place: int) -> tuple[Reason, ...]:
-    """By the parts of the scores of all candidates of all customers."""
-    [lift] = lifts(one.of(parts), [place])
-    return top(lift)
+def explaining(parts: Floats, one: OfOne) -> WhyOfOne:
+    """By the parts of the scores of all candidates of all customers; what its reasons have in common is worked out here."""
+    mine = one.of(parts)
+    means = np.add.reduce(mine, axis=1) / mine.shape[1]
+    return lambda place: top(lift_of(mine[:, place] - means))

@@ -13,7 +13,7 @@ from libs.ranking.features import Candidates, asked_together, question_of
 from libs.ranking.history import Floats, History, trips_between
 from libs.ranking.model import Model, cells_of, lifts, parts_of, score, table_of
 from libs.ranking.population import PopulationState
-from libs.ranking.ranked import Ranked, Reason, explained, ranked_each, top
+from libs.ranking.ranked import Ranked, Reason, WhyOfOne, explaining, ranked_each, top
 from libs.ranking.sketched import AGAIN_WITHIN_TRIPS, OfOne, candidates_by_sketch
 from libs.ranking.state import CustomerRankingState, Moment
 from libs.ranking.together import Question
@@ -180,7 +180,7 @@ class LearnedRanker:
         """As Ranker promises."""
         found = candidates_by_sketch(posed, crowd)
         parts = parts_of(self.table, cells_of(found))
-        return ranked_each(found, score(parts), k, partial(explained, parts))
+        return ranked_each(found, score(parts), k, partial(explaining, parts))
 
 
 def needs_of(table: Floats, candidates: Candidates, allowed: Allowed, k: int) -> list[Need]:
@@ -239,5 +239,6 @@ def _best(scores: Floats, allowed: Allowed, k: int) -> list[int]:
     return best
 
 
-def _by_habit(one: OfOne, place: int) -> tuple[Reason, ...]:
-    return ("habit",) if place < len(one.sketch.items) else ("popularity",)
+def _by_habit(one: OfOne) -> WhyOfOne:
+    bought = len(one.sketch.items)
+    return lambda place: ("habit",) if place < bought else ("popularity",)

@@ -91,7 +91,8 @@ def candidates_by_sketch(posed: Sequence[PosedBySketch], crowd: Crowd) -> Sketch
     in_hand = [InHand.of(one) for one in posed]
     population = crowd.population
     own = numbers_in(population.row_of, chain.from_iterable([one.sketch.items for one in posed]))
-    popular = _popular(posed, in_hand, own, crowd)
+    others = numbers_in(population.row_of, [name for hand in in_hand for name in hand.others])
+    popular = _popular(posed, in_hand, (own, others), crowd)
     counts = [(len(one.sketch.items), len(rows)) for one, rows in zip(posed, popular, strict=True)]
     together = trips_together(posed, in_hand, np.array([sum(each) for each in counts]))
     weighted = Weighted.of(together)
@@ -100,7 +101,7 @@ def candidates_by_sketch(posed: Sequence[PosedBySketch], crowd: Crowd) -> Sketch
     fading = columns.fading(population.reference_at_days, weighted.clock.known_at)
     faded = stats[columns.FADED, None] * together.by_candidate(fading)
     popular_labels = crowd.label_hashes(rows[len(own) :])
-    labels = LabelsSideBySide.of([one.sketch for one in posed], in_hand, together, crowd)
+    labels = LabelsSideBySide.of([one.sketch for one in posed], in_hand, others, together, crowd)
     raw = measured(weighted, stats, faded, labels.labelled(weighted, popular_labels))
     faded_120 = np.zeros(raw.shape[2])
     faded_120[: together.bought] = weighted.counts[FADED_120][0]
@@ -122,19 +123,17 @@ def candidates_by_sketch(posed: Sequence[PosedBySketch], crowd: Crowd) -> Sketch
 
 
 def _popular(
-    posed: Sequence[PosedBySketch], in_hand: Sequence[InHand], own: Integers, crowd: Crowd
+    posed: Sequence[PosedBySketch], in_hand: Sequence[InHand], bought: tuple[Integers, Integers], crowd: Crowd
 ) -> Sequence[Integers]:
-    """Rows of popular items that each of these has not bought, nor has in hand."""
-    row_of, customers = crowd.population.row_of, np.arange(len(posed))
-    others = [[row_of[name] for name in hand.others if name in row_of] for hand in in_hand]
+    """Rows of popular items that each of these has not `bought`, by name, nor has in hand beside them."""
+    customers = np.arange(len(posed))
     rests = [one.sketch.rest_hashes for one in posed]
-    rows = np.concatenate((own, np.array([row for each in others for row in each], np.int64)))
     whose = np.concatenate(
         (
             customers.repeat([len(one.sketch.items) for one in posed]),
-            customers.repeat([len(each) for each in others]),
+            customers.repeat([len(hand.others) for hand in in_hand]),
         )
     )
     hashes = np.concatenate(rests).astype(np.int64), customers.repeat([len(rest) for rest in rests])
     most = [POPULAR_BESIDE_MANY if len(rest) else POPULAR_CANDIDATES for rest in rests]
-    return crowd.not_bought((rows, whose), hashes, most)
+    return crowd.not_bought((np.concatenate(bought), whose), hashes, most)

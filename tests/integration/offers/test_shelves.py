@@ -17,7 +17,7 @@ from services.offers.store.checkout.reads import SharedCheckoutReads
 from services.offers.store.checkout.shelves import Shelf, ShelfReader, Shelves
 from services.offers.store.connections import connector
 from services.offers.store.shared_statement import Limits
-from tests.support.offers_facts import ITEMS, STORES, a_snapshot, availability, card
+from tests.support.offers_facts import ITEMS, NOW, STORES, a_snapshot, availability, card
 from tests.support.offers_running import Till, next_id, open_till, tell_world
 from tests.support.postgres import Database
 
@@ -39,7 +39,7 @@ class _Reads:
     async def shelf(self, store_id: str) -> Shelf | None:
         """What a checkout is told of the store."""
         view = await self._reads.read(
-            CheckoutQuestion(checkout_id=next_id("look"), customer_id=None, store_id=store_id)
+            CheckoutQuestion(checkout_id=next_id("look"), customer_id=None, store_id=store_id, past_since=NOW)
         )
         assert view.there is None or isinstance(view.there, Shelf)
         return view.there

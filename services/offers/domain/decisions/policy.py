@@ -120,7 +120,8 @@ def drawn(
     choices: Sequence[Choice], prior: Prior, *, slots: int, seed: str, room: Mapping[str, int] | None = None
 ) -> list[Choice]:
     """The same from a distribution that is known already; of campaigns in `room` so many at most."""
-    left, chosen, rest = choices, list[Choice](), dict(room or {})
+    left, rest = choices, dict(room or {})
+    chosen: list[Choice] = []
     while left and len(chosen) < slots:
         draw = _draw(left, _uniform(seed, len(chosen)))
         chosen.append(draw)

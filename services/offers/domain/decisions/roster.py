@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
+from operator import itemgetter
 from typing import Self, TypeAlias
 
 from services.offers.domain.campaigns.campaign import Aim, Campaign
@@ -28,6 +29,7 @@ _Asked: TypeAlias = tuple[int, CategoryNeed, int, Sequence[_Entry]]
 """A need's place, the need, what its goods cost, and who would promise something for it."""
 _Found: TypeAlias = tuple[float, int, str, int, int]
 """The score turned round, the campaign's number, category, the need's place and what it takes off: in the order in which offers win."""
+_KEY = itemgetter(1, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,8 @@ class Roster:
     ) -> tuple[list[Scored], dict[Refusal, int]]:
         """The offers that are worth most, by key, no more than `most`; and how many were not made, why, beside the `refused`."""
         lineup = self.lineup(at.tier)
-        asked, matched, fitting, not_there = list[_Asked](), 0, 0, 0
+        asked: list[_Asked] = []
+        matched = fitting = not_there = 0
         for place, need in enumerate(needs):
             whole, for_known, for_new = lineup.by_category.get(need.category, lineup.for_all)
             entries = for_known if need.known else for_new
@@ -167,20 +170,24 @@ class Roster:
         if len(found) > most:
             found.sort()
             del found[most:]
-        found.sort(key=_key)
-        return [(self._offer(number, needs[place], cents), -turned) for turned, number, _, place, cents in found]
-
-    def _offer(self, number: int, need: CategoryNeed, discount_cents: int) -> Offer:
-        campaign_id, exploration_ratio = self._names[number]
-        return Offer(
-            campaign_id,
-            need.category,
-            need.chance_ratio,
-            need.known,
-            need.price_cents,
-            discount_cents,
-            exploration_ratio,
-        )
+        found.sort(key=_KEY)
+        names = self._names
+        return [
+            (
+                Offer(
+                    names[number][0],
+                    category,
+                    need.chance_ratio,
+                    need.known,
+                    need.price_cents,
+                    cents,
+                    names[number][1],
+                ),
+                -turned,
+            )
+            for turned, number, category, place, cents in found
+            for need in (needs[place],)
+        ]
 
     @cached_property
     def _names(self) -> Sequence[tuple[str, float]]:
@@ -213,10 +220,6 @@ class Roster:
         terms = self.terms[number]
         percent = terms.promise.percent if isinstance(terms.promise, PercentOff) else 0
         return number, percent, terms.greatest_value_cents
-
-
-def _key(found: _Found) -> tuple[int, str]:
-    return found[1:3]
 
 
 class Rosters:

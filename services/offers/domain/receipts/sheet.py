@@ -136,7 +136,8 @@ def _read(coupon: Coupon, columns: Columns, spell: Spell) -> Passage:
 
 def passage(rows: Sequence[Row], columns: Columns, spell: Spell) -> Passage:
     """Rows of the template as lines."""
-    as_said, lines = True, list[Line]()
+    as_said = True
+    lines: list[Line] = []
     for row in rows:
         said = clean(row.text)
         text = spell(said)

@@ -9,13 +9,9 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from libs.common.contracts.topics import PROFILE_SNAPSHOTS
-from services.offers.domain.brakes.brake import Brakes
-from services.offers.domain.checkout.proposal import unpack
-from services.offers.domain.decisions.eligibility import PastVoucher
-from services.offers.domain.money.limits import Counter, Per, Period, Use, Uses
-from services.offers.ports.campaigns.knowledge import Revisions
-from services.offers.ports.checkout import CheckoutQuestion, CheckoutView, KnownCustomer
+from services.offers.ports.checkout import CheckoutQuestion, CheckoutView
 from services.offers.store.checkout.shelves import Shelf, Shelves
+from services.offers.store.checkout.views import view_of
 from services.offers.store.shared_statement import Connect, Limits, OnFailure, SharedStatement
 
 _HOPS = 4
@@ -110,9 +106,14 @@ _READ = _read(_ASKED)
 _READ_WITH_LIMITS = _read(_ASKED_WITH_LIMITS, _USED, _USES)
 
 
-_THERE = """
-SELECT array_agg(asked.place) FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS asked (store_id, item_id, place)
-JOIN availability USING (store_id, item_id) WHERE availability.there
+_JOIN = "\x1f"  # ids hold no control characters
+_MISSING = """
+SELECT asked.store_id, (
+    SELECT string_agg(item_id, E'\\x1f') FROM string_to_table(asked.item_ids, E'\\x1f') AS item_id
+    WHERE (SELECT there FROM availability WHERE availability.store_id = asked.store_id AND availability.item_id = item_id.item_id)
+          IS NOT TRUE  -- a look-up for each: a join might be planned to read all that a chain has
+) AS item_ids
+FROM unnest($1::text[], $2::text[]) AS asked (store_id, item_ids)
 """
 
 
@@ -161,18 +162,20 @@ class SharedCheckoutReads:
 
 
 async def _found(connection: Any, asked: Sequence[_Looked]) -> Sequence[frozenset[str]]:
-    """Many customers of a store want the same: each item of a store is looked for once."""
+    """Many customers of a store want the same: each item of a store is looked for once.
+
+    What is missing comes back, which is little. Items go as one text a store: the driver looks at each element of an array
+    several times.
+    """
     if not asked:
         return []
-    wanted: dict[str, set[str]] = {one.store_id: set() for one in asked}
+    wanted: dict[str, list[Sequence[str]]] = {}
     for one in asked:
-        wanted[one.store_id].update(one.item_ids)
-    stores = [store_id for store_id, items in wanted.items() for _ in items]
-    items = [item_id for items in wanted.values() for item_id in items]
-    there: dict[str, set[str]] = {store_id: set() for store_id in wanted}
-    for place in await connection.fetchval(_THERE, stores, items) or ():
-        there[stores[place - 1]].add(items[place - 1])
-    return [frozenset(there[one.store_id].intersection(one.item_ids)) for one in asked]
+        wanted.setdefault(one.store_id, []).append(one.item_ids)
+    joined = [_JOIN.join(set().union(*item_ids)) for item_ids in wanted.values()]
+    rows = await connection.fetch(_MISSING, list(wanted), joined)
+    missing = {store_id: item_ids.split(_JOIN) if item_ids else () for store_id, item_ids in rows}
+    return [frozenset(one.item_ids).difference(missing[one.store_id]) for one in asked]
 
 
 async def _views(
@@ -191,7 +194,7 @@ async def _views(
     pairs = sorted({pair for each in limits if each for pair in each.pairs})
     if not pairs:
         rows = await connection.fetch(_READ, *plain)
-        return [_view(row, shelf) for row, shelf in zip(rows, shelves, strict=True)]
+        return [view_of(row, shelf) for row, shelf in zip(rows, shelves, strict=True)]
     rows = await connection.fetch(
         _READ_WITH_LIMITS,
         *plain,
@@ -201,47 +204,4 @@ async def _views(
         [each.region if each else None for each in limits],
         [each.partner if each else None for each in limits],
     )
-    return [_view(row, shelf) for row, shelf in zip(rows, shelves, strict=True)]
-
-
-def _view(row: Any, shelf: Shelf | None) -> CheckoutView:
-    campaigns, catalogue, models = row["revisions"]
-    if shelf is not None:
-        shelf.changed(row["moved_ids"] or (), row["moved_there"] or (), int(row["horizon"]))
-    return CheckoutView(
-        stored=unpack(row["proposal"]) if row["proposal"] is not None else None,
-        asked=row["asked_then"],
-        granted=row["granted"] or (),
-        customer=KnownCustomer(
-            customer_id=row["customer_id"],
-            personal_offers=row["personal_offers"],
-            open_complaint=row["open_complaint"],
-            sketch=row["sketch"],
-            ranking_state=row["ranking_state"],
-            household_id=row["household_id"],
-        )
-        if row["customer_id"] is not None
-        else None,
-        past=[
-            PastVoucher(campaign_id=campaign_id, category=category, issued_at=issued_at, open=still_open)
-            for campaign_id, category, issued_at, still_open in zip(
-                *((row[name] or ()) for name in ("campaign_ids", "categories", "issued_at", "open")), strict=True
-            )
-        ],
-        snapshots_fresh_at=row["snapshots_fresh_at"],
-        reached_at=row["reached_at"],
-        revisions=Revisions(campaigns=campaigns, catalogue=catalogue, models=models),
-        uses=_uses(row) if "used_campaign_ids" in row else {},
-        brakes=Brakes.of(row["brakes"]),
-        there=shelf,
-    )
-
-
-def _uses(row: Any) -> Uses:
-    names = ("used_campaign_ids", "pers", "entities", "periods", "starts", "counts", "cents")
-    return {
-        (campaign_id, Counter(Per(per), entity, Period(period), starts_on)): Use(count, cents)
-        for campaign_id, per, entity, period, starts_on, count, cents in zip(
-            *((row[name] or ()) for name in names), strict=True
-        )
-    }
+    return [view_of(row, shelf) for row, shelf in zip(rows, shelves, strict=True)]
