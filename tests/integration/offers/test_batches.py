@@ -21,6 +21,7 @@ from services.offers.domain import batches as batch_rules
 from services.offers.store.codes import ensure_code_key
 from tests.support.offers_facts import NOW, a_campaign
 from tests.support.offers_running import CODES, Till, open_till, tell_world
+from tests.support.offline_lanes import an_offline_campaign
 from tests.support.postgres import Database
 
 VALUE = 100
@@ -344,6 +345,21 @@ async def test_a_caller_that_leaves_in_the_middle_of_a_body_leaves_nothing_that_
         await imported(till, "\n".join(OLD[:3]).encode())
         await made(till)
         assert (await known(till, "old"))["made"] == 3
+
+
+async def test_what_is_lent_to_lanes_is_in_no_batch_and_stops_it_like_money_that_is_spent(
+    database: Database, tmp_path: Path
+) -> None:
+    offline = {"accept_up_to_cents": 60, "lane_cents": 5_000, "chain_cents": 5_000}
+    await tell_world(database, campaigns=[an_offline_campaign(cap_cents=20_000, offline=offline)])
+    async with open_till(database, tmp_path) as till:
+        await with_key(till)
+        lease = {"lease_id": "lane", "store_id": "store-1", "terminal_id": "1"}
+        assert (await till.client.post("/v1/leases", json=lease)).status_code == 200
+        await asked(till, "/v1/batches", BATCH | {"codes": 250})
+        await made(till)
+        found = await known(till)
+        assert (found["state"], found["reason"], found["made"]) == ("stopped", "budget-exhausted", 150)
 
 
 async def test_an_import_that_the_budget_cannot_bear_stops_at_the_line_and_goes_on_from_it(

@@ -19,6 +19,7 @@ from services.offers.store.leases.leased import PostgresLeases
 from tests.support.limits import limit
 from tests.support.offers_facts import NOW, a_campaign, a_snapshot, card, customer_of
 from tests.support.offers_running import CODES, Till, checkout_body, open_till, tell_world
+from tests.support.offline_lanes import an_offline_campaign
 from tests.support.postgres import Database
 
 DEADLINE_MS = 4_000
@@ -268,6 +269,21 @@ async def put(till: Till, campaign: Campaign, *, version: int = 2) -> None:
     async with till.transaction() as (tx, _):
         await PostgresCampaigns(tx).put(campaign, version, "test")
     await till.door.keeper.refresh()
+
+
+async def test_money_that_lanes_hold_is_leased_to_no_process_and_holds_up_no_other_campaign(
+    database: Database, tmp_path: Path
+) -> None:
+    offline = {"accept_up_to_cents": 60, "lane_cents": 9_750, "chain_cents": 9_750}
+    lent = an_offline_campaign(cap_cents=10_000, offline=offline)
+    await tell_world(database, campaigns=[lent, a_campaign("z-other")], customers=[a_snapshot()])
+    async with open_till(database, tmp_path) as till:
+        lease = {"lease_id": "lane", "store_id": "store-1", "terminal_id": "1", "campaign_ids": ["usual"]}
+        answer = await till.client.post("/v1/leases", json=lease)
+        assert [each["granted_cents"] for each in answer.json()["campaigns"]] == [9_750]
+    async with leasing_till(database, tmp_path, lease_cap_ratio=0.1) as (till, _):
+        rows = await till.rows("SELECT campaign_id, count(*) FROM vouchers GROUP BY 1 ORDER BY 1")
+        assert rows == [{"campaign_id": "usual", "count": 2}, {"campaign_id": "z-other", "count": 6}]
 
 
 async def test_a_lease_lasts_as_long_as_somebody_looks_after_it(database: Database, tmp_path: Path) -> None:

@@ -52,7 +52,8 @@ _PROGRESS = text("""
     WHERE batch_id = :batch_id
 """)
 _REMAINING = text("""
-    SELECT cap_cents + over_issue_cents - reserved_cents - spent_cents FROM budgets WHERE campaign_id = :campaign_id
+    SELECT cap_cents + over_issue_cents - reserved_cents - spent_cents - leased_cents FROM budgets
+    WHERE campaign_id = :campaign_id
 """)
 _MAKE = text("""
     WITH asked AS (

@@ -18,7 +18,7 @@ from services.offers.store.vouchers.rows import promise_of
 (_RESERVING,) = ledger.issued(1)
 _LEASE = text(f"""
     WITH budget AS (
-        SELECT campaign_id, transfers, cap_cents - reserved_cents - spent_cents AS remaining_cents FROM budgets
+        SELECT campaign_id, transfers, cap_cents - reserved_cents - spent_cents - leased_cents AS remaining_cents FROM budgets
         WHERE campaign_id = :campaign_id AND currency = :currency FOR NO KEY UPDATE
     ),
     made AS (
