@@ -198,6 +198,20 @@ async def test_what_was_handed_out_survives_the_process(database: Database, tmp_
         assert free.isdisjoint(answer["vouchers"][0]["voucher_id"] for answer in answers.values())
 
 
+async def test_a_checkout_that_is_asked_twice_at_a_time_has_one_answer(database: Database, tmp_path: Path) -> None:
+    await tell_world(database, customers=[a_snapshot()])
+    async with leasing_till(database, tmp_path) as (till, leases):
+        async with locked(till):
+            first, second = await asyncio.gather(*(asked(till, "c1") for _ in range(2)))
+            assert (first["tier"], second) == (2, first)
+            assert await asked(till, "c1") == first
+        leases.standby.pool.whole = False
+        await settled(leases)
+        assert await states(till) == {"issued": 1, "leased": 6}
+        printed = first["vouchers"][0]["voucher_id"]
+        assert printed not in {lease.voucher_id for lease in leases.standby.pool}, "nobody else is given it"
+
+
 async def test_an_empty_pool_answers_tier_3(database: Database, tmp_path: Path) -> None:
     await tell_world(database, customers=[a_snapshot()])
     async with leasing_till(database, tmp_path, lease_vouchers=2) as (till, _), locked(till):
