@@ -21,10 +21,14 @@ from services.offers.store.lanes.leases import PostgresLaneLeases
 from tests.integration.offers.test_brakes import until
 from tests.support.offers_facts import NOW, a_campaign, a_snapshot, an_event
 from tests.support.offers_running import Till, open_till, tell_world
-from tests.support.offline_lanes import LANE_CENTS, Lane, an_offline_campaign, keys_of
+from tests.support.offline_lanes import LANE_CENTS, Lane, an_offline_campaign, keys_of, lines_for
 from tests.support.postgres import Database
 
 HOUR = timedelta(hours=1)
+LINES = [
+    {name: value for name, value in line._asdict().items() if name != "category"} for line in lines_for("coffee", 250)
+]
+"""The receipt that `accept` is given, as a till online states it."""
 
 
 async def told(database: Database, **changes: Any) -> None:
@@ -269,6 +273,42 @@ async def test_the_answer_that_a_till_lost_before_it_went_offline_is_no_conflict
         assert (outcome["status"], outcome["from_lease_cents"]) == ("redeemed", 0)
         assert (await balances(till))["spent"] == 25
         assert await conflicts(till) == []
+
+
+@pytest.mark.parametrize("heard", ["before it was cancelled", "cancelled"])
+async def test_the_answer_that_was_lost_is_undone_with_the_receipt_that_is_cancelled(
+    database: Database, tmp_path: Path, heard: str
+) -> None:
+    await told(database)
+    async with open_till(database, tmp_path) as till:
+        voucher = await printed(till, "k1")
+        lane = await lane_of(till, tmp_path)
+        await lane.lend()
+        assert (await till.redeem(voucher["code"], "lost", receipt_id="sale", lines=LINES))["given_cents"] == 25
+        entry = lane.accept(voucher, at=NOW, receipt_id="sale")
+        if heard == "before it was cancelled":
+            await lane.reconcile()
+        lane.till.take_back(entry["redemption_id"])
+        (outcome,) = await lane.reconcile()
+        assert (outcome["taken_back"], outcome["from_lease_cents"]) == (True, 0)
+        assert (await balances(till))["spent"] == 0
+        assert (await till.redeem(voucher["code"], "again"))["status"] == "redeemed", "the customer still has it"
+
+
+async def test_a_receipt_that_is_opened_again_over_the_network_keeps_what_it_got_there(
+    database: Database, tmp_path: Path
+) -> None:
+    await told(database)
+    async with open_till(database, tmp_path) as till:
+        voucher = await printed(till, "k1")
+        lane = await lane_of(till, tmp_path)
+        await lane.lend()
+        lane.till.take_back(lane.accept(voucher, at=NOW, receipt_id="sale")["redemption_id"])
+        till.clock.move(HOUR)
+        assert (await till.redeem(voucher["code"], "opened again", receipt_id="sale", lines=LINES))["given_cents"] == 25
+        (outcome,) = await lane.reconcile()
+        assert outcome["status"] == "taken-back"
+        assert (await balances(till))["spent"] == 25
 
 
 async def test_leases_stay_within_what_head_office_lends_and_within_the_budget(
