@@ -438,6 +438,25 @@ async def test_a_lane_speaks_for_its_own_store_with_a_right_of_its_own(database:
             assert (await till.client.get(f"/v1/{path}", headers={"X-Api-Key": elsewhere})).status_code == 403
 
 
+async def test_open_leases_are_read_page_by_page_oldest_first(database: Database, tmp_path: Path) -> None:
+    await told(database)
+    async with open_till(database, tmp_path) as till:
+        asked = {"store_id": "store-1", "terminal_id": "1", "most_cents": 1}
+        for number in range(5):
+            lease = await till.client.post("/v1/leases", json=asked | {"lease_id": f"lease-{number}"})
+            assert lease.status_code == 200
+            till.clock.move(timedelta(seconds=number % 2))
+        read, after = list[str](), dict[str, str]()
+        while page := [
+            each["lease_id"] for each in (await till.client.get("/v1/leases", params={"limit": "2"} | after)).json()
+        ]:
+            assert len(page) <= 2
+            read, after = [*read, *page], {"after": page[-1]}
+            await till.client.post(f"/v1/leases/{page[-1]}/end", json={"entries": 0})
+        assert read == [f"lease-{number}" for number in range(5)], "one that ends meanwhile loses nobody the next page"
+        assert (await till.client.get("/v1/leases", params={"after": "unknown"})).status_code == 404
+
+
 async def test_conflicts_are_read_page_by_page_and_by_campaign(database: Database, tmp_path: Path) -> None:
     await told(database)
     async with open_till(database, tmp_path) as till:
