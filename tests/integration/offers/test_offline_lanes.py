@@ -31,6 +31,9 @@ LINES = [
 """The receipt that `accept` is given, as a till online states it."""
 
 
+CATEGORY_OF = {"a-first": "milk", "b-second": "coffee"}
+
+
 async def told(database: Database, **changes: Any) -> None:
     await tell_world(database, campaigns=[an_offline_campaign(**changes)], customers=[a_snapshot()])
 
@@ -198,6 +201,38 @@ async def test_goods_and_receipts_of_conflicts_come_back_like_any_other(database
         assert (held["spent"], held["leased"]) == (0, 100 + 75 + 75)
         assert [each["came_back_cents"] for each in await conflicts(till)] == [25, 25]
         assert [await lane.end() for lane in lanes] == [200] * 3
+
+
+async def test_returns_of_conflicts_wait_for_budgets_in_the_order_of_everybody_else(
+    database: Database, tmp_path: Path
+) -> None:
+    campaigns = [an_offline_campaign(name, categories=[category]) for name, category in CATEGORY_OF.items()]
+    await tell_world(database, campaigns=campaigns, customers=[a_snapshot()])
+    async with open_till(database, tmp_path) as till:
+        lanes = [await lane_of(till, tmp_path, f"lane-{number}") for number in range(2)]
+        vouchers = (await till.checkout("k1", slots=2))["vouchers"]
+        sales = {"b-second": "sale-1", "a-first": "sale-2"}
+        for number, lane in enumerate(lanes):
+            await lane.lend()
+            for voucher in vouchers:
+                lane.accept(voucher, at=NOW + HOUR, receipt_id=f"{sales[voucher['campaign_id']]}-{number}")
+            await lane.reconcile()
+        assert {each["receipt_id"] for each in await conflicts(till)} == {"sale-1-1", "sale-2-1"}
+        voids = [
+            Void(receipt_id=f"void-{of}", store_id="store-1", currency="USD", voided_receipt_id=f"{of}-1")
+            for of in sales.values()
+        ]
+        async with till.transaction() as (tx, _):
+            lock = "SELECT FROM budgets WHERE campaign_id = '{}' FOR NO KEY UPDATE"
+            await tx.connection.exec_driver_sql(lock.format("a-first"))
+            back = asyncio.create_task(hand(till, [an_event(void, void.receipt_id) for void in voids]))
+            async with asyncio.timeout(30):
+                while not await till.rows("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"):
+                    pass
+            await tx.connection.exec_driver_sql("SET LOCAL lock_timeout = '100ms'")
+            await tx.connection.exec_driver_sql(lock.format("b-second"))
+        await back
+        assert [each["came_back_cents"] for each in await conflicts(till)] == [25, 25]
 
 
 async def test_goods_that_came_back_before_the_journal_did_take_their_shares_when_it_comes(
