@@ -277,6 +277,23 @@ async def test_a_stores_key_sees_its_own_store_and_pages_go_back_in_time(databas
         assert first[0]["at"] > rest[0]["at"]
 
 
+async def test_a_page_never_ends_within_a_moment(database: Database, tmp_path: Path) -> None:
+    await tell_world(database, customers=[a_snapshot()])
+    eager = policy(tmp_path, "lane-velocity: {at_least: 1, within_seconds: 60, points: 1}")
+    async with open_till(database, tmp_path, fraud_policy_file=eager) as till:
+        shown = await codes(till, 5)
+        await redeemed_together(till, shown[:3])
+        till.clock.move(timedelta(minutes=5))
+        await redeemed(till, shown[3])
+        till.clock.move(timedelta(minutes=5))
+        await redeemed(till, shown[4])
+        read, before = list[str](), dict[str, str]()
+        while page := (await till.client.get("/v1/fraud-signals", params={"limit": "2"} | before)).json():
+            read += [each["redemption_id"] for each in page]
+            before = {"before": page[-1]["at"]}
+        assert len(read) == len(set(read)) == 5, "a set's codes are of one moment"
+
+
 async def test_presentations_are_forgotten_in_time(database: Database, tmp_path: Path) -> None:
     await tell_world(database, customers=[a_snapshot()])
     async with open_till(database, tmp_path, presentations_kept_days=2) as till:
