@@ -157,7 +157,23 @@ async def test_an_answer_that_was_told_before_the_outage_stays_good_beside_the_l
             redeemed = await till.redeem(answer["vouchers"][0]["code"], f"r{number}")
             assert redeemed["status"] == "redeemed", "no paper is refused"
         slots = await till.rows("SELECT slot FROM vouchers WHERE checkout_id = 'c1' ORDER BY slot")
-        assert slots == [{"slot": 1}, {"slot": 2}]
+        assert slots == [{"slot": 1}, {"slot": 4}], "above all that an answer has"
+
+
+async def test_a_leased_voucher_never_stands_in_the_slot_of_one_that_the_budget_refused(
+    database: Database, tmp_path: Path
+) -> None:
+    await tell_world(database, campaigns=[a_campaign(cap_cents=750)], customers=[a_snapshot()])
+    async with leasing_till(database, tmp_path, lease_cap_ratio=0.8) as (till, leases):
+        first = await asked(till, "c1", slots=2)
+        assert (first["tier"], len(first["vouchers"])) == (0, 1), "one was within the budget"
+        async with locked(till):
+            second = await asked(till, "c1", slots=2)
+            assert (second["tier"], len(second["vouchers"])) == (2, 2)
+        await settled(leases)
+        assert await asked(till, "c1", slots=2) == first, "nobody prints a code that was never issued"
+        for number, voucher in enumerate([*first["vouchers"], *second["vouchers"]]):
+            assert (await till.redeem(voucher["code"], f"r{number}"))["status"] == "redeemed"
 
 
 async def test_a_leased_voucher_is_redeemed_before_its_checkout_is_in_the_books(
