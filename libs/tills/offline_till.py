@@ -39,8 +39,8 @@ class OfflineTill:
         self._load()
 
     def lend(self, lease: Record) -> None:
-        """Note the answer of `POST /v1/leases`, as it came."""
-        if lease["lease_id"] not in self.leases:
+        """Note the answer of `POST /v1/leases`, as it came. One that the chain has ended lends nothing."""
+        if lease["lease_id"] not in self.leases and not lease.get("ended_at"):
             self._write(lease["lease_id"], "lease", lease)
 
     def accept(self, signed: str, receipt_id: str, currency: str, lines: Sequence[Line], now_seconds: float) -> Record:
@@ -49,13 +49,13 @@ class OfflineTill:
         Call it when the receipt is closed, not while goods are scanned. Beside the reasons of `verify`: spent-here, other-currency,
         no-eligible-line, no-lease, above-limit, lease-used-up.
         """
-        stands = [entry for name, entry in self.entries.items() if not self._undone(name)]
-        for entry in stands:
-            if (entry["signed"], entry["receipt_id"]) == (signed, receipt_id):
+        stands = {name: entry for name, entry in self.entries.items() if not self._undone(name)}
+        for name, entry in stands.items():
+            if name not in self._back and (entry["signed"], entry["receipt_id"]) == (signed, receipt_id):
                 return entry
         now = max(now_seconds, self._latest)  # a clock that was set back revives nothing
         voucher = verify(signed, self.keys, self.store_id, now)
-        if voucher.code in self._spent or any(entry["code"] == voucher.code for entry in stands):
+        if voucher.code in self._spent or any(entry["code"] == voucher.code for entry in stands.values()):
             raise Refused("spent-here")
         if voucher.currency != currency:
             raise Refused("other-currency")
@@ -136,11 +136,8 @@ class OfflineTill:
             if entry["lease_id"] == lease_id and not self._undone(entry["redemption_id"]):
                 self._spent[entry["code"]] = entry["ends"]
         kept = [record for record in self._records if record["lease_id"] not in (lease_id, "")]
-        kept += [
-            {"lease_id": "", "kind": "spent", "told": [code, ends]}
-            for code, ends in self._spent.items()
-            if ends > now_seconds
-        ]
+        spent = [[code, ends] for code, ends in self._spent.items() if ends > now_seconds]
+        kept += [{"lease_id": "", "kind": "spent", "told": each} for each in spent]
         with open(self.path + ".new", "wb", buffering=0) as file:
             _append(file, kept)
         os.replace(self.path + ".new", self.path)
@@ -233,8 +230,11 @@ def _read(path: str) -> Iterator[Record]:
         if kept != len(whole):
             file.truncate(kept)
             os.fsync(file.fileno())
-    for line in whole[:kept].splitlines():
-        yield json.loads(line)
+    if os.name == "posix":  # elsewhere no folder can be synced
+        folder = os.open(os.path.dirname(os.path.abspath(path)), os.O_RDONLY)
+        os.fsync(folder)  # else a power cut may bring back the file that this one took the place of
+        os.close(folder)
+    yield from map(json.loads, whole[:kept].splitlines())
 
 
 def _seconds(moment: str) -> float:

@@ -297,5 +297,6 @@ class Books:
             status=kept.status,
             given_cents=kept.given.given_cents if kept.given else 0,
             answer=kept.answer,
+            answered_at=kept.answered_at,
             rollback_answer=b"{}" if kept.redemption_id in self.rolled_back else None,
         )

@@ -14,6 +14,7 @@ from libs.common.http.direct_routes import ReadyJson, ShortCut
 from services.offers.api.basket_lines import CheckoutLine
 from services.offers.api.doors import Doors, check_store, documented
 from services.offers.domain.checkout.answer import CheckoutAnswer
+from services.offers.domain.leases import GREATEST_SLOTS
 from services.offers.domain.receipts.sheet import Columns
 from services.offers.domain.repeating import digest_of_checkout
 from services.offers.handlers.decisions.asking import Checkout
@@ -45,7 +46,7 @@ class LiveCheckout(BaseModel):
     currency: Currency
     lines: Annotated[tuple[CheckoutLine, ...], Field(max_length=2000)]
     total_cents: Cents
-    slots: Annotated[int, Field(ge=1, le=3)] = 1
+    slots: Annotated[int, Field(ge=1, le=GREATEST_SLOTS)] = 1
     deadline_ms: Annotated[int, Field(ge=1)] = 300
     columns: Columns = 42
     language: Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z]{2})?$")] | None = None

@@ -43,7 +43,10 @@ def fraud_router(doors: Doors) -> APIRouter:
         before: AwareDatetime | None = None,
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     ) -> list[FraudSignalView]:
-        """A store's key sees its store. The next page is what was `before` the last one."""
+        """A store's key sees its store. The next page is what was `before` the last one.
+
+        What was presented at one moment stands on one page, even if that makes it longer than `limit`.
+        """
         store_id = None if caller.store_id == HEAD_OFFICE else caller.store_id
         async with doors.redemptions() as stores:
             return [

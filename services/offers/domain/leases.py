@@ -12,6 +12,8 @@ from services.offers.domain.vouchers.voucher import VoucherState
 LEASE_TIER = 2
 LEASED_AS = 1
 """Leases are chosen as on the prior of all customers: a campaign that is not for that tier has none."""
+GREATEST_SLOTS = 3
+"""Vouchers that one answer has at most: their slots are 1 to this."""
 NOWHERE = "leased"
 """The store of a voucher that is not known to be handed out."""
 _CLOCKS_APART = timedelta(days=2)
@@ -97,6 +99,7 @@ class Standing:
     checkout_id: str
     slot: int
     state: VoucherState
+    tier: int
     leased: bool
     held: bool = False
 
@@ -126,12 +129,16 @@ def settle(
         return Settlement(binding=Binding.NEW, slots={voucher_id: slots[voucher_id] for voucher_id in sorted(waiting)})
     if found.decision_id == decision_id and not waiting:
         return Settlement(binding=Binding.DONE, slots={})
-    theirs = [each for each in standing if each.voucher_id not in slots]
+    theirs = [each for each in standing if each.voucher_id not in slots and each.tier < LEASE_TIER]
+    printed = {each.slot for each in standing if each.tier == LEASE_TIER and not each.leased}
     untold = gave_up_at is not None and found.decided_at == gave_up_at and found.tier < LEASE_TIER
-    if untold and all(each.state is VoucherState.ISSUED and not each.held for each in theirs):
+    there_is_room = printed.isdisjoint(slots[voucher_id] for voucher_id in waiting)
+    if untold and there_is_room and all(each.state is VoucherState.ISSUED and not each.held for each in theirs):
         void = sorted(each.voucher_id for each in theirs)
         return Settlement(binding=Binding.REPLACED, void=void, slots={each: slots[each] for each in sorted(waiting)})
     taken = {each.slot for each in standing if not each.leased}
-    free = (slot for slot in range(1, 2 + len(taken) + len(waiting)) if slot not in taken)
+    # Not one that its own answer has: where the budget refused that slot's voucher it would be told as granted.
+    first = GREATEST_SLOTS + 1
+    free = (slot for slot in range(first, first + len(taken) + len(waiting)) if slot not in taken)
     ordered = sorted(waiting, key=lambda voucher_id: (slots[voucher_id], voucher_id))
     return Settlement(binding=Binding.BESIDE, slots=dict(zip(ordered, free, strict=False)))

@@ -71,7 +71,7 @@ class HandOutJournal(Protocol):
         ...
 
     async def append(self, handed: HandedOut) -> None:
-        """Keep it for good; returns when the disk has it. Raises JournalUnusable.
+        """Keep it for good; returns when the disk has it. Raises JournalUnusable, also where its checkout has one already.
 
         Cancelled or failed it may be kept all the same.
         """

@@ -42,7 +42,9 @@ _LOCK_VOUCHERS = text("""
     ORDER BY voucher_id FOR UPDATE
 """)
 _LOCK_BUDGETS = text("""
-    SELECT FROM budgets WHERE campaign_id = ANY(:campaign_ids) ORDER BY campaign_id FOR NO KEY UPDATE
+    SELECT FROM budgets WHERE campaign_id = ANY(:campaign_ids) OR campaign_id IN (
+        SELECT campaign_id FROM offline_redemptions WHERE receipt_id = ANY(:receipt_ids) AND spent_cents + lost_cents > 0)
+    ORDER BY campaign_id FOR NO KEY UPDATE
 """)
 _encoder = msgspec.json.Encoder(decimal_format="string")
 _lines = msgspec.json.Decoder(tuple[SoldLine, ...])
@@ -57,12 +59,14 @@ class ReturnRows:
     async def lock_receipts(self, receipt_ids: Sequence[str]) -> Sequence[str]:
         """Enter these receipts, lock all vouchers that are redeemed on them, then all their budgets, until the end; the vouchers' ids.
 
-        Whoever redeems on a receipt has entered it, so no further voucher comes meanwhile.
+        The budgets of what lanes gave on them in conflict too: it may come back in any order. Whoever redeems on a receipt has
+        entered it, so no further voucher comes meanwhile.
         """
         await enter_receipts(self._tx, receipt_ids)
         rows = (await self._tx.connection.execute(_LOCK_VOUCHERS, {"receipt_ids": list(receipt_ids)})).all()
         campaign_ids = sorted({row.campaign_id for row in rows})
-        await self._tx.connection.execute(_LOCK_BUDGETS, {"campaign_ids": campaign_ids})
+        names = {"campaign_ids": campaign_ids, "receipt_ids": list(receipt_ids)}
+        await self._tx.connection.execute(_LOCK_BUDGETS, names)
         return [row.voucher_id for row in rows]
 
     async def lock_receipt(self, receipt_id: str) -> Sequence[str]:

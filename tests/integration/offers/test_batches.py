@@ -381,6 +381,21 @@ async def test_what_comes_in_after_an_import_was_cancelled_is_not_kept(database:
         assert await till.rows("SELECT chunk FROM batch_lines") == []
 
 
+async def test_what_is_lent_to_lanes_is_in_no_batch_and_stops_it_like_money_that_is_spent(
+    database: Database, tmp_path: Path
+) -> None:
+    offline = {"accept_up_to_cents": 60, "lane_cents": 5_000, "chain_cents": 5_000}
+    await tell_world(database, campaigns=[an_offline_campaign(cap_cents=20_000, offline=offline)])
+    async with open_till(database, tmp_path) as till:
+        await with_key(till)
+        lease = {"lease_id": "lane", "store_id": "store-1", "terminal_id": "1"}
+        assert (await till.client.post("/v1/leases", json=lease)).status_code == 200
+        await asked(till, "/v1/batches", BATCH | {"codes": 250})
+        await made(till)
+        found = await known(till)
+        assert (found["state"], found["reason"], found["made"]) == ("stopped", "budget-exhausted", 150)
+
+
 async def test_an_import_that_the_budget_cannot_bear_stops_at_the_line_and_goes_on_from_it(
     database: Database, tmp_path: Path
 ) -> None:

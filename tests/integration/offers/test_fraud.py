@@ -93,6 +93,54 @@ async def test_a_cashier_with_the_customers_own_card_needs_a_supervisor_who_is_s
         assert await redeemed(till, code, cashier_id="eve", cashier_card=card(2).model_dump(mode="json")) == "redeemed"
 
 
+async def redeemed_together(till: Till, codes: list[str], **changes: Any) -> dict[str, str]:
+    """What the till hears of each code: `redeemed`, or why not."""
+    basket = {"receipt_id": "sale", "store_id": "store-1", "currency": "USD", "lines": one_of_each()}
+    body = {"set_id": next_id("fraud-s"), "codes": codes} | basket | changes
+    answer = await till.client.post("/v1/redemption-sets", json=body)
+    assert answer.status_code == 200, answer.text
+    told = {each["code_no"]: "redeemed" for each in answer.json()["redeemed"]}
+    told |= {each["code_no"]: each["reason"] for each in answer.json()["dropped"]}
+    return {code: told[number] for number, code in enumerate(codes, 1)}
+
+
+async def test_codes_that_are_redeemed_together_are_watched_like_any_other(database: Database, tmp_path: Path) -> None:
+    await tell_world(database, customers=[a_snapshot(), a_snapshot(2)])
+    loop = policy(
+        tmp_path,
+        "refund-loop: {at_least: 1, within_seconds: 86400, points: 100}, "
+        "cashier-is-customer: {at_least: 1, within_seconds: 60, points: 50}, "
+        "lane-velocity: {at_least: 4, within_seconds: 60, points: 1}",
+    )
+    async with open_till(database, tmp_path, fraud_policy_file=loop) as till:
+        first, second = await codes(till, 2)
+        (own,) = await codes(till, 1, customer=2)
+        assert (await till.redeem(first, "loop"))["status"] == "redeemed"
+        assert (await till.client.post("/v1/redemptions/loop/rollback")).status_code == 200
+        till.clock.move(timedelta(seconds=1))
+        eve = {"cashier_id": "eve", "cashier_card": card(2).model_dump(mode="json")}
+        told = {first: "suspected", second: "suspected", own: "step-up-required"}
+        assert await redeemed_together(till, [first, second, own], **eve) == told
+        assert await redeemed_together(till, [own, "0000-0000-0000-0"], **eve, redeem="all") == {
+            own: "step-up-required",
+            "0000-0000-0000-0": "unknown-code",
+        }
+        confirmed = {**eve, "supervisor_id": "boss"}
+        told = {first: "suspected", own: "redeemed"}
+        assert await redeemed_together(till, [first, own], **confirmed) == told
+        seen = await till.rows("SELECT action, count(*) FROM presentations GROUP BY action ORDER BY action")
+        assert seen == [
+            {"action": "allow", "count": 2},
+            {"action": "block", "count": 3},
+            {"action": "confirmed", "count": 1},
+            {"action": "step-up", "count": 2},
+        ]
+        refused = {"redeem": "all", "supervisor_id": "eve", "cashier_id": "eve"}
+        basket = {"receipt_id": "x", "store_id": "store-1", "currency": "USD", "lines": one_of_each()}
+        problem = await till.client.post("/v1/redemption-sets", json={"set_id": "x", "codes": [own]} | basket | refused)
+        assert (problem.status_code, problem.json()["title"]) == (403, "confirms-own")
+
+
 async def test_only_a_key_that_may_confirm_confirms(database: Database, tmp_path: Path) -> None:
     await tell_world(database, customers=[a_snapshot()])
     key, credential = new_key("clerk", frozenset({"voucher:redeem", "voucher:explain"}))
@@ -227,6 +275,23 @@ async def test_a_stores_key_sees_its_own_store_and_pages_go_back_in_time(databas
         rest = (await till.client.get("/v1/fraud-signals", params={"before": first[-1]["at"]})).json()
         assert [len(first), len(rest)] == [3, 1]
         assert first[0]["at"] > rest[0]["at"]
+
+
+async def test_a_page_never_ends_within_a_moment(database: Database, tmp_path: Path) -> None:
+    await tell_world(database, customers=[a_snapshot()])
+    eager = policy(tmp_path, "lane-velocity: {at_least: 1, within_seconds: 60, points: 1}")
+    async with open_till(database, tmp_path, fraud_policy_file=eager) as till:
+        shown = await codes(till, 5)
+        await redeemed_together(till, shown[:3])
+        till.clock.move(timedelta(minutes=5))
+        await redeemed(till, shown[3])
+        till.clock.move(timedelta(minutes=5))
+        await redeemed(till, shown[4])
+        read, before = list[str](), dict[str, str]()
+        while page := (await till.client.get("/v1/fraud-signals", params={"limit": "2"} | before)).json():
+            read += [each["redemption_id"] for each in page]
+            before = {"before": page[-1]["at"]}
+        assert len(read) == len(set(read)) == 5, "a set's codes are of one moment"
 
 
 async def test_presentations_are_forgotten_in_time(database: Database, tmp_path: Path) -> None:

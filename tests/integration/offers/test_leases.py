@@ -158,7 +158,23 @@ async def test_an_answer_that_was_told_before_the_outage_stays_good_beside_the_l
             redeemed = await till.redeem(answer["vouchers"][0]["code"], f"r{number}")
             assert redeemed["status"] == "redeemed", "no paper is refused"
         slots = await till.rows("SELECT slot FROM vouchers WHERE checkout_id = 'c1' ORDER BY slot")
-        assert slots == [{"slot": 1}, {"slot": 2}]
+        assert slots == [{"slot": 1}, {"slot": 4}], "above all that an answer has"
+
+
+async def test_a_leased_voucher_never_stands_in_the_slot_of_one_that_the_budget_refused(
+    database: Database, tmp_path: Path
+) -> None:
+    await tell_world(database, campaigns=[a_campaign(cap_cents=750)], customers=[a_snapshot()])
+    async with leasing_till(database, tmp_path, lease_cap_ratio=0.8) as (till, leases):
+        first = await asked(till, "c1", slots=2)
+        assert (first["tier"], len(first["vouchers"])) == (0, 1), "one was within the budget"
+        async with locked(till):
+            second = await asked(till, "c1", slots=2)
+            assert (second["tier"], len(second["vouchers"])) == (2, 2)
+        await settled(leases)
+        assert await asked(till, "c1", slots=2) == first, "nobody prints a code that was never issued"
+        for number, voucher in enumerate([*first["vouchers"], *second["vouchers"]]):
+            assert (await till.redeem(voucher["code"], f"r{number}"))["status"] == "redeemed"
 
 
 async def test_a_leased_voucher_is_redeemed_before_its_checkout_is_in_the_books(
@@ -197,6 +213,20 @@ async def test_what_was_handed_out_survives_the_process(database: Database, tmp_
         assert await states(till) == {"issued": 2, "leased": 6}
         free = {lease.voucher_id for lease in again.standby.pool}
         assert free.isdisjoint(answer["vouchers"][0]["voucher_id"] for answer in answers.values())
+
+
+async def test_a_checkout_that_is_asked_twice_at_a_time_has_one_answer(database: Database, tmp_path: Path) -> None:
+    await tell_world(database, customers=[a_snapshot()])
+    async with leasing_till(database, tmp_path) as (till, leases):
+        async with locked(till):
+            first, second = await asyncio.gather(*(asked(till, "c1") for _ in range(2)))
+            assert (first["tier"], second) == (2, first)
+            assert await asked(till, "c1") == first
+        leases.standby.pool.whole = False
+        await settled(leases)
+        assert await states(till) == {"issued": 1, "leased": 6}
+        printed = first["vouchers"][0]["voucher_id"]
+        assert printed not in {lease.voucher_id for lease in leases.standby.pool}, "nobody else is given it"
 
 
 async def test_an_empty_pool_answers_tier_3(database: Database, tmp_path: Path) -> None:
@@ -282,6 +312,21 @@ async def test_what_lanes_are_lent_is_not_leased_too(database: Database, tmp_pat
         leases.keeper.limits = replace(leases.keeper.limits, vouchers=6)
         await settled(leases)
         assert await states(till) == {"leased": 2}, "of 650 cents 200 are leased and 400 lent"
+
+
+async def test_money_that_lanes_hold_is_leased_to_no_process_and_holds_up_no_other_campaign(
+    database: Database, tmp_path: Path
+) -> None:
+    offline = {"accept_up_to_cents": 60, "lane_cents": 9_750, "chain_cents": 9_750}
+    lent = an_offline_campaign(cap_cents=10_000, offline=offline)
+    await tell_world(database, campaigns=[lent, a_campaign("z-other")], customers=[a_snapshot()])
+    async with open_till(database, tmp_path) as till:
+        lease = {"lease_id": "lane", "store_id": "store-1", "terminal_id": "1", "campaign_ids": ["usual"]}
+        answer = await till.client.post("/v1/leases", json=lease)
+        assert [each["granted_cents"] for each in answer.json()["campaigns"]] == [9_750]
+    async with leasing_till(database, tmp_path, lease_cap_ratio=0.1) as (till, _):
+        rows = await till.rows("SELECT campaign_id, count(*) FROM vouchers GROUP BY 1 ORDER BY 1")
+        assert rows == [{"campaign_id": "usual", "count": 2}, {"campaign_id": "z-other", "count": 6}]
 
 
 async def test_a_lease_lasts_as_long_as_somebody_looks_after_it(database: Database, tmp_path: Path) -> None:

@@ -21,10 +21,17 @@ from services.offers.store.lanes.leases import PostgresLaneLeases
 from tests.integration.offers.test_brakes import until
 from tests.support.offers_facts import NOW, a_campaign, a_snapshot, an_event
 from tests.support.offers_running import Till, open_till, tell_world
-from tests.support.offline_lanes import LANE_CENTS, Lane, an_offline_campaign, keys_of
+from tests.support.offline_lanes import LANE_CENTS, Lane, an_offline_campaign, keys_of, lines_for
 from tests.support.postgres import Database
 
 HOUR = timedelta(hours=1)
+LINES = [
+    {name: value for name, value in line._asdict().items() if name != "category"} for line in lines_for("coffee", 250)
+]
+"""The receipt that `accept` is given, as a till online states it."""
+
+
+CATEGORY_OF = {"a-first": "milk", "b-second": "coffee"}
 
 
 async def told(database: Database, **changes: Any) -> None:
@@ -196,6 +203,38 @@ async def test_goods_and_receipts_of_conflicts_come_back_like_any_other(database
         assert [await lane.end() for lane in lanes] == [200] * 3
 
 
+async def test_returns_of_conflicts_wait_for_budgets_in_the_order_of_everybody_else(
+    database: Database, tmp_path: Path
+) -> None:
+    campaigns = [an_offline_campaign(name, categories=[category]) for name, category in CATEGORY_OF.items()]
+    await tell_world(database, campaigns=campaigns, customers=[a_snapshot()])
+    async with open_till(database, tmp_path) as till:
+        lanes = [await lane_of(till, tmp_path, f"lane-{number}") for number in range(2)]
+        vouchers = (await till.checkout("k1", slots=2))["vouchers"]
+        sales = {"b-second": "sale-1", "a-first": "sale-2"}
+        for number, lane in enumerate(lanes):
+            await lane.lend()
+            for voucher in vouchers:
+                lane.accept(voucher, at=NOW + HOUR, receipt_id=f"{sales[voucher['campaign_id']]}-{number}")
+            await lane.reconcile()
+        assert {each["receipt_id"] for each in await conflicts(till)} == {"sale-1-1", "sale-2-1"}
+        voids = [
+            Void(receipt_id=f"void-{of}", store_id="store-1", currency="USD", voided_receipt_id=f"{of}-1")
+            for of in sales.values()
+        ]
+        async with till.transaction() as (tx, _):
+            lock = "SELECT FROM budgets WHERE campaign_id = '{}' FOR NO KEY UPDATE"
+            await tx.connection.exec_driver_sql(lock.format("a-first"))
+            back = asyncio.create_task(hand(till, [an_event(void, void.receipt_id) for void in voids]))
+            async with asyncio.timeout(30):
+                while not await till.rows("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"):
+                    pass
+            await tx.connection.exec_driver_sql("SET LOCAL lock_timeout = '100ms'")
+            await tx.connection.exec_driver_sql(lock.format("b-second"))
+        await back
+        assert [each["came_back_cents"] for each in await conflicts(till)] == [25, 25]
+
+
 async def test_goods_that_came_back_before_the_journal_did_take_their_shares_when_it_comes(
     database: Database, tmp_path: Path
 ) -> None:
@@ -269,6 +308,42 @@ async def test_the_answer_that_a_till_lost_before_it_went_offline_is_no_conflict
         assert (outcome["status"], outcome["from_lease_cents"]) == ("redeemed", 0)
         assert (await balances(till))["spent"] == 25
         assert await conflicts(till) == []
+
+
+@pytest.mark.parametrize("heard", ["before it was cancelled", "cancelled"])
+async def test_the_answer_that_was_lost_is_undone_with_the_receipt_that_is_cancelled(
+    database: Database, tmp_path: Path, heard: str
+) -> None:
+    await told(database)
+    async with open_till(database, tmp_path) as till:
+        voucher = await printed(till, "k1")
+        lane = await lane_of(till, tmp_path)
+        await lane.lend()
+        assert (await till.redeem(voucher["code"], "lost", receipt_id="sale", lines=LINES))["given_cents"] == 25
+        entry = lane.accept(voucher, at=NOW, receipt_id="sale")
+        if heard == "before it was cancelled":
+            await lane.reconcile()
+        lane.till.take_back(entry["redemption_id"])
+        (outcome,) = await lane.reconcile()
+        assert (outcome["taken_back"], outcome["from_lease_cents"]) == (True, 0)
+        assert (await balances(till))["spent"] == 0
+        assert (await till.redeem(voucher["code"], "again"))["status"] == "redeemed", "the customer still has it"
+
+
+async def test_a_receipt_that_is_opened_again_over_the_network_keeps_what_it_got_there(
+    database: Database, tmp_path: Path
+) -> None:
+    await told(database)
+    async with open_till(database, tmp_path) as till:
+        voucher = await printed(till, "k1")
+        lane = await lane_of(till, tmp_path)
+        await lane.lend()
+        lane.till.take_back(lane.accept(voucher, at=NOW, receipt_id="sale")["redemption_id"])
+        till.clock.move(HOUR)
+        assert (await till.redeem(voucher["code"], "opened again", receipt_id="sale", lines=LINES))["given_cents"] == 25
+        (outcome,) = await lane.reconcile()
+        assert outcome["status"] == "taken-back"
+        assert (await balances(till))["spent"] == 25
 
 
 async def test_leases_stay_within_what_head_office_lends_and_within_the_budget(
@@ -396,6 +471,25 @@ async def test_a_lane_speaks_for_its_own_store_with_a_right_of_its_own(database:
                 assert answer.status_code == 403, path
         for path in ("leases", "exposure", "conflicts"):
             assert (await till.client.get(f"/v1/{path}", headers={"X-Api-Key": elsewhere})).status_code == 403
+
+
+async def test_open_leases_are_read_page_by_page_oldest_first(database: Database, tmp_path: Path) -> None:
+    await told(database)
+    async with open_till(database, tmp_path) as till:
+        asked = {"store_id": "store-1", "terminal_id": "1", "most_cents": 1}
+        for number in range(5):
+            lease = await till.client.post("/v1/leases", json=asked | {"lease_id": f"lease-{number}"})
+            assert lease.status_code == 200
+            till.clock.move(timedelta(seconds=number % 2))
+        read, after = list[str](), dict[str, str]()
+        while page := [
+            each["lease_id"] for each in (await till.client.get("/v1/leases", params={"limit": "2"} | after)).json()
+        ]:
+            assert len(page) <= 2
+            read, after = [*read, *page], {"after": page[-1]}
+            await till.client.post(f"/v1/leases/{page[-1]}/end", json={"entries": 0})
+        assert read == [f"lease-{number}" for number in range(5)], "one that ends meanwhile loses nobody the next page"
+        assert (await till.client.get("/v1/leases", params={"after": "unknown"})).status_code == 404
 
 
 async def test_conflicts_are_read_page_by_page_and_by_campaign(database: Database, tmp_path: Path) -> None:

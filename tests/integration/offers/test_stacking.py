@@ -108,6 +108,7 @@ async def test_of_all_or_none_one_that_does_not_go_keeps_all_back(database: Data
         assert dropped(none) == {"a": ("not-all", []), "b": ("group-full", ["a"])}
         ghost = await ask(till, "redemption-sets", set_id="s2", codes=[code("a"), UNKNOWN], redeem="all")
         assert ghost["status"] == "refused", "an unknown code too"
+        assert {each["code_no"]: each["reason"] for each in ghost["dropped"]} == {1: "not-all", 2: "unknown-code"}
         assert await money(till) == {"reserved": 500, "spent": 0, "given": 0}
         assert given(await redeem_set(till, ["a"], "s3", redeem="all")) == {"a": 300}
 

@@ -97,6 +97,20 @@ async def test_who_appends_while_a_sync_runs_shares_the_next(tmp_path: Path, mon
         assert len(syncs) <= 2
 
 
+async def test_a_checkout_has_one_hand_out_however_its_first_one_is_doing(tmp_path: Path) -> None:
+    async with running(tmp_path) as journal:
+        first = asyncio.create_task(journal.append(a_hand_out("c1")))
+        await asyncio.sleep(0)  # noqa: TID251 - it is on its way
+        with pytest.raises(JournalUnusable):
+            await journal.append(a_hand_out("c1", vouchers=2))
+        await first
+        with pytest.raises(JournalUnusable):
+            await journal.append(a_hand_out("c1", vouchers=2))
+        assert journal.waiting == {"c1": a_hand_out("c1")}
+        journal.bound("c1")
+        await journal.append(a_hand_out("c1", vouchers=2))
+
+
 async def test_nothing_is_told_that_the_disk_did_not_take(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with running(tmp_path) as journal:
         await journal.append(a_hand_out("c1"))

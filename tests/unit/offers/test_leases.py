@@ -2,11 +2,22 @@
 
 from datetime import timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.offers.domain.campaigns.validity import Closed, end_of, last_day, last_opening_day
-from services.offers.domain.leases import Binding, Decided, Lease, LeaseLimits, Standing, latest_end, narrowed, settle
+from services.offers.domain.leases import (
+    LEASE_TIER,
+    Binding,
+    Decided,
+    Lease,
+    LeaseLimits,
+    Standing,
+    latest_end,
+    narrowed,
+    settle,
+)
 from services.offers.domain.vouchers.voucher import VoucherState
 from services.offers.handlers.leases.pool import LeasePool
 from tests.support.offers_facts import NOW, a_campaign
@@ -54,8 +65,11 @@ def test_no_process_leases_more_than_its_share_of_the_cap(
     assert count * value_cents <= cap_cents * ratio
 
 
-def standing(name: str, slot: int, state: VoucherState, *, leased: bool = False, held: bool = False) -> Standing:
-    return Standing(voucher_id=name, checkout_id="c", slot=slot, state=state, leased=leased, held=held)
+def standing(
+    name: str, slot: int, state: VoucherState, *, leased: bool = False, held: bool = False, tier: int = 0
+) -> Standing:
+    tier = LEASE_TIER if leased else tier
+    return Standing(voucher_id=name, checkout_id="c", slot=slot, state=state, tier=tier, leased=leased, held=held)
 
 
 STATES = st.sampled_from([state for state in VoucherState if state is not VoucherState.LEASED])
@@ -86,6 +100,20 @@ def test_what_the_till_printed_gets_a_slot_of_its_own_and_only_what_nobody_was_t
     assert bool(settled.void) == bool(ours_untold and unused and theirs)
     if settled.binding is Binding.REPLACED:
         assert settled.slots == slots, "so that it is the same answer afterwards"
+
+
+@pytest.mark.parametrize("used", [VoucherState.ISSUED, VoucherState.REDEEMED])
+def test_what_another_process_printed_meanwhile_is_never_void(used: VoucherState) -> None:
+    rows = [
+        standing("ours", 1, VoucherState.LEASED, leased=True),
+        standing("untold", 1, VoucherState.ISSUED),
+        standing("printed", 4, used, tier=LEASE_TIER),
+    ]
+    decided = Decided(decision_id="other", tier=0, decided_at=NOW)
+    settled = settle("mine", {"ours": 1}, NOW, decided, rows)
+    assert (settled.binding, settled.void, settled.slots) == (Binding.REPLACED, ["untold"], {"ours": 1})
+    earlier = [*rows[:2], standing("printed by an earlier release", 1, used, tier=LEASE_TIER)]
+    assert settle("mine", {"ours": 1}, NOW, decided, earlier).binding is Binding.BESIDE, "one row per slot"
 
 
 def test_what_was_bound_is_not_bound_again() -> None:

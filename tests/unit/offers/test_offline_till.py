@@ -110,6 +110,44 @@ def test_a_voucher_is_taken_once_per_lane_and_again_on_the_same_receipt_is_the_s
     assert len(again(till).entries) == 1
 
 
+def test_what_was_taken_back_is_given_to_nobody_before_the_chain_knows_not_even_on_its_own_receipt(
+    till: OfflineTill,
+) -> None:
+    entry = till.accept(signed("v1"), "r1", "USD", milk(250), SECONDS)
+    till.take_back(entry["redemption_id"])
+    for lane in (till, again(till)):
+        for receipt_id in ("r1", "r2"):
+            with pytest.raises(Refused, match="spent-here"):
+                lane.accept(signed("v1"), receipt_id, "USD", milk(250), SECONDS)
+    till.learn({"outcomes": [outcome(entry, taken_back=True)]})
+    assert till.accept(signed("v1"), "r1", "USD", milk(250), SECONDS)["redemption_id"] != entry["redemption_id"]
+
+
+def test_a_lease_that_the_chain_has_ended_lends_nothing(till: OfflineTill) -> None:
+    till.lend(a_lease("over", granted_cents=1_000) | {"ended_at": "2026-03-10T16:00:00Z"})
+    assert list(again(till).leases) == ["lease"]
+
+
+def test_a_journal_that_takes_the_place_of_another_is_there_after_a_power_cut(
+    till: OfflineTill, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = list[str]()
+    replace, fsync = os.replace, os.fsync
+
+    def replaced(*names: str) -> None:
+        steps.append("replaced")
+        replace(*names)
+
+    def synced(file: int) -> None:
+        steps.append("folder" if os.path.samestat(os.fstat(file), tmp_path.stat()) else "file")
+        fsync(file)
+
+    monkeypatch.setattr(os, "replace", replaced)
+    monkeypatch.setattr(os, "fsync", synced)
+    till.forget("lease", SECONDS)
+    assert steps == ["file", "replaced", "folder"]
+
+
 @pytest.mark.parametrize(
     ("why", "asked"),
     [

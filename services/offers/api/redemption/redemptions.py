@@ -7,13 +7,11 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import AwareDatetime
 
-from libs.common.contracts.values import Identifier, Key
-from libs.common.errors import Forbidden
+from libs.common.contracts.values import Key
 from libs.common.http.credentials import Credential, require
 from libs.common.http.openapi import problems
-from libs.common.ids import derived_id
 from services.offers.api.doors import Doors, check_store, documented, in_time
-from services.offers.api.redemption.baskets import BasketAtTill, Code, basket_of, presenter_of
+from services.offers.api.redemption.baskets import BasketWithBearer, Code, basket_of, bearer_of, presenter_of
 from services.offers.api.repeating import when_durable
 from services.offers.handlers.redemption.desk import (
     REDEEMED,
@@ -22,23 +20,16 @@ from services.offers.handlers.redemption.desk import (
     RedemptionAnswer,
 )
 from services.offers.handlers.returns.taking_back import RollbackAnswer, roll_back
-from services.offers.ports.fraud.watching import Bearer
 from services.offers.ports.redemption.redemptions import RedemptionStore
 
 Caller = Annotated[Credential, Depends(require("voucher:redeem"))]
 
 
-class RedemptionRequest(BasketAtTill):
+class RedemptionRequest(BasketWithBearer):
     """A code that a customer presents with a receipt. The same `redemption_id` always gets the same answer."""
 
     redemption_id: Key
     code: Code
-    cashier_id: Key | None = None
-    """The cashier's pseudonym."""
-    cashier_card: Identifier | None = None
-    """The cashier's own card, where the till knows it: a voucher of it needs a supervisor."""
-    supervisor_id: Key | None = None
-    """Who confirms what `step-up-required` asked for, in a new attempt; for keys with `voucher:confirm`."""
     occurred_at: AwareDatetime | None = None
     """Only in a deployment that plays a data set, with the scope `play`."""
 
@@ -65,7 +56,7 @@ def redemption_router(doors: Doors) -> APIRouter:
             basket=basket_of(request),
             presenter=presenter_of(caller, request),
             occurred_at=doors.event_time(caller, request.occurred_at),
-            bearer=_bearer(doors, caller, request),
+            bearer=bearer_of(doors, caller, request),
         )
         async with in_time(doors), doors.redemptions() as stores:
             redeemed = await doors.redemption_desk.redeem(stores, asked)
@@ -101,20 +92,6 @@ async def _not_before(doors: Doors, at_seconds: float) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(at_seconds - doors.clock.monotonic_seconds()):
             await asyncio.Event().wait()
-
-
-def _bearer(doors: Doors, caller: Credential, request: RedemptionRequest) -> Bearer:
-    if request.supervisor_id is not None and not caller.allows("voucher:confirm"):
-        raise Forbidden("confirming needs the scope voucher:confirm", slug="missing-scope")
-    if request.supervisor_id is not None and request.supervisor_id == request.cashier_id:
-        raise Forbidden("nobody confirms what they do themselves", slug="confirms-own")
-    card = request.cashier_card
-    return Bearer(
-        lane=f"{caller.key_id}:{request.terminal_id or ''}",
-        cashier_id=request.cashier_id,
-        cashier_customer_id=derived_id("customer", doors.pseudonyms.of(card).key) if card else None,
-        supervisor_id=request.supervisor_id,
-    )
 
 
 def _count(doors: Doors, redeemed: Redeemed) -> None:

@@ -10,13 +10,20 @@ from libs.common.errors import Forbidden
 from libs.common.http.credentials import Credential, require
 from libs.common.http.openapi import problems
 from services.offers.api.doors import Doors, check_store, documented, in_time
-from services.offers.api.redemption.baskets import MOST_CODES, BasketAtTill, Code, basket_of, presenter_of
+from services.offers.api.redemption.baskets import (
+    MOST_CODES,
+    BasketWithBearer,
+    Code,
+    basket_of,
+    bearer_of,
+    presenter_of,
+)
 from services.offers.handlers.redemption.sets import RedemptionSet, RedemptionSetAnswer, redeem_set
 
 Caller = Annotated[Credential, Depends(require("voucher:redeem"))]
 
 
-class RedemptionSetRequest(BasketAtTill):
+class RedemptionSetRequest(BasketWithBearer):
     """Codes that a customer presents with a receipt. The same `set_id` always gets the same answer.
 
     Lines state what goods cost before any voucher, those included that were redeemed on this receipt already.
@@ -52,6 +59,7 @@ def set_router(doors: Doors) -> APIRouter:
             presenter=presenter_of(caller, request),
             all_of_them=request.redeem == "all",
             occurred_at=doors.event_time(caller, request.occurred_at),
+            bearer=bearer_of(doors, caller, request),
         )
         async with in_time(doors), doors.redemptions() as stores:
             redeemed = await redeem_set(doors.redemption_desk, stores, asked)

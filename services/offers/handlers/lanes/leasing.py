@@ -1,6 +1,6 @@
 """Lending lanes money for the time that they may be without a network, and getting back what they did not use."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -87,6 +87,11 @@ async def end_lease(store: LeaseStore, lease_id: str, entries: int, now: datetim
 async def store_of_lease(store: LeaseStore, lease_id: str) -> str:
     """Whose lease it is; raises NotFound."""
     return (await _known(store, lease_id)).lease.store_id
+
+
+async def open_leases(store: LeaseStore, after: str | None, limit: int) -> Sequence[KnownLease]:
+    """The next leases that have not ended, oldest first, behind this one; raises NotFound for an unknown one."""
+    return await store.open((await _known(store, after)).lease if after is not None else None, limit)
 
 
 async def end_forsaken(store: LeaseStore, now: datetime, metrics: OffersMetrics) -> int:

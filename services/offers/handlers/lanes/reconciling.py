@@ -99,10 +99,14 @@ class Reconciler:
         """Find who pays for a new entry, and book it."""
         entry, lease, voucher = given.entry, given.lease, given.voucher
         left_cents = await stores.offline.left_cents(lease.lease_id, voucher.campaign_id) if voucher else 0
-        before = await _redeemed_here(stores, voucher, entry)
+        voucher_id = voucher.voucher_id if voucher else None
+        before = await stores.redemptions.answered(entry.redemption_id, voucher_id, entry.receipt_id)
         redeemed_by: str | None = None
         if entry.taken_back:
             settlement = Settlement(reason=Remark.TAKEN_BACK)
+            if before is not None and await _was_lost(stores, given, before):
+                redeemed_by = before.redemption_id
+                await roll_back(stores.redemptions, redeemed_by, self.clock)
         elif before is not None:
             settlement = settle_again(before.given_cents, entry.given_cents, left_cents=left_cents)
             redeemed_by = before.redemption_id
@@ -117,7 +121,7 @@ class Reconciler:
         new = NewEntry(
             entry=entry,
             lease=lease,
-            voucher_id=voucher.voucher_id if voucher else None,
+            voucher_id=voucher_id,
             campaign_id=voucher.campaign_id if voucher else None,
             redeemed_by=redeemed_by,
             status=Status.TAKEN_BACK if entry.taken_back else settlement.status,
@@ -162,11 +166,9 @@ class _Given:
         return self.lease.judged_at(self.entry.given_at, self.now)
 
 
-async def _redeemed_here(stores: LaneStores, voucher: Voucher | None, entry: Entry) -> StoredRedemption | None:
-    """The redemption of this voucher on this very receipt, if there is one."""
-    if voucher is None:
-        return None
-    return await stores.redemptions.answered(entry.redemption_id, voucher.voucher_id, entry.receipt_id)
+async def _was_lost(stores: LaneStores, given: _Given, before: StoredRedemption) -> bool:
+    """Whether the lane asked for it over the network and never heard of it: what is redeemed later is on the receipt opened again."""
+    return before.answered_at <= given.judged_at and await stores.offline.entry(before.redemption_id) is None
 
 
 async def _redeem(

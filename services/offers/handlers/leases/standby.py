@@ -3,6 +3,7 @@
 It is nobody's in particular: chosen by what everybody buys, with the basket in hand left out. Holdouts are respected.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -47,6 +48,8 @@ class Standby:
     print_room: PrintRoom
     may_be_given: MayBeGiven
     prior: Prior = field(default_factory=Prior)
+    _under_way: dict[str, asyncio.Event] = field(default_factory=dict, init=False, compare=False, repr=False)
+    """Checkouts that are being answered; set when that is over."""
 
     @property
     def ready(self) -> bool:
@@ -68,9 +71,22 @@ class Standby:
     async def hand_out(self, checkout: Checkout, why: str, attempt: Attempt) -> Answered | None:
         """The answer with leased vouchers, once the journal has it; None when there is nothing for this checkout.
 
-        `why` is the reason that it gives. Raises RetryableError. Given up in between, the vouchers stay reserved until the lease
-        is looked through.
+        `why` is the reason that it gives. Asked twice at a time, the second waits for what the first is told. Raises RetryableError,
+        and InvalidInput as `told` does. Given up in between, the vouchers stay reserved until the lease is looked through.
         """
+        while other := self._under_way.get(checkout.checkout_id):
+            await other.wait()
+        told = self.told(checkout)
+        if told is not None:
+            return told
+        over = self._under_way[checkout.checkout_id] = asyncio.Event()
+        try:
+            return await self._handed_out(checkout, why, attempt)
+        finally:
+            del self._under_way[checkout.checkout_id]
+            over.set()
+
+    async def _handed_out(self, checkout: Checkout, why: str, attempt: Attempt) -> Answered | None:
         store = self.knowledge.stores.get(checkout.store_id)
         if store is None:
             return None

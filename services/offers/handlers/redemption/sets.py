@@ -8,11 +8,12 @@ from datetime import datetime
 import msgspec
 
 from libs.common.errors import InFlight
-from libs.common.ids import derived_id
 from services.offers.domain.fraud.guessing import Presenter
+from services.offers.domain.redemption.discounting import NotStacked
 from services.offers.domain.redemption.stacking import Chosen, Dropped, Stack
 from services.offers.domain.repeating import digest_of
 from services.offers.domain.vouchers.voucher import Basket, NotRedeemed, Voucher
+from services.offers.handlers.fraud.watching import NOBODY
 from services.offers.handlers.redemption.desk import (
     REDEEMED,
     REFUSED,
@@ -25,8 +26,10 @@ from services.offers.handlers.redemption.desk import (
 )
 from services.offers.handlers.redemption.presenting import ShownCodes, shown_codes
 from services.offers.handlers.redemption.stacking import ReceiptAtTill, receipt_at_till
+from services.offers.handlers.redemption.watching import redemption_id_of, watched
 from services.offers.handlers.repeating import check_same
 from services.offers.handlers.returns.taking_back import redeemed_on
+from services.offers.ports.fraud.watching import Bearer
 from services.offers.ports.money import Cause
 from services.offers.ports.redemption.stacking import OnReceipt, StoredSet
 from services.offers.ports.redemption.till import TillStores
@@ -46,6 +49,7 @@ class RedemptionSet:
     presenter: Presenter
     all_of_them: bool
     occurred_at: datetime | None = None
+    bearer: Bearer = NOBODY
 
 
 class DroppedCode(msgspec.Struct, frozen=True):
@@ -98,7 +102,8 @@ async def redeem_set(desk: RedemptionDesk, stores: TillStores, asked: Redemption
     """Redeem the best set of these codes, or all of them or none; the same attempt again gets the same answer.
 
     Each voucher has a redemption of its own, which can be taken back by itself. One that is redeemed on this receipt already is
-    told as it was. Raises InvalidInput for another question under the same id, TooManyTries while the presenter is locked out.
+    told as it was; one that signs of fraud speak against is left out. Raises InvalidInput for another question under the same id,
+    TooManyTries while the presenter is locked out.
     """
     digest = digest_of("\x1f".join(asked.codes), asked.basket, int(asked.all_of_them))
     await stores.stacks.enter(asked.basket.receipt_id)
@@ -110,9 +115,13 @@ async def redeem_set(desk: RedemptionDesk, stores: TillStores, asked: Redemption
     at_till = await receipt_at_till(stores.stacks, desk.knowledge, asked.basket, shown.now)
     before = {each.voucher_id: each for each in at_till.redeemed}
     unfound = [each for each in shown.behind if isinstance(each, NotRedeemed)]
-    together = await put_together(at_till, shown.fresh(before), all_of_them=asked.all_of_them)
-    if asked.all_of_them and unfound:
-        together = Stack((), together.dropped)
+    seen = await watched(desk.watch, asked, shown, shown.fresh(before), at_till)
+    good = [voucher for voucher in shown.fresh(before) if not seen.suspects(voucher)]
+    together = await put_together(at_till, good, all_of_them=asked.all_of_them)
+    if asked.all_of_them and (unfound or seen.suspected):
+        others = (Dropped(each.shown, NotStacked.NOT_ALL) for each in together.chosen)
+        together = Stack((), (*together.dropped, *others))
+    together = Stack(together.chosen, (*together.dropped, *seen.suspected))
     answer = _answer(asked, shown, before, together)
     kept = StoredSet(
         set_id=asked.set_id,
@@ -125,6 +134,7 @@ async def redeem_set(desk: RedemptionDesk, stores: TillStores, asked: Redemption
     )
     if not await stores.stacks.keep(kept):
         raise InFlight("another attempt with this id is under way")
+    await seen.keep(desk.watch, stores.watched, asked.set_id, together)
     await _spend(desk, stores, asked, together.chosen, shown)
     campaign_ids = [each.shown.voucher.campaign_id for each in together.chosen]
     return RedeemedSet(kept.answer, campaign_ids, [each.reason for each in answer.dropped])
@@ -165,7 +175,7 @@ def _answer(
     fresh = [
         RedeemedCode(
             code_no=shown.number(each.shown.voucher.voucher_id),
-            redemption_id=_redemption_id(asked.set_id, each.shown.voucher.voucher_id),
+            redemption_id=redemption_id_of(asked.set_id, each.shown.voucher.voucher_id),
             voucher_id=each.shown.voucher.voucher_id,
             given_cents=each.given.given_cents,
             lines=tuple(map(line_answer, each.given.lines)),
@@ -187,7 +197,7 @@ async def _spend(
     for each in sorted(chosen, key=lambda each: each.shown.voucher.campaign_id):
         voucher = each.shown.voucher
         redemption = Redemption(
-            redemption_id=_redemption_id(asked.set_id, voucher.voucher_id),
+            redemption_id=redemption_id_of(asked.set_id, voucher.voucher_id),
             code=asked.codes[shown.number(voucher.voucher_id) - 1],
             basket=asked.basket,
             presenter=asked.presenter,
@@ -200,13 +210,9 @@ async def _spend(
     await stores.redemptions.tell(messages)
     if chosen:
         new = [
-            (_redemption_id(asked.set_id, each.shown.voucher.voucher_id), each.shown.voucher.voucher_id)
+            (redemption_id_of(asked.set_id, each.shown.voucher.voucher_id), each.shown.voucher.voucher_id)
             for each in chosen
         ]
         await redeemed_on(
             stores.redemptions, asked.basket, new, happened_at=asked.occurred_at, now=shown.now, clock=desk.clock
         )
-
-
-def _redemption_id(set_id: str, voucher_id: str) -> str:
-    return derived_id("redemption-set", set_id, voucher_id)

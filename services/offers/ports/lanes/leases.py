@@ -52,8 +52,8 @@ class LeaseStore(Protocol):
         """A lease, locked until the end."""
         ...
 
-    async def open(self) -> Sequence[KnownLease]:
-        """All leases that have not ended, oldest first."""
+    async def open(self, after: Lease | None, limit: int) -> Sequence[KnownLease]:
+        """The next leases that have not ended, oldest first, behind this one, which may have ended."""
         ...
 
     async def budget(self, campaign_id: str) -> Budget | None:

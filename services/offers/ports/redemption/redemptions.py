@@ -27,6 +27,7 @@ class StoredRedemption:
     status: str
     given_cents: int
     answer: bytes
+    answered_at: datetime
     rollback_answer: bytes | None
     """What was answered when it was taken back."""
     asked: bytes | None = None

@@ -78,10 +78,12 @@ _KEEP = text("""
     ON CONFLICT DO NOTHING
 """)
 _SUSPECTS = text("""
-    SELECT * FROM presentations
-    WHERE points > 0 AND (CAST(:store_id AS text) IS NULL OR store_id = :store_id)
-      AND at < coalesce(CAST(:before AS timestamptz), 'infinity')
-    ORDER BY at DESC, redemption_id LIMIT :limit
+    SELECT * FROM (
+        SELECT * FROM presentations
+        WHERE points > 0 AND (CAST(:store_id AS text) IS NULL OR store_id = :store_id)
+          AND at < coalesce(CAST(:before AS timestamptz), 'infinity')
+        ORDER BY at DESC FETCH FIRST (CAST(:limit AS bigint)) ROWS WITH TIES
+    ) AS page ORDER BY at DESC, redemption_id
 """)
 _FORGET = text("DELETE FROM presentations WHERE at < :before")
 

@@ -31,7 +31,13 @@ _READ = f"""
     FROM leases LEFT JOIN leased USING (lease_id)
 """  # noqa: S608  # columns of our own
 _ONE = text(_READ + "WHERE lease_id = :lease_id ORDER BY campaign_id")
-_OPEN = text(_READ + "WHERE ended_at IS NULL ORDER BY granted_at, lease_id, campaign_id")
+_OPEN = text(f"""
+    {_READ} WHERE lease_id IN (
+        SELECT lease_id FROM leases WHERE ended_at IS NULL
+          AND (CAST(:lease_id AS text) IS NULL OR (granted_at, lease_id) > (CAST(:granted_at AS timestamptz), :lease_id))
+        ORDER BY granted_at, lease_id LIMIT :limit)
+    ORDER BY granted_at, lease_id, campaign_id
+""")  # noqa: S608  # columns of our own
 _LOCK = text("SELECT lease_id FROM leases WHERE lease_id = :lease_id FOR UPDATE")
 _LOCK_DUE = text("""
     SELECT lease_id FROM leases WHERE ended_at IS NULL AND kept_until <= :now
@@ -91,9 +97,10 @@ class PostgresLaneLeases:
         await self._tx.connection.execute(_LOCK, {"lease_id": lease_id})
         return await self.one(lease_id)
 
-    async def open(self) -> Sequence[KnownLease]:
+    async def open(self, after: Lease | None, limit: int) -> Sequence[KnownLease]:
         """As the port promises."""
-        return await self._read(_OPEN, {})
+        last = {"lease_id": after.lease_id if after else None, "granted_at": after.granted_at if after else None}
+        return await self._read(_OPEN, last | {"limit": limit})
 
     async def budget(self, campaign_id: str) -> Budget | None:
         """As the port promises."""

@@ -56,7 +56,7 @@ _BIND_NEW = text("""
 """)
 _FOUND = text("SELECT decision_id, tier, decided_at FROM decisions WHERE checkout_id = :checkout_id FOR UPDATE")
 _STANDING = text("""
-    SELECT voucher_id, checkout_id, slot, state, leased_by IS NOT NULL AS leased, held_until IS NOT NULL AS held FROM vouchers
+    SELECT voucher_id, checkout_id, slot, state, tier, leased_by IS NOT NULL AS leased, held_until IS NOT NULL AS held FROM vouchers
     WHERE voucher_id = ANY(CAST(:voucher_ids AS text[])) OR checkout_id = :checkout_id
     ORDER BY voucher_id FOR UPDATE
 """)

@@ -71,9 +71,15 @@ class LeaseJournal:
         return self._doubtful.union(*(each.slots for each in handed))
 
     async def append(self, handed: HandedOut) -> None:
-        """Keep it for good; returns when the disk has it. Raises JournalUnusable; then, or cancelled, it may be kept all the same."""
+        """Keep it for good; returns when the disk has it. Raises JournalUnusable; then, or cancelled, it may be kept all the same.
+
+        A checkout has one hand-out: while one waits or is on its way to the disk, another is not kept.
+        """
         if not self.usable:
             raise JournalUnusable(self._broken or "stopping")
+        on_their_way = (*self._under_way, *(asked for asked, kept in self._asked if not kept.done()))
+        if handed.checkout_id in self._waiting or any(each.checkout_id == handed.checkout_id for each in on_their_way):
+            raise JournalUnusable("this checkout has a hand-out already")
         kept: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._asked.append((handed, kept))
         self._wake.set()

@@ -21,7 +21,9 @@ VOUCHER_COLUMNS = f"""
     vouchers.expires_at, EXISTS (SELECT FROM revocations AS rule WHERE {COVERS}) AS revoked,
     vouchers.hold_id, vouchers.held_for, vouchers.held_until, CAST(vouchers.terms AS text) AS terms
 """  # columns of our own
-REDEMPTION_COLUMNS = "redemption_id, voucher_id, store_id, status, given_cents, answer, rollback_answer, asked"
+REDEMPTION_COLUMNS = (
+    "redemption_id, voucher_id, store_id, status, given_cents, answer, answered_at, rollback_answer, asked"
+)
 
 
 def voucher_of(row: Any) -> Voucher:
@@ -60,6 +62,7 @@ def redemption_of(row: Any) -> StoredRedemption:
         status=row.status,
         given_cents=row.given_cents,
         answer=bytes(row.answer),
+        answered_at=row.answered_at,
         rollback_answer=bytes(row.rollback_answer) if row.rollback_answer is not None else None,
         asked=bytes(row.asked) if row.asked is not None else None,
     )
