@@ -86,12 +86,8 @@ class AddressPolicy:
         plain = _plain(address)
         if any(plain in network for network in self.networks if network.version == plain.version):
             return
-        if (
-            not plain.is_global
-            or plain.is_multicast
-            or plain.is_reserved
-            or any(plain in one for one in _INTO_NETWORKS)
-        ):
+        is_nobodys = not plain.is_global or plain.is_multicast or plain.is_reserved
+        if is_nobodys or any(plain in one for one in _INTO_NETWORKS):
             raise AddressRefused("this address is not a public one")
 
 
