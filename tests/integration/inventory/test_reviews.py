@@ -243,3 +243,17 @@ async def test_what_is_touched_behind_the_batches_waits_for_the_next_review(data
         assert done["claimed"] == 12
         touched = await service.rows("SELECT item_id FROM agenda WHERE due_at = '-infinity'")
         assert touched == [{"item_id": "i00"}]
+
+
+@pytest.mark.parametrize("mistyped", [1, 30])
+async def test_a_billion_sold_by_mistake_stops_no_review(database: Database, mistyped: int) -> None:
+    async with running_inventory(database) as service:
+        await service.take(a_fortnight(items=2))
+        await service.close(4.2)
+        await service.review(4.2)
+        await service.take([a_sale(f"typo-{number}", {"i00": "1000000000"}, 4.3) for number in range(mistyped)])
+        for days in (5.2, 6.2):
+            await service.close(days)
+            assert (await service.review(days))["claimed"] > 0
+        asked = [one for one in await service.commands_sent() if isinstance(one, Reorder) and one.item_id == "i00"]
+        assert max(one.quantity for one in asked) <= 10**9
