@@ -10,17 +10,26 @@ from libs.common.persistence.transaction import Transactions
 
 INBOX_WINDOW = timedelta(days=35)
 """A week beyond the longest that raw events stay in a topic."""
+TOGETHER = 50_000
+"""Few enough that one statement stays far below the worker's limit."""
 
 
 class Housekeeping:
-    """Prunes the inbox at its start and every hour."""
+    """Prunes the inbox at its start and every hour, in transactions that end in time however much there is to forget."""
 
     def __init__(
-        self, transactions: Transactions, *, clock: Clock, backoff: Backoff, window: timedelta = INBOX_WINDOW
+        self,
+        transactions: Transactions,
+        *,
+        clock: Clock,
+        backoff: Backoff,
+        window: timedelta = INBOX_WINDOW,
+        together: int = TOGETHER,
     ) -> None:
         self._transactions = transactions
         self._clock = clock
         self._window = window
+        self._together = together
         self._loop = RelayLoop(self.run_once, name="housekeeping", backoff=backoff, idle_seconds=3_600.0)
 
     async def run(self) -> None:
@@ -33,6 +42,8 @@ class Housekeeping:
 
     async def run_once(self) -> int:
         """Prune once; returns 0 so that the loop rests."""
-        async with self._transactions.begin() as tx:
-            await prune_inbox(tx, before=self._clock.now() - self._window)
+        before, done = self._clock.now() - self._window, self._together
+        while done == self._together:
+            async with self._transactions.begin() as tx:
+                done = await prune_inbox(tx, before=before, most=self._together)
         return 0

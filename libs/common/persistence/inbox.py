@@ -21,7 +21,9 @@ _MARK = text("""
 _FORGET = text("""
     DELETE FROM inbox WHERE event_key = ANY(CAST(CAST(:event_keys AS text) AS uuid[]))
 """)
-_PRUNE = text("DELETE FROM inbox WHERE seen_at < :before")
+_PRUNE = text("""
+    DELETE FROM inbox WHERE ctid = ANY(ARRAY(SELECT ctid FROM inbox WHERE seen_at < :before LIMIT :most))
+""")
 
 
 def _event_keys(scope: str, event_ids: Iterable[str]) -> list[str]:
@@ -55,6 +57,6 @@ async def forget(tx: Transaction, event_ids: Iterable[str], *, scope: str = "") 
     await tx.connection.execute(_FORGET, {"event_keys": plain_array(_event_keys(scope, event_ids))})
 
 
-async def prune_inbox(tx: Transaction, *, before: datetime) -> int:
-    """Forget ids seen before `before`, which must lie further back than any repeat can come; returns how many."""
-    return (await tx.connection.execute(_PRUNE, {"before": before})).rowcount
+async def prune_inbox(tx: Transaction, *, before: datetime, most: int) -> int:
+    """Forget up to `most` ids seen before `before`, which must lie further back than any repeat can come; returns how many."""
+    return (await tx.connection.execute(_PRUNE, {"before": before, "most": most})).rowcount

@@ -5,7 +5,7 @@ from dataclasses import replace
 from services.inventory.domain.commands.basis import Basis, Cut, Need
 from services.inventory.domain.commands.command import Command, Kind, Status
 from services.inventory.domain.commands.explanation import explain
-from services.inventory.domain.ordering.rounding import GREATEST_MILLI
+from services.inventory.domain.measure import GREATEST_MILLI
 
 _UNIT = 1000
 FAILED = frozenset({Status.REJECTED, Status.EXPIRED})

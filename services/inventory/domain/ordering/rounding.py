@@ -15,7 +15,8 @@ So an aim may be passed and a bound may not. Quantities in thousandths.
 from dataclasses import dataclass
 from enum import StrEnum
 
-GREATEST_MILLI = 10**12
+from services.inventory.domain.measure import GREATEST_MILLI
+
 GREATEST_PACKS = 10**9
 
 
