@@ -6,6 +6,7 @@ from functools import partial
 
 from fastapi import APIRouter, FastAPI
 
+from libs.common.http.bounded_bodies import Bodies
 from libs.common.http.server import make_server
 from libs.common.http.service_app import create_service_app
 from services.ingest.api.body import Limits
@@ -38,6 +39,7 @@ def create_app(ingest: Ingest) -> FastAPI:
         health=ingest.health,
         metrics=ingest.registry,
         lifespan=lifespan,
+        bodies=Bodies(greatest_bytes=ingest.settings.greatest_body_bytes),
     )
     settings = ingest.settings
     limits = Limits(

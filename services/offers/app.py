@@ -9,8 +9,9 @@ import structlog
 from fastapi import FastAPI
 
 from libs.common.errors import RetryableError
+from libs.common.http.bounded_bodies import Bodies
 from libs.common.http.service_app import create_service_app
-from services.offers.api.batches import batch_router
+from services.offers.api.batches import IMPORTS, batch_router
 from services.offers.api.brakes import brake_router
 from services.offers.api.campaigns.stacking_rules import stacking_rules_router
 from services.offers.api.campaigns.versions import campaign_router
@@ -51,6 +52,7 @@ def create_app(door: Door) -> FastAPI:
         health=parts.health,
         metrics=parts.registry,
         lifespan=lifespan,
+        bodies=Bodies(streamed=IMPORTS),
     )
     app.state.credentials = parts.credentials()
     checkouts = checkout_router(door.doors)

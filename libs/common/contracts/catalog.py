@@ -69,6 +69,7 @@ class CatalogStore(Contract):
     currency: Currency
     opens_at: time = time(8)
     closes_at: time = time(22)
+    """At `opens_at` or before it: on the next day."""
     closed_weekdays: Annotated[tuple[Annotated[int, Field(ge=0, le=6)], ...], Field(max_length=6)] = ()
     """0 is Monday; at least one day is left."""
     closed_on: Annotated[tuple[date, ...], Field(max_length=400)] = ()

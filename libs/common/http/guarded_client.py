@@ -21,7 +21,8 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _LONGEST_URL = 500
 _MOST_ANSWER_BYTES = 65_536
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_INTO_NETWORKS = tuple(map(ipaddress.ip_network, ("64:ff9b::/96", "fec0::/10")))
+"""Translated to IPv4, and a site's own: they count as public ones and need not lead to any."""
 _NOT_A_NAME = frozenset({"", "localhost"})
 
 
@@ -77,7 +78,7 @@ class AddressPolicy:
             raise AddressRefused("this host is not on the list of hosts that may be sent to")
         if literal is not None:
             self.check_address(literal)
-        elif host in _NOT_A_NAME or host.endswith(".localhost"):
+        elif host in _NOT_A_NAME or host.endswith(".localhost") or not _can_be_a_name(host):
             raise AddressRefused("name a host that others can resolve, or a loopback address")
 
     def check_address(self, address: Address) -> None:
@@ -85,7 +86,8 @@ class AddressPolicy:
         plain = _plain(address)
         if any(plain in network for network in self.networks if network.version == plain.version):
             return
-        if not plain.is_global or plain.is_multicast or plain.is_reserved or plain in _NAT64:
+        is_nobodys = not plain.is_global or plain.is_multicast or plain.is_reserved
+        if is_nobodys or any(plain in one for one in _INTO_NETWORKS):
             raise AddressRefused("this address is not a public one")
 
 
@@ -156,7 +158,10 @@ class _GuardedNetwork(httpcore.AsyncNetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
         """If any address that the name resolves to is refused, so is the name."""
-        named = {text.partition("%")[0] for text in await self._resolver(host, port)}
+        try:
+            named = {text.partition("%")[0] for text in await self._resolver(host, port)}
+        except UnicodeError as error:  # what the resolver cannot even spell
+            raise httpcore.ConnectError("no such name can be") from error
         found = sorted(map(ipaddress.ip_address, named), key=lambda address: (address.version, int(address)))
         for address in found:
             self._policy.check_address(address)
@@ -215,6 +220,15 @@ def _literal(host: str) -> Address | None:
         return ipaddress.IPv4Address(socket.inet_aton(host))  # 127.1, 0x7f.1, 2130706433
     except OSError:
         return None
+
+
+def _can_be_a_name(host: str) -> bool:
+    """Whether a resolver can be asked for it: its labels hold 1 to 63 characters."""
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        return False
+    return True
 
 
 def _plain(address: Address) -> Address:

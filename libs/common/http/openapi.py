@@ -107,7 +107,7 @@ def _operations(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 def _following(operation: Mapping[str, Any]) -> Iterator[int]:
     """The statuses that follow from the form of a route."""
     if "requestBody" in operation:
-        yield 400
+        yield from (400, 413)
     if operation.get("security"):
         yield from (401, 403, 503)
     if any(parameter["in"] == "path" for parameter in operation.get("parameters", ())):

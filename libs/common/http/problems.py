@@ -79,7 +79,8 @@ def add_problem_handlers(app: FastAPI) -> None:
 
     async def on_http_error(_request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)  # noqa: S101 - registered for this type only
-        return problem(error.status_code, f"http-{error.status_code}", str(error.detail))
+        slug = getattr(error, "slug", f"http-{error.status_code}")
+        return problem(error.status_code, slug, str(error.detail))
 
     async def on_disconnect(_request: Request, _error: Exception) -> JSONResponse:
         return problem(

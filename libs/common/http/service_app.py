@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from libs.common.http.bounded_bodies import USUAL_BODIES, Bodies, BoundedBodies
 from libs.common.http.direct_routes import DirectRoutes, ShortCut
 from libs.common.http.openapi import HEALTH, METRICS, complete_openapi
 from libs.common.http.problems import add_problem_handlers
@@ -19,10 +20,11 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
 class ServiceApp(FastAPI):
-    """FastAPI with every request measured, and with direct routes served ahead of its own stack."""
+    """FastAPI with every request measured, and with direct routes, which bound bodies themselves, served ahead of its own stack."""
 
-    def __init__(self, *, metrics: CollectorRegistry, **options: Any) -> None:
+    def __init__(self, *, metrics: CollectorRegistry, bodies: Bodies, **options: Any) -> None:
         self._direct = DirectRoutes(self)
+        self._bounded = BoundedBodies(super().__call__, bodies)
         self._surrounded: ASGIApp = self._served
         self._measured = RequestMetrics(self._within, metrics)
         super().__init__(**options)
@@ -50,14 +52,22 @@ class ServiceApp(FastAPI):
     async def _served(self, scope: Scope, receive: Receive, send: Send) -> None:
         unanswered = await self._direct.answered(scope, receive, send)
         if unanswered is not None:
-            await super().__call__(scope, unanswered, send)
+            await self._bounded(scope, unanswered, send)
 
 
 def create_service_app(
-    title: str, *, description: str, health: Health, metrics: CollectorRegistry, lifespan: Lifespan | None = None
+    title: str,
+    *,
+    description: str,
+    health: Health,
+    metrics: CollectorRegistry,
+    lifespan: Lifespan | None = None,
+    bodies: Bodies = USUAL_BODIES,
 ) -> ServiceApp:
     """An app with `/livez`, `/readyz`, `/metrics` and uniform errors; its documentation is at `/docs`."""
-    app = ServiceApp(title=title, description=description, version="1.0.0", lifespan=lifespan, metrics=metrics)
+    app = ServiceApp(
+        title=title, description=description, version="1.0.0", lifespan=lifespan, metrics=metrics, bodies=bodies
+    )
     add_problem_handlers(app)
     complete_openapi(app)
 

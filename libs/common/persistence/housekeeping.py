@@ -13,7 +13,7 @@ INBOX_WINDOW = timedelta(days=35)
 
 
 class Housekeeping:
-    """Prunes the inbox at its start and every hour."""
+    """Prunes the inbox at its start and every hour, in transactions that end in time however much there is to forget."""
 
     def __init__(
         self,
@@ -40,8 +40,8 @@ class Housekeeping:
 
     async def run_once(self) -> int:
         """Prune all that may go, so many a transaction; returns 0 so that the loop rests."""
-        gone = self._together
+        before, gone = self._clock.now() - self._window, self._together
         while gone >= self._together:
             async with self._transactions.begin() as tx:
-                gone = await prune_inbox(tx, before=self._clock.now() - self._window, limit=self._together)
+                gone = await prune_inbox(tx, before=before, most=self._together)
         return 0

@@ -60,7 +60,7 @@ async def forget(tx: Transaction, event_ids: Iterable[str], *, scope: str = "") 
     await tx.connection.execute(_FORGET, {"event_keys": plain_array(_event_keys(scope, event_ids))})
 
 
-async def prune_inbox(tx: Transaction, *, before: datetime, limit: int = PRUNED_TOGETHER) -> int:
-    """Forget ids seen before `before`, which must lie further back than any repeat can come; returns how many: from `limit` on ask again."""
+async def prune_inbox(tx: Transaction, *, before: datetime, most: int = PRUNED_TOGETHER) -> int:
+    """Forget ids seen before `before`, which must lie further back than any repeat can come; returns how many: from `most` on ask again."""
     await tx.connection.execute(_PRUNE_PATIENCE)
-    return (await tx.connection.execute(_PRUNE, {"before": before, "most": limit})).rowcount
+    return (await tx.connection.execute(_PRUNE, {"before": before, "most": most})).rowcount

@@ -47,15 +47,17 @@ class FrontDoor:
         *,
         door: str = "events",
         sent_at: datetime | None = None,
+        besides: int = 0,
     ) -> Sequence[EventResult]:
         """What became of each event, in the order given. A bad one never holds up or fails its neighbours.
 
-        `door` says which shape they came in, `sent_at` what the sender's clock said as it sent them. Returns within the
+        `door` says which shape they came in, `sent_at` what the sender's clock said as it sent them, `besides` how much more came with
+        them that is no event and counts all the same. Returns within the
         deadlines of broker and database, whatever both do; only an event with a text to seal waits for one after the other.
 
         Raises RateLimited for a key or a store that brings too many: then nothing of them was looked at.
         """
-        self.rates.take(caller, len(documents))
+        self.rates.take(caller, len(documents) + besides)
         now = self.clock.now()
         judge = Judge(
             caller=caller,

@@ -80,7 +80,8 @@ class PoslogDoor:
         kept = [one for one in broken if one.raw]
         cards = sum(isinstance(one.fault, CardNumberFound) for one in broken)
         self.door.metrics.card_numbers.labels(DOOR).inc(cards)
-        told = await self._events(poslog, caller)  # first: who is over its rate is told that nothing was taken
+        # First: who is over its rate is told that nothing was taken.
+        told = await self._events(poslog, caller, besides=len(broken))
         arrival = Arrival(caller, self.door.clock.now(), DOOR)
         outcomes = await self.door.quarantine.keep([_refused(one) for one in kept], arrival)
         fates = {id(one): (_not_kept(one),) for one in broken}
@@ -95,9 +96,12 @@ class PoslogDoor:
             unmapped_left_out=poslog.unmapped_left_out,
         )
 
-    async def _events(self, poslog: Poslog, caller: KeyHolder) -> Sequence[EventResult]:
+    async def _events(self, poslog: Poslog, caller: KeyHolder, besides: int) -> Sequence[EventResult]:
         events = [event for one in poslog.transactions for event in one.events]
-        return await self.door.accept_events(events, caller, door=DOOR) if events else []
+        if events:
+            return await self.door.accept_events(events, caller, door=DOOR, besides=besides)
+        self.door.rates.take(caller, besides)
+        return []
 
 
 def _refused(one: Mapped) -> Refused:

@@ -13,6 +13,8 @@ from services.ingest.ports import QuarantineStore, Wanted
 
 _FORGOTTEN_TOGETHER = 500
 """Few enough that one statement stays far below the API's limit."""
+_TIMES_A_ROUND = 100
+"""So many that more is forgotten than a door can keep, so few that a stop need not wait for long."""
 _log = structlog.get_logger(__name__)
 
 
@@ -26,19 +28,22 @@ class Upkeep:
     kept: timedelta
 
     async def round(self) -> int:
-        """Forget some of what is too old, then measure; returns how many were forgotten, so that a loop goes on at once.
+        """Forget what is too old, a little at a time, then measure; returns 0, so that a loop rests: to measure reads all that waits.
 
         Raises RetryableError for whatever ails the database: the door does not depend on it.
         """
+        before = self.clock.now() - self.kept
         try:
-            forgotten = await self.store.forget(before=self.clock.now() - self.kept, limit=_FORGOTTEN_TOGETHER)
+            for _ in range(_TIMES_A_ROUND):
+                if await self.store.forget(before=before, limit=_FORGOTTEN_TOGETHER) < _FORGOTTEN_TOGETHER:
+                    break
             await self._measure()
         except RetryableError:
             raise
         except Exception as error:
             _log.warning("upkeep of the quarantine failed", error=type(error).__name__)
             raise RetryableError("the quarantine cannot be looked after", slug="quarantine-unavailable") from error
-        return forgotten
+        return 0
 
     async def _measure(self) -> None:
         waiting: Counter[tuple[str, str]] = Counter()

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, delete, func, literal, select, tuple_, update
+from sqlalchemy import ColumnElement, Row, delete, func, literal, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from libs.common.persistence import Transactions
@@ -20,6 +20,8 @@ _KEEP = _new.on_conflict_do_update(
     index_elements=[_id], set_={"times": QUARANTINE.c.times + _new.excluded.times, "last_at": _new.excluded.at}
 )
 _GREATEST_CLASSES = 1_000
+_COUNTS_ALL = text("SELECT set_config('statement_timeout', '30s', true)")
+"""It is asked most when there is most to count, and then that takes longer than a request of a till may."""
 
 
 class PostgresQuarantine:
@@ -74,6 +76,7 @@ class PostgresQuarantine:
         )
         query = select(*kind, *counted).where(*_fits(wanted)).group_by(*kind)
         async with self._transactions.begin() as tx:
+            await tx.connection.execute(_COUNTS_ALL)
             rows = await tx.connection.execute(query.order_by(func.count().desc(), *kind).limit(_GREATEST_CLASSES))
             return [QuarantineClass(**row._mapping) for row in rows]  # noqa: SLF001  # a Row's public mapping
 

@@ -4,7 +4,7 @@ import contextlib
 import os
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from random import Random
 
@@ -109,7 +109,9 @@ def webhook_desk_of(parts: Parts) -> WebhookDesk:
 
 
 def deliverer_of(parts: Parts, keys: WebhookKeys, clock: Clock | None = None) -> Deliverer:
-    """What delivers in this process."""
+    """What delivers in this process. A lease outlasts a round's sends and one attempt, as long as the deployment lets that take."""
+    pace = Pace(patience=timedelta(hours=parts.settings.webhook_patience_hours))
+    longest = pace.send_for + timedelta(seconds=parts.settings.webhook_timeout_seconds)
     return Deliverer(
         transactions=parts.transactions,
         storage_of=storage_of,
@@ -119,7 +121,7 @@ def deliverer_of(parts: Parts, keys: WebhookKeys, clock: Clock | None = None) ->
         clock=clock or parts.clock,
         owner=f"{socket.gethostname()}:{os.getpid()}",
         random=Random(parts.clock.now().timestamp()),
-        pace=Pace(patience=timedelta(hours=parts.settings.webhook_patience_hours)),
+        pace=replace(pace, lease=max(pace.lease, 2 * longest)),
     )
 
 

@@ -16,7 +16,7 @@ _FARTHEST_DAYS = 400
 
 
 def known_zone(name: str) -> str:
-    """The name of a time zone, `UTC` for one that nobody knows: a lane must not stop for a misspelt zone.
+    """The name of a time zone, `UTC` for one that nobody knows: no lane and no store must stop for a misspelt zone.
 
     >>> known_zone("Europe/Paris"), known_zone("Europe/Pariss")
     ('Europe/Paris', 'UTC')

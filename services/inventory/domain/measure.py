@@ -3,6 +3,8 @@
 from decimal import ROUND_HALF_EVEN, Decimal
 
 MILLI = 1000
+GREATEST_MILLI = 10**12
+"""The most that a command can ask for: the greatest quantity of a contract."""
 _THOUSANDTH = Decimal("0.001")
 
 

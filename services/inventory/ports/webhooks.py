@@ -53,10 +53,10 @@ class WebhookStore(Protocol):
         ...
 
     async def lease(self, owner: str, now: datetime, until: datetime, limit: int) -> Sequence[Registered]:
-        """Those that are due and that nobody holds, held by `owner` until then."""
+        """Those that are due and that nobody holds, the longest unserved first, held by `owner` until then."""
         ...
 
-    async def release(self, webhook_id: str, owner: str) -> Webhook | None:
+    async def release(self, webhook_id: str, owner: str, now: datetime) -> Webhook | None:
         """The subscription as it is now, locked, and free for others; None when `owner` no longer holds it."""
         ...
 

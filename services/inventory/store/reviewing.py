@@ -39,6 +39,8 @@ _HAS_LEVELS = text("SELECT EXISTS (SELECT FROM category_levels WHERE day = :day)
 _ONE_AT_A_TIME = text("LOCK TABLE category_levels IN SHARE ROW EXCLUSIVE MODE")
 _NO_LEVELS = text("DELETE FROM category_levels")
 _FORGET = text("DELETE FROM movements WHERE day < :before")
+_FORGET_TALLIES = text("DELETE FROM reviews WHERE reached_at < least(:before, (SELECT max(reached_at) FROM reviews))")
+_TAKES_LONG = text("SELECT set_config('statement_timeout', '15min', true)")  # whole days of the chain, once a day
 _FORGET_VOUCHERS = text("DELETE FROM voucher_demand WHERE last_day < :day")
 # Whole days only: what today will still bring does not depend on when the first review of the day runs.
 # How many days d of [a, b) have weekday w (Monday 0; (d + 3) % 7): count(b) - count(a) with count(x) = (x + 9 - w) / 7.
@@ -165,8 +167,10 @@ class PostgresReviews:
         await self._tx.connection.execute(_ONE_AT_A_TIME)
         if await self._has_levels(day):
             return
+        await self._tx.connection.execute(_TAKES_LONG)
         await self._tx.connection.execute(_NO_LEVELS)
         await self._tx.connection.execute(_FORGET, {"before": day - KEPT_DAYS})
+        await self._tx.connection.execute(_FORGET_TALLIES, {"before": start_of(day - KEPT_DAYS)})
         await self._tx.connection.execute(_FORGET_VOUCHERS, {"day": day})
         await self._tx.connection.execute(FORGET_LOTS, {"before": day - KEPT_DAYS})
         await self._tx.connection.execute(_MAKE_LEVELS, {"day": day, "nothing": [0] * 7})

@@ -39,7 +39,7 @@ _LEASE = text(f"""
     FROM due WHERE webhooks.webhook_id = due.webhook_id RETURNING {", ".join(f"webhooks.{name}" for name in _NAMES)}
 """)  # noqa: S608  # our own columns
 _RELEASE = text(f"""
-    UPDATE webhooks SET lease_owner = NULL, leased_until = NULL WHERE webhook_id = :webhook_id AND lease_owner = :owner
+    UPDATE webhooks SET lease_owner = NULL, leased_until = :now WHERE webhook_id = :webhook_id AND lease_owner = :owner
     RETURNING {", ".join(_NAMES)}
 """)  # noqa: S608  # our own columns
 _DELIVERY = {
@@ -118,13 +118,14 @@ class PostgresWebhooks:
         return (await self._tx.connection.execute(_DELETE, {"webhook_id": webhook_id})).rowcount > 0
 
     async def lease(self, owner: str, now: datetime, until: datetime, limit: int) -> Sequence[Registered]:
-        """Those that are due and that nobody holds, held by `owner` until then."""
+        """Those that are due and that nobody holds, the longest unserved first, held by `owner` until then."""
         wanted = {"owner": owner, "now": now, "until": until, "most": limit}
         return [_registered(row) for row in await self._tx.connection.execute(_LEASE, wanted)]
 
-    async def release(self, webhook_id: str, owner: str) -> Webhook | None:
+    async def release(self, webhook_id: str, owner: str, now: datetime) -> Webhook | None:
         """The subscription as it is now, locked, and free for others."""
-        found = await self._tx.connection.execute(_RELEASE, {"webhook_id": webhook_id, "owner": owner})
+        wanted = {"webhook_id": webhook_id, "owner": owner, "now": now}
+        found = await self._tx.connection.execute(_RELEASE, wanted)
         row = found.one_or_none()
         return None if row is None else _registered(row).webhook
 

@@ -3,6 +3,7 @@
 import asyncio
 import csv
 import io
+import re
 from collections.abc import AsyncIterator, Sequence
 from datetime import date
 from typing import Annotated
@@ -33,6 +34,8 @@ from services.offers.ports.batches import KnownBatch
 Caller = Annotated[Credential, Depends(require("batches:write"))]
 Exporter = Annotated[Credential, Depends(require("batches:codes"))]
 BatchId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+IMPORTS = re.compile(r"/v1/batches/[^/]+/codes")
+"""Where bodies are read line by line."""
 _NEWEST = 100
 _LINES = {"text/plain": {"schema": {"type": "string"}}, "text/csv": {"schema": {"type": "string"}}}
 

@@ -1,11 +1,13 @@
 """The quarantine on PostgreSQL answers like the one in memory that the unit tests trust."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from random import Random
 from uuid import UUID
 
 import pytest
+from sqlalchemy import text
 
 from libs.common.persistence import Timeouts, Transactions, make_engine, run_migrations
 from services.ingest.ports import Decision, QuarantinedEvent, Wanted
@@ -110,3 +112,18 @@ async def pages(store: PostgresQuarantine | InMemoryQuarantine, wanted: Wanted) 
         ids += [event.quarantine_id for event in found]
         before = (found[-1].at, found[-1].quarantine_id)
     return ids
+
+
+async def test_classes_are_counted_though_that_takes_longer_than_a_request_may(
+    stored: PostgresQuarantine, database: Database
+) -> None:
+    limits = Timeouts(statement_ms=1_000, lock_ms=0, idle_in_transaction_ms=5_000)
+    engine = make_engine(database.url("ingest"), schema="ingest", application_name="door", timeouts=limits)
+    await stored.keep([an_event(Random(1), 1)])
+    async with engine.connect() as holding:
+        await holding.execute(text("LOCK TABLE quarantine IN ACCESS EXCLUSIVE MODE"))
+        counting = asyncio.create_task(PostgresQuarantine(Transactions(engine, "ingest")).classes(ALL))
+        await asyncio.wait({counting}, timeout=1.5)
+        assert not counting.done()
+    assert [one.events for one in await counting] == [1]
+    await engine.dispose()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from libs.common.contracts.inventory import Command, Reorder
 from libs.common.http.credentials import new_key, write_credentials
@@ -93,6 +94,27 @@ async def test_an_amendment_says_how_much_will_come(database: Database, tmp_path
     async with open_door(database, tmp_path) as door:
         answer = await door.say(door.commands[0], "amended")
         assert (answer.status_code, answer.json()["title"]) == (422, "amended-without-quantity")
+
+
+@pytest.mark.parametrize(
+    "never", ["9999-12-31T00:00:00Z", "9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00Z", "0001-01-01T00:00:00+01:00"]
+)
+async def test_a_promise_for_the_end_or_the_begin_of_a_calendar_is_none(
+    database: Database, tmp_path: Path, never: str
+) -> None:
+    async with open_door(database, tmp_path) as door:
+        for place, command in enumerate(door.commands[:2]):
+            status = ("acknowledged", "shipped")[place]
+            answer = await door.say(command, status, expected_at=never)
+            assert (answer.status_code, answer.json()["effect"]) == (200, "applied"), answer.text
+            assert answer.json()["command"]["expected_at"] is None
+        for days in (5.2, 6.2, 12.2):
+            await door.service.close(days)
+            await door.service.review(days)
+        stated = await door.service.rows("SELECT DISTINCT expected_at FROM acknowledgements")
+        assert stated == [{"expected_at": None}]
+        found = await door.get(f"/v1/commands/{door.commands[0].command_id}")
+        assert found["status"] == "expired"  # some days after it was needed, as without a promise
 
 
 async def test_each_scope_opens_its_own_doors(database: Database, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Answers to many commands in one request: each is judged as it would be alone, and none spoils another."""
 
+import json
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -21,7 +22,8 @@ def an_answer(command: Command, status: str = "acknowledged", **more: Any) -> di
 
 
 async def say(door: Door, answers: list[Any]) -> list[dict[str, Any]]:
-    answer = await door.client.post(PATH, json={"acknowledgements": answers})
+    body = json.dumps({"acknowledgements": answers})  # as ASCII: also what is no whole character
+    answer = await door.client.post(PATH, content=body, headers={"content-type": "application/json"})
     assert answer.status_code == 200, answer.text
     results: list[dict[str, Any]] = answer.json()["results"]
     assert len(results) == len(answers)
@@ -78,6 +80,10 @@ BAD: dict[str, tuple[Any, str]] = {
     "without its item": ({"command_id": "c", "version": 1, "status": "acknowledged"}, "invalid-input"),
     "a status that is none": (
         {"command_id": "c", "version": 1, "item_id": "i", "status": "perhaps"},
+        "invalid-input",
+    ),
+    "half a character": (
+        {"command_id": "\ud800", "version": 1, "item_id": "i", "status": "received"},
         "invalid-input",
     ),
     "nobody's": ({"command_id": "c", "version": 1, "item_id": "i", "status": "received"}, "unknown-command"),

@@ -212,5 +212,6 @@ async def test_requests_that_say_too_much_or_too_little_are_refused(database: Da
         assert (answer.status_code, answer.json()["title"]) == (409, "version-replaced")
         nobody = {"command": {"command_id": "nobody", "version": 1}}
         assert (await office.decide(nobody, "approve")).status_code == 404
-        assert (await office.client.get("/v1/exceptions", params={"after": "x"})).status_code == 422
+        for after in ("x", "9" * 5_000 + ":c", "9" * 19 + ":c"):
+            assert (await office.client.get("/v1/exceptions", params={"after": after})).status_code == 422
         assert (await office.client.get("/v1/commands/nobody/history")).status_code == 404

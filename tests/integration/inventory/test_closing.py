@@ -10,10 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from libs.common.contracts import Event
+from libs.common.contracts.catalog import CatalogStore
 from libs.common.persistence import Transaction, Transactions
 from services.inventory.handlers.batches import BatchSize
 from services.inventory.store import store_of
-from tests.support.inventory_events import a_count, a_delivery, a_lane, a_sale, a_void, an_item
+from tests.support.inventory_events import a_count, a_delivery, a_lane, a_sale, a_void, an_event, an_item
 from tests.support.inventory_running import RunningInventory, running_inventory
 from tests.support.postgres import Database
 
@@ -90,6 +91,19 @@ async def test_days_are_learned_and_planned(database: Database) -> None:
         ]
         assert known == [tuple(row.values()) for row in sold]
         assert await service.close(DAYS + 0.9) == 0
+
+
+@pytest.mark.parametrize("zone", ["Europe/Pariss", "../../etc/passwd", "Europe"])
+async def test_a_store_with_a_misspelt_zone_sells_by_utc_and_stops_no_close(
+    database: Database, other_database: Database, zone: str
+) -> None:
+    async with orderly_and(database, other_database) as (orderly, second):
+        await second.take([*STORY, an_event(a_store(zone), "store", -1.0)])
+        assert await after(second, DAYS + 0.1) == orderly
+
+
+def a_store(zone: str) -> CatalogStore:
+    return CatalogStore(store_id="s2", name="s2", time_zone=zone, country="FR", currency="EUR")
 
 
 async def test_until_the_first_close_the_review_plans_as_before(database: Database) -> None:

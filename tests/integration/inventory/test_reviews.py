@@ -11,7 +11,8 @@ import pytest
 
 from libs.common.contracts import Event
 from libs.common.contracts.inventory import Reorder, Reroute
-from libs.common.persistence import OutboxMessage, Transaction, append
+from libs.common.persistence import OutboxMessage, Timeouts, Transaction, append
+from services.inventory.bootstrap import assemble
 from services.inventory.bootstrap.roles import reviewer_of
 from services.inventory.handlers.reviewing import Reviewer
 from services.inventory.ports import InventoryStore
@@ -27,7 +28,7 @@ from tests.support.inventory_events import (
     an_item,
     at,
 )
-from tests.support.inventory_running import RunningInventory, running_inventory
+from tests.support.inventory_running import RunningInventory, running_inventory, settings_for
 from tests.support.postgres import Database
 
 STORES = ("s1", "s2", "s3")
@@ -243,3 +244,44 @@ async def test_what_is_touched_behind_the_batches_waits_for_the_next_review(data
         assert done["claimed"] == 12
         touched = await service.rows("SELECT item_id FROM agenda WHERE due_at = '-infinity'")
         assert touched == [{"item_id": "i00"}]
+
+
+@pytest.mark.parametrize("mistyped", [1, 30])
+async def test_a_billion_sold_by_mistake_stops_no_review(database: Database, mistyped: int) -> None:
+    async with running_inventory(database) as service:
+        await service.take(a_fortnight(items=2))
+        await service.close(4.2)
+        await service.review(4.2)
+        await service.take([a_sale(f"typo-{number}", {"i00": "1000000000"}, 4.3) for number in range(mistyped)])
+        for days in (5.2, 6.2):
+            await service.close(days)
+            assert (await service.review(days))["claimed"] > 0
+        asked = [one for one in await service.commands_sent() if isinstance(one, Reorder) and one.item_id == "i00"]
+        assert max(one.quantity for one in asked) <= 10**9
+
+
+async def test_a_new_day_is_prepared_however_long_that_takes(database: Database) -> None:
+    slow = """CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(2.5); RETURN NULL; END';
+              CREATE TRIGGER slow BEFORE INSERT ON category_levels FOR EACH STATEMENT EXECUTE FUNCTION slow()"""
+    async with running_inventory(database) as service:
+        await service.take(a_fortnight(items=1))
+        for statement in slow.split(";\n"):
+            async with service.parts.transactions.begin() as tx:
+                await tx.connection.exec_driver_sql(statement)
+        limits = replace(Timeouts.worker(), statement_ms=2_000)
+        parts = assemble(settings_for(database), "worker", timeouts=limits)
+        assert (await reviewer_of(parts).run(at(4.2)))["claimed"] == 1
+        await parts.engine.dispose()
+
+
+async def test_tallies_of_reviews_are_forgotten_with_what_they_were_made_of(database: Database) -> None:
+    async with running_inventory(database) as service:
+        await service.take(a_fortnight(items=1))
+        for days in (1.5, 4.2, 4.3):
+            await service.take([a_sale(f"touched-{days}", {"i00": "1"}, days)])
+            await service.review(days)
+        tallies = "SELECT reached_at FROM reviews ORDER BY 1"
+        assert [row["reached_at"] for row in await service.rows(tallies)] == [at(1.5), at(4.2), at(4.3)]
+        await service.review(86.1)
+        kept = [row["reached_at"] for row in await service.rows(tallies)]
+        assert kept == [at(4.2), at(4.3), at(86.1)]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 from sqlalchemy import text
 
 from libs.common.clock import FixedClock
@@ -18,6 +19,7 @@ from services.inventory.bootstrap import assemble
 from services.inventory.bootstrap.webhooks import deliverer_of, keys_of, storage_of
 from services.inventory.domain.webhooks import EVENT_TYPES
 from services.inventory.handlers.webhooks.delivering import Deliverer
+from services.inventory.handlers.webhooks.secrets import WebhookKeys
 from tests.support.inventory_running import RunningInventory, running_inventory, settings_for
 from tests.support.logged_commands import NOON, a_change, log
 from tests.support.postgres import Database
@@ -329,10 +331,35 @@ async def test_only_whoever_holds_a_lease_may_note_what_came_of_it(database: Dat
 
         async def released_by(owner: str) -> bool:
             async with here.service.parts.transactions.begin() as tx:
-                return await storage_of(tx).webhooks.release("erp", owner) is not None
+                return await storage_of(tx).webhooks.release("erp", owner, NOON) is not None
 
         assert [await held_by("a", begun), await held_by("b", begun), await held_by("b", ended)] == [1, 0, 1]
         assert not await released_by("a")
         assert await held_by("c", ended) == 0
         assert await released_by("b")
         assert await held_by("c", ended) == 1
+
+
+async def test_subscribers_that_are_always_due_keep_no_other_from_its_turn(database: Database, tmp_path: Path) -> None:
+    def refuses_one(call: Call) -> Answer:
+        return (500, {}) if call.message_id == "c1:1" else (204, {})
+
+    async with lab(database, tmp_path, refuses_one) as here:
+        for name in ("first", "second"):
+            await here.subscribe(name)
+        await here.subscribe("third", event_types=["usual.inventory.reroute.v1"])
+        await log(here.service, a_change(1), a_change(2, kind="reroute", from_store_id="s2", lane_id=None))
+        few = replace(here.deliverer, pace=replace(here.deliverer.pace, subscriptions=1))
+        for _ in range(4):
+            here.clock.move(timedelta(seconds=0.1))
+            await few.run_once()
+        assert [(await here.view(name))["cursor"] for name in ("first", "second", "third")] == [0, 0, 2]
+
+
+@pytest.mark.parametrize("seconds", [0.5, 10.0, 60.0])
+async def test_a_lease_outlasts_a_round_and_one_attempt_however_patient_it_is(
+    database: Database, seconds: float
+) -> None:
+    async with running_inventory(database, webhook_timeout_seconds=seconds) as service:
+        pace = deliverer_of(service.parts, WebhookKeys.of(KEY.encode())).pace
+        assert pace.lease > pace.send_for + timedelta(seconds=seconds)

@@ -224,8 +224,8 @@ async def test_ids_are_forgotten_after_their_window(transactions: Transactions) 
     async with transactions.begin() as tx:
         await mark_seen(tx, ["old"])
     async with transactions.begin() as tx:
-        assert await prune_inbox(tx, before=datetime.now(UTC) - timedelta(days=1)) == 0  # noqa: TID251  # the server's clock is real
-        assert await prune_inbox(tx, before=datetime.now(UTC) + timedelta(days=1)) == 1  # noqa: TID251  # the server's clock is real
+        assert await prune_inbox(tx, before=datetime.now(UTC) - timedelta(days=1), most=9) == 0  # noqa: TID251  # the server's clock is real
+        assert await prune_inbox(tx, before=datetime.now(UTC) + timedelta(days=1), most=9) == 1  # noqa: TID251  # the server's clock is real
 
 
 async def test_migrations_run_once_however_many_start(database: Database) -> None:
@@ -274,3 +274,13 @@ async def test_housekeeping_forgets_only_what_is_past_its_window(transactions: T
     assert await housekeeping.run_once() == 0, "two a transaction, and all of them at once"
     async with transactions.begin() as tx:
         assert (await tx.connection.execute(text("SELECT count(*) FROM inbox"))).scalar_one() == 1
+
+
+async def test_housekeeping_forgets_however_much_there_is_a_little_at_a_time(transactions: Transactions) -> None:
+    async with transactions.begin() as tx:
+        await mark_seen(tx, map(str, range(25)))
+        await tx.connection.execute(text("UPDATE inbox SET seen_at = now() - interval '36 days'"))
+        assert await prune_inbox(tx, before=SystemClock().now(), most=10) == 10
+    await Housekeeping(transactions, clock=SystemClock(), backoff=Backoff(random=Random(1)), together=10).run_once()
+    async with transactions.begin() as tx:
+        assert (await tx.connection.execute(text("SELECT count(*) FROM inbox"))).scalar_one() == 0

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from libs.common.http.guarded_client import AddressPolicy, AddressRefused, GuardedClient
+from libs.common.http.guarded_client import AddressPolicy, AddressRefused, GuardedClient, NoAnswer
 
 PUBLIC = AddressPolicy()
 
@@ -31,6 +31,7 @@ PUBLIC = AddressPolicy()
         "https://[::]/",
         "https://[fe80::1]/",
         "https://[fd00::1]/",
+        "https://[fec0::1]/",
         "https://[::ffff:10.0.0.1]/",
         "https://[64:ff9b::a00:1]/",
         "https://[2002:a00:1::]/",
@@ -45,6 +46,9 @@ PUBLIC = AddressPolicy()
         "https://shop.example/ x",
         "https://shop.example/\r\nhost: other",
         "https://" + "a" * 600 + ".example/",
+        "https://" + "a" * 64 + ".example/",
+        "https://shop..example/",
+        "https://.example/",
         "",
     ],
 )
@@ -93,4 +97,14 @@ async def test_a_name_that_resolves_to_a_private_address_is_not_connected_to(add
     client = GuardedClient(PUBLIC, resolver=Resolver(addresses))
     with pytest.raises(AddressRefused):
         await client.post("https://rebound.example/", b"{}", {})
+    await client.close()
+
+
+async def test_a_name_that_no_resolver_can_spell_is_one_that_was_not_reached() -> None:
+    async def spelled(host: str, port: int) -> Sequence[str]:
+        raise UnicodeError(host, port)
+
+    client = GuardedClient(PUBLIC, resolver=spelled)
+    with pytest.raises(NoAnswer):
+        await client.post("https://shop.example/", b"{}", {})
     await client.close()

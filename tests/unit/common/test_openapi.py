@@ -53,7 +53,7 @@ def test_what_follows_from_the_form_of_a_route_is_in_its_document(paths: dict[st
     assert statuses(routes["/open"]["get"]) == {"200"}
     assert statuses(routes["/things"]["get"]) == {"200", "401", "403", "503"}
     put = routes["/things/{thing_id}"]["put"]
-    assert statuses(put) == {"200", "400", "401", "403", "404", "409", "422", "503"}
+    assert statuses(put) == {"200", "400", "401", "403", "404", "409", "413", "422", "503"}
     assert put["security"] == [{"APIKeyHeader": []}]
 
 

@@ -180,3 +180,13 @@ async def test_a_key_over_its_rate_is_sent_away_with_all_it_brought(client: Asyn
     assert (answer.status_code, answer.json()["title"]) == (429, "rate-limited")
     assert "retry-after" in answer.headers
     assert not door.quarantine.kept
+
+
+@pytest.mark.parametrize("rates", [Rates(key_per_second=1, store_per_second=0, burst_seconds=2)])
+@pytest.mark.parametrize("beside", [(), (transaction(sale("1.00"), sequence="9"),)])
+async def test_what_is_broken_counts_like_what_is_not(client: AsyncClient, door: Door, beside: tuple[str, ...]) -> None:
+    broken = [transaction(sale("1.005"), sequence=str(number)) for number in range(2, 6)]
+    assert (await send(client, poslog(*broken, *beside))).status_code == 202
+    again = await send(client, poslog(*broken, *beside))
+    assert (again.status_code, again.json()["title"]) == (429, "rate-limited")
+    assert {event.times for event in door.quarantine.kept.values()} == {1}

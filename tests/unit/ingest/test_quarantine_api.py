@@ -12,12 +12,15 @@ import pytest
 from httpx import ASGITransport, AsyncClient, Response
 
 from libs.common.clock import SystemClock
+from libs.common.errors import RetryableError
 from libs.common.http.credentials import Credentials, new_key, write_credentials
 from libs.common.http.service_app import create_service_app
 from libs.common.observability.health import Health
 from services.ingest.api.clocks import clocks_router
 from services.ingest.api.quarantine import quarantine_router
 from services.ingest.handlers import Upkeep
+from services.ingest.handlers import upkeep as upkeep_module
+from services.ingest.ports import Wanted
 from tests.unit.ingest.examples import NOON, SALE, Door, a_key, an_event, raw
 
 BAD = {"currency": "usd"}
@@ -220,6 +223,20 @@ async def test_clocks_are_told_to_those_who_may_know(desk: Desk, door: Door) -> 
     assert len((await desk.ask("GET", "/clocks", caller="bound")).json()) == 1
 
 
+async def test_upkeep_forgets_all_of_it_though_nothing_can_be_measured(door: Door, monkeypatch: Any) -> None:
+    async def too_many(_wanted: Wanted) -> Any:
+        raise RetryableError("a statement took too long", slug="database-timeout")
+
+    monkeypatch.setattr(door.quarantine, "classes", too_many)
+    monkeypatch.setattr(upkeep_module, "_FORGOTTEN_TOGETHER", 2)
+    for number in range(5):
+        await quarantined(door, id=f"e{number}")
+    door.wait(timedelta(days=29))
+    with pytest.raises(RetryableError):
+        await Upkeep(door.quarantine, door.front.metrics, door.clock, kept=timedelta(days=28)).round()
+    assert not door.quarantine.kept
+
+
 async def test_upkeep_forgets_what_is_too_old_and_shows_what_waits(door: Door) -> None:
     upkeep = Upkeep(door.quarantine, door.front.metrics, door.clock, kept=timedelta(days=28))
     await quarantined(door)
@@ -229,7 +246,7 @@ async def test_upkeep_forgets_what_is_too_old_and_shows_what_waits(door: Door) -
     shown = partial(door.registry.get_sample_value, "ingest_quarantine_waiting_events")
     assert shown({"type": SALE, "slug": "contract-violation"}) == 1
     door.wait(timedelta(days=2))
-    assert await upkeep.round() == 1
+    assert await upkeep.round() == 0
     assert [event.event_id for event in door.quarantine.kept.values()] == ["e2"]
     assert shown({"type": SALE, "slug": "contract-violation"}) is None
     assert shown({"type": "other", "slug": "unknown-type"}) == 1

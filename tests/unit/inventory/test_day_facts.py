@@ -152,3 +152,13 @@ def test_selling_hours_follow_the_clock_of_the_store() -> None:
     opens, closes = selling_hours(0, [0, 3600, -5 * 3600], [8 * 3600] * 3, [22 * 3600] * 3)
     assert (opens // 3_600_000_000).tolist() == [8, 7, 13]
     assert (closes // 3_600_000_000).tolist() == [22, 21, 24]
+
+
+def test_a_store_that_sells_until_midnight_or_later_has_selling_hours() -> None:
+    until_midnight, all_day, by_night = (6, 0), (0, 0), (20, 5)
+    stores = (until_midnight, all_day, by_night)
+    opens, closes = selling_hours(
+        0, [0] * 3, [first * 3600 for first, _ in stores], [last * 3600 for _, last in stores]
+    )
+    assert (opens // 3_600_000_000).tolist() == [6, 0, 0]
+    assert (closes // 3_600_000_000).tolist() == [24, 24, 5]

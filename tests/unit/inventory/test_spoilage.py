@@ -331,3 +331,13 @@ def test_as_soon_as_a_pack_fits_it_is_ordered_whatever_was_told_before() -> None
     (order,) = review([sold], NOW, around()).commands
     assert order.packs == 1
     assert order.needed_at > START
+
+
+def test_an_order_of_very_many_packs_is_weighed_as_far_as_demand_reaches() -> None:
+    shelf = balance(300.0, 200.0)
+    chosen = shelf.packs_worth(0, 40, 1)
+    assert 0 < chosen < 40
+    assert shelf.packs_worth(0, 10**9, 1) == chosen
+    assert shelf.packs_worth(0, 10**9, 6) == shelf.packs_worth(0, 40, 6)
+    assert shelf.packs_worth(10**6, 10**9, 1) == 0
+    assert shelf.packs_worth(0, 3, 10**9) == 3  # one pack is more than can be weighed

@@ -88,7 +88,7 @@ def _given(answer: Acknowledged, caller: Credential, clock: Clock) -> Acknowledg
 def _read(content: Any) -> Acknowledged | AcknowledgementResult:
     """The answer in a batch's entry, or why it is none."""
     named = content.get("command_id") if isinstance(content, dict) else None
-    command_id = named if isinstance(named, str) else None
+    command_id = named if isinstance(named, str) and _can_be_told(named) else None
     try:
         answer = Acknowledged.model_validate(content)
         _check(answer)
@@ -97,6 +97,15 @@ def _read(content: Any) -> Acknowledged | AcknowledgementResult:
     except InvalidInput as error:
         return _refused(command_id, error)
     return answer
+
+
+def _can_be_told(text: str) -> bool:
+    """JSON can hold half a character, which no answer can hold."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _places(error: ValidationError) -> str:

@@ -26,6 +26,7 @@ Reader = Annotated[Credential, Depends(require("inventory:read"))]
 _TYPE = "text/event-stream"
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 _GREATEST_POSITION = 2**63 - 1
+_LONGEST_POSITION = len(str(_GREATEST_POSITION))
 _STALL_SECONDS = 0.4
 """A reader that makes us wait for longer than this is slow."""
 
@@ -153,7 +154,7 @@ def _written(page: LogPage) -> bytes:
 def _position_in(stated: str | None) -> int | None:
     if stated is None or stated == "":
         return None
-    if not stated.isdecimal() or int(stated) > _GREATEST_POSITION:
+    if not stated.isdecimal() or len(stated) > _LONGEST_POSITION or int(stated) > _GREATEST_POSITION:
         raise InvalidInput("a cursor is the id of an event of this stream", slug="invalid-cursor")
     return int(stated)
 

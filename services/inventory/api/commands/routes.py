@@ -38,6 +38,8 @@ CommandKind = Literal["reorder", "reroute"]
 Waits = Literal["approval", "unapproved", "unanswered", "overdue", "no-source", "no-room"]
 assert set(STATUSES) == set(CommandStatus.__args__)  # type: ignore[attr-defined]  # noqa: S101 - two lists of one truth
 _SEPARATOR = ":"
+_LONGEST_MONEY = 19
+"""Digits of the greatest amount that a column holds."""
 
 
 class DecisionRequest(BaseModel):
@@ -119,6 +121,6 @@ def _cursor_in(after: str | None) -> tuple[int, str] | None:
     if after is None:
         return None
     money, _, command_id = after.partition(_SEPARATOR)
-    if not money.isdecimal() or not command_id:
+    if not money.isdecimal() or len(money) > _LONGEST_MONEY or not command_id:
         raise InvalidInput("`after` is what `next` said", slug="invalid-cursor")
     return int(money), command_id

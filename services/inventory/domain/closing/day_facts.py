@@ -153,12 +153,14 @@ def selling_hours(
 ) -> tuple[IntArray, IntArray]:
     """First and last moment (microseconds) at which stores sell within a UTC day, from their clocks' offset and opening hours.
 
-    Where a store's local day lies across midnight UTC, the longer part of its hours within the UTC day stands for all of them.
+    A store that closes at or before the time at which it opens closes on the next day. Where its local day lies across midnight UTC, the
+    longer part of its hours within the UTC day stands for all of them.
     """
     day = 86_400
     offset = np.array(zones_offset_seconds, dtype=np.int64)
-    opens = np.array(opens_seconds, dtype=np.int64) - offset
-    closes = np.array(closes_seconds, dtype=np.int64) - offset
+    opens = np.array(opens_seconds, dtype=np.int64)
+    closes = np.array(closes_seconds, dtype=np.int64)
+    closes, opens = np.where(closes <= opens, closes + day, closes) - offset, opens - offset
     best_open, best_close = np.zeros_like(opens), np.zeros_like(closes)
     for shift in (0, -day, day):
         low, high = np.clip(opens + shift, 0, day), np.clip(closes + shift, 0, day)

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from services.inventory.domain.catalog import known_zone
 from services.inventory.domain.closing.day_facts import selling_hours
 from services.inventory.domain.distribution import IntArray
 from services.inventory.domain.stock.shelves import start_of
@@ -16,7 +17,7 @@ _MICROSECONDS = 1_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreHours:
-    """When a store sells, in seconds of its own clock's day."""
+    """When a store sells, in seconds of its own clock's day; a zone that nobody knows is read as UTC."""
 
     time_zone: str = "UTC"
     opens_at_seconds: int = 8 * 3600
@@ -39,5 +40,5 @@ def selling_times(store_ids: Sequence[str], day: int, hours: Mapping[str, StoreH
 
 
 def _offset_seconds(time_zone: str, at: datetime) -> int:
-    offset = at.astimezone(ZoneInfo(time_zone)).utcoffset()
+    offset = at.astimezone(ZoneInfo(known_zone(time_zone))).utcoffset()
     return 0 if offset is None else int(offset.total_seconds())

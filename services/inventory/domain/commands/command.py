@@ -18,6 +18,9 @@ __all__ = ["STATUSES", "Command", "Hold", "Kind", "Status"]
 OVERDUE_GRACE = timedelta(days=3)
 """How long after its due time a confirmed command still counts as on its way."""
 
+FARTHEST_PROMISE = timedelta(days=400)
+"""What is promised for a moment farther from the decision than this is promised for no moment at all."""
+
 
 class Kind(StrEnum):
     """What a command asks for."""
@@ -178,6 +181,17 @@ def withdrawn(command: Command, now: datetime) -> Command | None:
     """The command when it is taken back; None where it was answered already, so that it cannot be."""
     status = stepped(command.status, Step.WITHDRAW)
     return None if status is None else replace(command, status=status, holds=(), changed_at=now, alarm=None)
+
+
+def credible(expected_at: datetime | None, decided_at: datetime) -> datetime | None:
+    """The moment that an answer names, unless it can only mean "not known": the first or last day of some system's calendar.
+
+    >>> credible(datetime.fromisoformat("9999-12-31T00:00Z"), datetime.fromisoformat("2031-03-03T12:00Z")) is None
+    True
+    """
+    if expected_at is None or abs(expected_at - decided_at) > FARTHEST_PROMISE:
+        return None
+    return expected_at
 
 
 def answered(command: Command, answer: Answer) -> Command:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from services.inventory.domain.commands.basis import Basis, Cut, Need
 from services.inventory.domain.commands.command import Command, Kind, Status
 from services.inventory.domain.commands.explanation import explain
+from services.inventory.domain.measure import GREATEST_MILLI
 
 _UNIT = 1000
 FAILED = frozenset({Status.REJECTED, Status.EXPIRED})
@@ -16,7 +17,9 @@ def next_version(known: Command | None, draft: Command) -> Command | None:
     if known is None:
         return draft
     if known.status <= Status.SENT:
-        return enlarged(known, draft) if known.source == draft.source and draft.kind is Kind.REORDER else None
+        may_grow = known.source == draft.source and draft.kind is Kind.REORDER
+        is_sayable = known.quantity_milli + draft.quantity_milli <= GREATEST_MILLI
+        return enlarged(known, draft) if may_grow and is_sayable else None
     failed = known.status in FAILED and known.shipped_milli == 0
     return sourced_anew(known, draft) if failed and draft.source not in {known.source, *known.refused} else None
 

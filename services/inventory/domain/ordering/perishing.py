@@ -15,6 +15,7 @@ whether this one spoils. A pack goes where its pieces together pass both. Source
 in Supply Chains, chapter 9 (newsvendor); Nahmias, Perishable Inventory Systems, chapter 2 (fixed life, oldest first).
 """
 
+import math
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -32,6 +33,9 @@ from services.inventory.domain.stock.lots import LADDER_DAYS
 from services.inventory.domain.stock.shelves import day_of, start_of
 
 _UNIT, _DAY_SECONDS = 1000, 86_400
+_SURELY = 20.0
+"""Deviations above the mean."""
+_MOST_PIECES = 20_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +50,15 @@ class Balance:
     held_cents: float
 
     def packs_worth(self, first: int, packs: int, pack_units: int) -> int:
-        """How many of `packs` on top of `first` pieces are worth having, and having now."""
-        bound = np.arange(first, first + packs * pack_units)
+        """How many of `packs` on top of `first` pieces are worth having, and having now.
+
+        What no demand reaches is not worth it, and need not be weighed piece by piece; what is too much to be weighed is left as it is.
+        """
+        beyond = int(self._reach) - first
+        weighed = min(packs, max(beyond, 0) // pack_units + 2, _MOST_PIECES // pack_units)
+        if beyond < 0 or weighed <= 0:
+            return 0 if beyond < 0 else packs
+        bound = np.arange(first, first + weighed * pack_units)
         enough, unsold, later = (
             chance_within(np.full(len(bound), mean), np.full(len(bound), variance), bound)
             for mean, variance in (self.until_next, self.until_last, self.until_later)
@@ -55,10 +66,16 @@ class Balance:
         ever = self.missed_cents * (1 - unsold) - self.wasted_cents * unsold
         sooner = self.wasted_cents * np.maximum(unsold - later, 0.0)
         at_once = self.missed_cents * (1 - enough) - sooner - self.held_cents * enough
-        passes = (ever.reshape(packs, pack_units).sum(axis=1) > 0) & (
-            at_once.reshape(packs, pack_units).sum(axis=1) > 0
+        passes = (ever.reshape(weighed, pack_units).sum(axis=1) > 0) & (
+            at_once.reshape(weighed, pack_units).sum(axis=1) > 0
         )
         return packs if passes.all() else int(np.argmin(passes))
+
+    @property
+    def _reach(self) -> float:
+        """What no demand comes to."""
+        demands = (self.until_next, self.until_last, self.until_later)
+        return max(mean + _SURELY * math.sqrt(variance) for mean, variance in demands)
 
 
 def waste_cents(facts: ItemFacts, policy: Policy) -> float:

@@ -7,12 +7,17 @@ The rule, in this order:
 3. At least `least_packs`; then a layer that is begun by `layer_from_ratio` or more is completed (0: whole layers only).
 4. A bound (shelf capacity, a stated maximum) is never passed, by no pack: what does not fit is cut, to whole layers where only
    whole ones may be ordered. If less than `least_packs` is left, nothing is ordered and the reason is said.
+5. No order asks for more than a command can say (`GREATEST_MILLI`, `GREATEST_PACKS`): a till that sold a billion has mistyped.
 
 So an aim may be passed and a bound may not. Quantities in thousandths.
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
+
+from services.inventory.domain.measure import GREATEST_MILLI
+
+GREATEST_PACKS = 10**9
 
 
 class NotOrdered(StrEnum):
@@ -75,7 +80,7 @@ def size_order(position_milli: int, trigger_milli: int, aim_milli: int, limits: 
     if position_milli >= trigger_milli:
         return NOTHING_DUE
     wanted = max(-((position_milli - aim_milli) // limits.pack_milli), limits.least_packs, 1)
-    packs = _completed(wanted, limits)
+    packs = min(_completed(wanted, limits), GREATEST_PACKS, GREATEST_MILLI // limits.pack_milli)
     if limits.bound_milli is not None:
         packs = min(packs, max((limits.bound_milli - position_milli) // limits.pack_milli, 0))
         if limits.whole_layers_only:

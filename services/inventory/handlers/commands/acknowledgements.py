@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from libs.common.contracts.inventory import Acknowledged
 from services.inventory.domain.commands.changes import Change, What
-from services.inventory.domain.commands.command import Answer, Command, answered
+from services.inventory.domain.commands.command import Answer, Command, answered, credible
 from services.inventory.domain.measure import to_milli
 from services.inventory.handlers.commands.keeping import keep
 from services.inventory.ports import InventoryStore
@@ -49,8 +49,10 @@ async def settle(
     # Items before commands: a review locks in the same order.
     await store.stock.touch({one.body.item_id for one in known})
     commands = dict(await store.commands.lock([one.body.command_id for one in known]))
-    new = await store.commands.remember([(_answer(one), one.body.reason, one.answered_at) for one in known])
-    reasons = {_name(_answer(one)): (one.body.reason, one.by) for one in reversed(known)}
+    new = await store.commands.remember(
+        [(_answer(one, commands[one.body.command_id]), one.body.reason, one.answered_at) for one in known]
+    )
+    reasons = {_name(one.body): (one.body.reason, one.by) for one in reversed(known)}
     effects: dict[tuple[str, int, str], Effect] = {}
     changes: list[Change] = []
     for answer in new:
@@ -65,23 +67,21 @@ async def settle(
             changes.append(Change(command=after, what=What.ANSWERED, actor=by, at=at, reason=said))
     await keep(store, changes)
     applied = {id(one) for one in known}
-    told = [
-        effects.pop(_name(_answer(one)), Effect.REPEATED) if id(one) in applied else Effect.UNKNOWN for one in given
-    ]
+    told = [effects.pop(_name(one.body), Effect.REPEATED) if id(one) in applied else Effect.UNKNOWN for one in given]
     return told, commands
 
 
-def _answer(one: Acknowledgement) -> Answer:
+def _answer(one: Acknowledgement, command: Command) -> Answer:
     body = one.body
     return Answer(
         command_id=body.command_id,
         version=body.version,
         status=body.status.value,
         quantity_milli=None if body.quantity is None else to_milli(body.quantity),
-        expected_at=body.expected_at,
+        expected_at=credible(body.expected_at, command.decided_at),
         answered_at=one.answered_at,
     )
 
 
-def _name(answer: Answer) -> tuple[str, int, str]:
-    return answer.command_id, answer.version, answer.status
+def _name(said: Answer | Acknowledged) -> tuple[str, int, str]:
+    return said.command_id, said.version, str(said.status)

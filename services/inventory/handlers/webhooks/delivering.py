@@ -95,7 +95,7 @@ class Deliverer:
         """Write what came of it onto the subscription as it is now (it may have been changed meanwhile); how far it moved."""
         name = sending.held.webhook.webhook_id
         async with self._storage() as storage:
-            present = await storage.webhooks.release(name, self.owner)
+            present = await storage.webhooks.release(name, self.owner, self.clock.now())
             if present is None:
                 return 0  # too slow: another round has it, or it was deleted; what was posted will be repeated
             registered = await storage.webhooks.get(name)
