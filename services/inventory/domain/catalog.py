@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
 from typing import NamedTuple
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 ANY_STORE = "*"
 _WEEK = 7
@@ -13,18 +13,6 @@ _DAY_SECONDS = 86_400
 END_OF_DAY = time(23, 59)
 _FARTHEST_DAYS = 400
 """A lane that is closed for longer is taken as open on the last of these days."""
-
-
-def known_zone(name: str) -> str:
-    """The name of a time zone, `UTC` for one that nobody knows: no lane and no store must stop for a misspelt zone.
-
-    >>> known_zone("Europe/Paris"), known_zone("Europe/Pariss")
-    ('Europe/Paris', 'UTC')
-    """
-    try:
-        return ZoneInfo(name).key
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return "UTC"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from datetime import date, time
 
 from libs.common.contracts import Event
 from libs.common.contracts.catalog import CatalogItem, CatalogLane, CatalogPromotion, CatalogStore
-from services.inventory.domain.catalog import known_zone
+from libs.common.zones import known_zone
 from services.inventory.domain.demand.promotions import Mailer, Promotion
 from services.inventory.domain.measure import to_milli
 from services.inventory.ports import InventoryStore, ItemRow, LaneRow, StoreRow

@@ -114,7 +114,7 @@ def batch_of(
         raise NoBatch("the campaign has limits, which are counted where a customer is known: at a till")
     try:
         today = now.astimezone(ZoneInfo(validity.time_zone)).date()
-    except (KeyError, ValueError) as error:
+    except (KeyError, ValueError, OSError) as error:
         raise NoBatch("no such time zone") from error
     days = (validity.last_day - today).days
     if not 0 <= days <= campaign.guard_rails.greatest_validity_days:

@@ -3,9 +3,10 @@
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from sqlalchemy import text
 
-from libs.common.contracts.catalog import CatalogItem
+from libs.common.contracts.catalog import CatalogItem, CatalogStore
 from services.offers.handlers.feeds import observe_freshness, on_snapshots
 from tests.support.offers_facts import (
     NOW,
@@ -162,3 +163,17 @@ async def test_a_basket_that_the_profile_already_shows_is_not_counted_twice(data
             "checkout", occurred_at=shown.isoformat(), customer=card(1).model_dump(mode="json")
         )
         assert (answer["tier"], answer["reason"]) == (0, "offered")
+
+
+@pytest.mark.parametrize("zone", ["Europe/Pariss", "../../etc/passwd", "Europe"])
+async def test_a_store_with_a_misspelt_zone_is_answered_by_utc(database: Database, tmp_path: Path, zone: str) -> None:
+    await tell_world(database, customers=[a_snapshot()])
+    misspelt = CatalogStore(store_id="store-1", name="One", time_zone=zone, country="US", currency="USD")
+    async with open_till(database, tmp_path) as till:
+        async with till.transaction() as (_, stores):
+            later = an_event(misspelt, "store:store-1", NOW + timedelta(hours=1))
+            await stores.read_model.apply_catalogue([later], ())
+        await till.door.keeper.refresh()
+        answer = await till.checkout("checkout")
+        assert (answer["tier"], answer["reason"]) == (0, "offered")
+        assert await till.rows("SELECT DISTINCT extract(hour FROM expires_at) AS hour FROM vouchers") == [{"hour": 0}]

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from services.inventory.domain.catalog import known_zone
+from libs.common.zones import known_zone
 from services.inventory.domain.closing.day_facts import selling_hours
 from services.inventory.domain.distribution import IntArray
 from services.inventory.domain.stock.shelves import start_of

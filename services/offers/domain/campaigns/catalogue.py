@@ -42,5 +42,5 @@ class Store:
 
     @property
     def zone(self) -> ZoneInfo:
-        """Its calendar's zone; raises ZoneInfoNotFoundError for a name that is none."""
+        """Its calendar's zone."""
         return ZoneInfo(self.time_zone)

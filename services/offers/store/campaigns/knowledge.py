@@ -6,6 +6,7 @@ from pydantic import ValidationError
 from sqlalchemy import text
 
 from libs.common.persistence import Transaction, Transactions
+from libs.common.zones import known_zone
 from services.offers.domain.campaigns.campaign import Campaign
 from services.offers.domain.campaigns.catalogue import Item, Store
 from services.offers.domain.campaigns.validity import Closed
@@ -84,7 +85,7 @@ class PostgresKnowledge:
             Store(
                 store_id=row.store_id,
                 name=row.name,
-                time_zone=row.time_zone,
+                time_zone=known_zone(row.time_zone),
                 currency=row.currency,
                 country=row.country,
                 closed=Closed(weekdays=frozenset(row.closed_weekdays), dates=frozenset(row.closed_on)),
