@@ -119,7 +119,12 @@ async def queue_baskets(store: ProfileStore, events: Sequence[Event]) -> int:
     known = await master_data(store, bought)
     await store.learning.enqueue(
         [
-            QueuedBasket(occurred_at=event.occurred_at, identifier=holder_of(event), purchase=purchase_of(event, known))
+            QueuedBasket(
+                occurred_at=event.occurred_at,
+                identifier=holder_of(event),
+                purchase=purchase_of(event, known),
+                accepted_at=event.received_at,
+            )
             for event in bought
         ]
     )

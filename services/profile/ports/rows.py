@@ -166,12 +166,14 @@ class CustomerRow(Struct, frozen=True, kw_only=True, array_like=True, gc=False):
 class QueuedBasket:
     """A basket that models have not learned from yet; `purchase.event_id` orders those of the same time.
 
-    Of a `voided` one nothing is learned, but its customer was there.
+    Of a `voided` one nothing is learned, but its customer was there. When it was accepted is known while it waits: it
+    has no effect, like any event, if it happened or was accepted before its customer was forgotten.
     """
 
     occurred_at: datetime
     identifier: str | None
     purchase: AnyPurchase
+    accepted_at: datetime | None = None
     voided: bool = False
 
 

@@ -31,9 +31,9 @@ _BY_KEY: Mapping[str, TextClause] = {
 }
 # These tables hold what waits, and are short: an index for a rare deletion would cost more than it saves.
 _BY_SCAN: Mapping[str, TextClause] = {
-    "queued_baskets": text(
-        f"DELETE FROM learning_queue WHERE identifier {_OF_IDENTIFIERS} AND occurred_at <= :erased_at"  # noqa: S608  # our own words
-    ),
+    "queued_baskets": text(f"""
+        DELETE FROM learning_queue WHERE identifier {_OF_IDENTIFIERS} AND least(occurred_at, accepted_at) <= :erased_at
+    """),  # noqa: S608  # our own words
     "parked_returns": text("""
         DELETE FROM parked WHERE EXISTS (
             SELECT FROM unnest(CAST(:identifiers AS text[])) AS gone WHERE position(convert_to(gone, 'UTF8') IN body) > 0

@@ -15,11 +15,11 @@ from services.profile.store.earlier import purchase_of_map
 from services.profile.store.receipts import receipt_key
 
 _ENQUEUE = text("""
-    INSERT INTO learning_queue (occurred_at, event_id, identifier, purchase, receipt_key)
-    SELECT occurred_at, event_id, identifier, purchase, encode(receipt_key, 'hex')::uuid
-    FROM unnest(CAST(:occurred AS timestamptz[]), CAST(:event_ids AS text[]), CAST(:identifiers AS text[]),
-                CAST(:purchases AS bytea[]), CAST(:receipt_keys AS bytea[]))
-         AS new (occurred_at, event_id, identifier, purchase, receipt_key)
+    INSERT INTO learning_queue (occurred_at, accepted_at, event_id, identifier, purchase, receipt_key)
+    SELECT occurred_at, accepted_at, event_id, identifier, purchase, encode(receipt_key, 'hex')::uuid
+    FROM unnest(CAST(:occurred AS timestamptz[]), CAST(:accepted AS timestamptz[]), CAST(:event_ids AS text[]),
+                CAST(:identifiers AS text[]), CAST(:purchases AS bytea[]), CAST(:receipt_keys AS bytea[]))
+         AS new (occurred_at, accepted_at, event_id, identifier, purchase, receipt_key)
     ON CONFLICT DO NOTHING
 """)
 _TAKE = text("""
@@ -105,6 +105,7 @@ class PostgresLearning:
             _ENQUEUE,
             {
                 "occurred": [basket.occurred_at for basket in ordered],
+                "accepted": [basket.accepted_at for basket in ordered],
                 "event_ids": [basket.purchase.event_id for basket in ordered],
                 "identifiers": [basket.identifier for basket in ordered],
                 "purchases": [_encoder.encode(basket.purchase) for basket in ordered],

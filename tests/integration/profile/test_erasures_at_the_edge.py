@@ -45,6 +45,19 @@ async def test_what_was_accepted_before_an_erasure_has_no_effect_however_far_ahe
         assert len(await profile.facets()) == 1
 
 
+async def test_what_waits_to_be_learned_goes_too_however_far_ahead_its_clock_was(database: Database) -> None:
+    async with running_profile(database) as profile:
+        two_minutes = 2 / 1_440
+        ahead = accepted(a_sale("ahead", ONE, day=10 + two_minutes), at_day=10 - two_minutes)
+        others = accepted(a_sale("others", OTHER, day=10 + two_minutes), at_day=10 - two_minutes)
+        await profile.take([*a_catalogue(), ahead, others])
+        await erasing_of(profile, 10).erase_with(ONE.key)
+        await profile.take([accepted(a_sale("after", ONE, day=10 + two_minutes), at_day=10 + two_minutes)])
+        assert await swept(profile) == 1
+        waiting = await profile.rows("SELECT event_id FROM learning_queue ORDER BY event_id")
+        assert [row["event_id"].rpartition("#")[2] for row in waiting] == ["sale-after", "sale-others"]
+
+
 async def test_an_erasure_that_the_topic_keeps_longer_than_the_tables_is_not_done_a_second_time(
     database: Database,
 ) -> None:
