@@ -12,6 +12,7 @@ from libs.common.errors import InvalidInput
 from services.offers.bootstrap.parts import SERVICE, Parts
 from services.offers.domain.fraud.signs import FraudPolicy
 from services.offers.handlers.fraud.watching import Watch
+from services.offers.handlers.repeating import FORGOTTEN_TOGETHER
 from services.offers.store.connections import connector
 from services.offers.store.fraud.watching import PostgresWatch, SharedSightings
 from services.offers.store.shared_statement import Limits
@@ -44,12 +45,12 @@ def watch_of(parts: Parts, sightings: SharedSightings, policy: FraudPolicy) -> W
 
 
 def presentations_round(parts: Parts) -> Callable[[], Awaitable[int]]:
-    """Forgets presentations that no signal looks back at any more."""
+    """Forgets presentations that no signal looks back at any more, some at a time: a round that is behind never holds a table."""
 
     async def forget() -> int:
         async with parts.transactions.begin() as tx:
             before = parts.clock.now() - timedelta(days=parts.settings.presentations_kept_days)
-            await PostgresWatch(tx).forget(before)
-        return 0
+            forgotten = await PostgresWatch(tx).forget(before, FORGOTTEN_TOGETHER)
+        return forgotten if forgotten == FORGOTTEN_TOGETHER else 0
 
     return forget

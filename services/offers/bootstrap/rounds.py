@@ -115,8 +115,9 @@ def returns_round(parts: Parts) -> Round:
 
     async def forget() -> int:
         async with parts.transactions.begin() as tx:
-            await PostgresRedemptions(tx).forget_reversals(parts.clock.now() - kept)
-        return 0
+            before = parts.clock.now() - kept
+            forgotten = await PostgresRedemptions(tx).forget_reversals(before, FORGOTTEN_TOGETHER)
+        return forgotten if forgotten == FORGOTTEN_TOGETHER else 0
 
     return forget
 

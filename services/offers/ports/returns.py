@@ -43,6 +43,6 @@ class ReturnStore(Protocol):
         """For redemptions that come later; a void makes forget what was known of the receipt before."""
         ...
 
-    async def forget_reversals(self, before: datetime) -> int:
-        """Delete what was noted before; returns how many."""
+    async def forget_reversals(self, before: datetime, most: int) -> int:
+        """Delete what was noted before, the oldest first, so many at most; returns how many."""
         ...

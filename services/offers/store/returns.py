@@ -34,7 +34,11 @@ _REMEMBER = text("""
     INSERT INTO goods_returned (event_id, item_id, receipt_id, quantity, occurred_at, noted_at)
     VALUES (:event_id, :item_id, :receipt_id, :quantity, :occurred_at, :noted_at) ON CONFLICT DO NOTHING
 """)
-_FORGET = text("DELETE FROM goods_returned WHERE noted_at < :before")
+_FORGET = text("""
+    DELETE FROM goods_returned WHERE (event_id, item_id) IN (
+        SELECT event_id, item_id FROM goods_returned WHERE noted_at < :before ORDER BY noted_at LIMIT :most
+        FOR UPDATE SKIP LOCKED)
+""")
 _LOCK_VOUCHERS = text("""
     SELECT voucher_id, campaign_id FROM vouchers WHERE voucher_id IN (
         SELECT voucher_id FROM redemptions
@@ -117,6 +121,6 @@ class ReturnRows:
         ]
         await self._tx.connection.execute(_REMEMBER, rows)
 
-    async def forget_reversals(self, before: datetime) -> int:
-        """Delete what was noted before; returns how many."""
-        return (await self._tx.connection.execute(_FORGET, {"before": before})).rowcount
+    async def forget_reversals(self, before: datetime, most: int) -> int:
+        """Delete what was noted before, the oldest first, so many at most; returns how many."""
+        return (await self._tx.connection.execute(_FORGET, {"before": before, "most": most})).rowcount

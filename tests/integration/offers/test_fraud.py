@@ -11,6 +11,7 @@ import pytest
 from libs.common.http.credentials import new_key
 from services.offers.bootstrap.fraud import presentations_round
 from services.offers.domain.fraud.signs import Presented
+from services.offers.handlers.repeating import FORGOTTEN_TOGETHER
 from services.offers.ports.fraud.watching import Sighting
 from services.offers.store.fraud.watching import PostgresWatch
 from tests.integration.offers.test_brakes import until
@@ -303,5 +304,22 @@ async def test_presentations_are_forgotten_in_time(database: Database, tmp_path:
         await redeemed(till, two)
         await presentations_round(till.parts)()
         assert len(await till.rows("SELECT redemption_id FROM presentations")) == 1
+
+
+async def test_however_many_presentations_wait_to_be_forgotten_a_round_takes_some(
+    database: Database, tmp_path: Path
+) -> None:
+    await tell_world(database)
+    async with open_till(database, tmp_path) as till:
+        async with till.transaction() as (tx, _):
+            await tx.connection.exec_driver_sql(f"""
+                INSERT INTO presentations
+                    (redemption_id, at, receipt_id, store_id, lane, redeemed, reason, action, points, signals)
+                SELECT n, timestamptz '2020-01-01', n, 's', 'l', false, '', 'allow', 0, '{{}}'
+                FROM generate_series(1, {FORGOTTEN_TOGETHER + 5}) AS n
+            """)  # noqa: S608  # a number of our own
+        forget = presentations_round(till.parts)
+        assert [await forget(), await forget()] == [FORGOTTEN_TOGETHER, 0], "the rest comes at once, then none"
+        assert await till.rows("SELECT redemption_id FROM presentations") == []
         async with till.transaction() as (tx, _):
             assert await PostgresWatch(tx).suspects(store_id=None, before=NOW, limit=1) == []

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from libs.common.contracts import Event
 from libs.common.contracts.pos import Void
+from services.offers.bootstrap.rounds import returns_round
+from services.offers.handlers.repeating import FORGOTTEN_TOGETHER
 from services.offers.store.money.ledger import PostgresLedger
 from tests.integration.offers.test_redemptions import a_return, hand, money
 from tests.integration.offers.test_stacking import a_till, amounts_off, redeem, redeem_set
@@ -104,9 +106,21 @@ async def test_returns_are_remembered_for_a_while(database: Database, tmp_path: 
         await hand(till, [a_return("back-1", "sale", [("milk-1", "1")])])
         for before, gone in ((NOW, 0), (NOW + timedelta(seconds=1), 1), (NOW + timedelta(seconds=1), 0)):
             async with till.transaction() as (_, stores):
-                assert await stores.redemptions.forget_reversals(before) == gone
+                assert await stores.redemptions.forget_reversals(before, 10) == gone
         await redeem(till, "a", "r1", lines=TWO)
         assert await money(till) == {"reserved": 0, "spent": 200, "given": 200}
+
+
+async def test_however_many_returns_wait_to_be_forgotten_a_round_takes_some(database: Database, tmp_path: Path) -> None:
+    async with a_till(database, tmp_path, [("a", "usual", 200)]) as till:
+        async with till.transaction() as (tx, _):
+            await tx.connection.exec_driver_sql(f"""
+                INSERT INTO goods_returned (event_id, item_id, receipt_id, quantity, occurred_at, noted_at)
+                SELECT 'back', n, 'sale', 1, '2020-01-01', '2020-01-01' FROM generate_series(1, {FORGOTTEN_TOGETHER + 5}) AS n
+            """)  # noqa: S608  # a number of our own
+        forget = returns_round(till.parts)
+        assert [await forget(), await forget()] == [FORGOTTEN_TOGETHER, 0], "the rest comes at once, then none"
+        assert await till.rows("SELECT event_id FROM goods_returned") == []
 
 
 async def test_a_receipt_that_was_voided_before_its_redemption_is_told_gives_nothing_and_a_reopened_one_does(

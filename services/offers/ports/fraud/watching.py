@@ -64,8 +64,8 @@ class WatchStore(Protocol):
         """Those in which something spoke for fraud, newest first; of one store, or all."""
         ...
 
-    async def forget(self, before: datetime) -> int:
-        """Delete what is older; returns how many."""
+    async def forget(self, before: datetime, most: int) -> int:
+        """Delete what is older, the oldest first, so many at most; returns how many."""
         ...
 
     async def tell(self, messages: Sequence[OutboxMessage]) -> None:

@@ -85,7 +85,10 @@ _SUSPECTS = text("""
         ORDER BY at DESC FETCH FIRST (CAST(:limit AS bigint)) ROWS WITH TIES
     ) AS page ORDER BY at DESC, redemption_id
 """)
-_FORGET = text("DELETE FROM presentations WHERE at < :before")
+_FORGET = text("""
+    DELETE FROM presentations WHERE redemption_id IN (
+        SELECT redemption_id FROM presentations WHERE at < :before ORDER BY at LIMIT :most FOR UPDATE SKIP LOCKED)
+""")
 
 
 class SharedSightings:
@@ -143,9 +146,9 @@ class PostgresWatch:
         names = {"store_id": store_id, "before": before, "limit": limit}
         return [_watched(row) for row in await self._tx.connection.execute(_SUSPECTS, names)]
 
-    async def forget(self, before: datetime) -> int:
+    async def forget(self, before: datetime, most: int) -> int:
         """As the port promises."""
-        return (await self._tx.connection.execute(_FORGET, {"before": before})).rowcount
+        return (await self._tx.connection.execute(_FORGET, {"before": before, "most": most})).rowcount
 
     async def tell(self, messages: Sequence[OutboxMessage]) -> None:
         """As the port promises."""
