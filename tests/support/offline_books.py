@@ -94,7 +94,7 @@ class Books:
     def stacks(self) -> "Books":
         return self
 
-    async def enter(self, receipt_id: str) -> None:
+    async def enter(self, *receipt_ids: str) -> None:
         """Nobody else is here."""
 
     async def so_far(self, receipt_id: str) -> SoFar:

@@ -18,7 +18,7 @@ from services.offers.domain.lanes.entry import Entry, OfflineLine, split_lines
 from services.offers.domain.lanes.lease import grantable_cents, settle, settle_again
 from services.offers.domain.money.budget import Budget
 from services.offers.domain.vouchers.voucher import Given, NotRedeemed, VoucherState
-from services.offers.handlers.lanes.reconciling import Outcome
+from services.offers.handlers.lanes.outcomes import Outcome
 from services.offers.handlers.lanes.returns import give_back_offline
 from services.offers.ports.money import Cause
 from tests.support.offers_facts import NOW, a_campaign

@@ -1,17 +1,21 @@
 """`POST /v1/reconciliations`: a lane's journal comes in; `GET /v1/conflicts`: what of all journals is to be looked at."""
 
-from typing import Annotated, Self
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any, Self
 
-from fastapi import APIRouter, Depends, Query, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from libs.common.contracts.values import Currency, Key, Quantity
 from libs.common.http.credentials import Credential, require
 from libs.common.http.openapi import problems
 from services.offers.api.doors import Doors, check_store, documented, in_time
+from services.offers.api.repeating import keeps_answer
 from services.offers.domain.lanes.entry import Entry, OfflineLine
 from services.offers.handlers.lanes.leasing import store_of_lease
-from services.offers.handlers.lanes.reconciling import Reconciliation, TakenIn, encoded
+from services.offers.handlers.lanes.outcomes import Outcome, Reconciliation, TakenIn, encoded, malformed
 from services.offers.ports.lanes.journals import KnownEntry
 
 Lane = Annotated[Credential, Depends(require("vouchers:offline"))]
@@ -19,6 +23,15 @@ Auditor = Annotated[Credential, Depends(require("ledger:read"))]
 _TOGETHER = 100
 _PAGE = 1_000
 LineCents = Annotated[int, Field(ge=0, le=10**9)]
+
+
+def _of_this_era(moment: datetime) -> datetime:
+    """As it came; raises ValueError for what is before or after all years when it is told in UTC."""
+    try:
+        moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("out of range") from error
+    return moment
 
 
 class GivenLineAtLane(BaseModel):
@@ -43,7 +56,7 @@ class JournalEntry(BaseModel):
     """The text of the QR code that the lane checked."""
     receipt_id: Key
     currency: Currency
-    given_at: AwareDatetime
+    given_at: Annotated[AwareDatetime, AfterValidator(_of_this_era)]
     """By the lane's clock."""
     lines: Annotated[tuple[GivenLineAtLane, ...], Field(min_length=1, max_length=2000)]
     taken_back: bool = False
@@ -58,13 +71,36 @@ class JournalEntry(BaseModel):
         return self
 
 
+@dataclass(frozen=True, slots=True)
+class MalformedEntry:
+    """An entry that is none. `redemption_id` as it was told; empty where it told none."""
+
+    redemption_id: str
+    taken_back: bool
+
+
+def _malformed(told: Any) -> MalformedEntry:
+    said = told if isinstance(told, dict) else {}
+    name = said.get("redemption_id")
+    return MalformedEntry(
+        name if isinstance(name, str) and name.isprintable() else "", taken_back=said.get("taken_back") is True
+    )
+
+
+AnyEntry = Annotated[
+    JournalEntry | SkipJsonSchema[Annotated[MalformedEntry, BeforeValidator(_malformed)]],
+    Field(union_mode="left_to_right"),
+]
+"""What is no entry holds no other up: it gets an answer of its own."""
+
+
 class ReconciliationRequest(BaseModel):
     """Entries of one lease: any of them, in any order, as often as the lane likes."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     lease_id: Key
-    entries: Annotated[tuple[JournalEntry, ...], Field(min_length=1, max_length=_TOGETHER)]
+    entries: Annotated[tuple[AnyEntry, ...], Field(min_length=1, max_length=_TOGETHER)]
 
 
 class ConflictView(BaseModel):
@@ -108,16 +144,19 @@ def reconciliation_router(doors: Doors) -> APIRouter:
         summary="Take in a lane's journal",
         responses=documented(Reconciliation, "What became of each entry, in the order of the request") | problems(404),
     )
-    async def reconcile(request: ReconciliationRequest, caller: Lane) -> Response:
-        """Each entry counts once, and gets the same answer however often it comes. After a 503 send all of it again."""
+    async def reconcile(request: ReconciliationRequest, caller: Lane, http: Request) -> Response:
+        """Each entry counts once, and gets the same answer however often it comes. After a 503 send all of it again.
+
+        What does not fit the schema of an entry is answered `refused`, `malformed`, and holds up none of the others.
+        """
         async with doors.lane_leases() as store:
             check_store(caller, await store_of_lease(store, request.lease_id))
-        outcomes = []
-        for entry in request.entries:
+        entries = [each if isinstance(each, MalformedEntry) else _entry(each) for each in request.entries]
+        if keeps_answer(http):
             async with in_time(doors), doors.lanes() as stores:
-                taken = await doors.reconciler.take_in(stores, request.lease_id, _entry(entry))
-            _count(doors, taken)
-            outcomes.append(taken.outcome)
+                together = [each for each in entries if isinstance(each, Entry)]
+                await doors.reconciler.lock_all(stores, request.lease_id, together)
+        outcomes = [await _outcome(doors, request.lease_id, each) for each in entries]
         return Response(encoded(outcomes), media_type="application/json")
 
     @router.get("/conflicts", summary="What lanes gave that is to be looked at")
@@ -135,6 +174,16 @@ def reconciliation_router(doors: Doors) -> APIRouter:
         )
 
     return router
+
+
+async def _outcome(doors: Doors, lease_id: str, entry: Entry | MalformedEntry) -> Outcome:
+    if isinstance(entry, MalformedEntry):
+        taken = malformed(entry.redemption_id, taken_back=entry.taken_back)
+    else:
+        async with in_time(doors), doors.lanes() as stores:
+            taken = await doors.reconciler.take_in(stores, lease_id, entry)
+    _count(doors, taken)
+    return taken.outcome
 
 
 def _entry(told: JournalEntry) -> Entry:

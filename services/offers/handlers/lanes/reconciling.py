@@ -14,11 +14,11 @@ from services.offers.domain.lanes.lease import Lease, Remark, Settlement, Status
 from services.offers.domain.vouchers.voucher import Given, NotRedeemed, Voucher, redeem
 from services.offers.handlers.campaigns.knowledge import Knowledge
 from services.offers.handlers.codes import SigningRing
+from services.offers.handlers.lanes.outcomes import TakenIn, not_taken_in, outcome_of
 from services.offers.handlers.lanes.returns import give_back_entry
 from services.offers.handlers.money.clock import MoneyClock
 from services.offers.handlers.redemption.desk import (
     REDEEMED,
-    REFUSED,
     RedemptionAnswer,
     line_answer,
     redeemed_message,
@@ -29,37 +29,6 @@ from services.offers.ports.money import Cause
 from services.offers.ports.redemption.redemptions import NewRedemption, StoredRedemption
 
 _encoder = msgspec.json.Encoder()
-OTHER_REQUEST = "other-request"
-
-
-class Outcome(msgspec.Struct, frozen=True):
-    """What became of an entry, in the words that it always gets. `from_lease_cents` is gone from the lane's lease.
-
-    A `refused` one was not taken in: its id stands for something else. It stays in the lane's journal, for a person to look at.
-    """
-
-    redemption_id: str
-    status: str
-    reason: str
-    given_cents: int
-    from_lease_cents: int
-    uncovered_cents: int
-    taken_back: bool
-
-
-class Reconciliation(msgspec.Struct, frozen=True):
-    """What became of each entry, in the order of the request."""
-
-    outcomes: tuple[Outcome, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class TakenIn:
-    """The outcome, and for metrics of whose campaign it was, where it is news."""
-
-    outcome: Outcome
-    campaign_id: str | None
-    new: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +52,7 @@ class Reconciler:
         another = known is not None and (known.asked, known.lease_id) != (entry.digest(), lease_id)
         taken = known is None and await stores.redemptions.answered(entry.redemption_id, None, "") is not None
         if another or taken:
-            return TakenIn(_not_taken_in(entry), None, new=True)
+            return not_taken_in(entry)
         now = self.clock.now(stated=None, reached=await stores.redemptions.reached_at())
         news = known is None
         if known is None:
@@ -91,9 +60,16 @@ class Reconciler:
             known = await self._settle(stores, _Given(lease, entry, voucher, why_none, now))
         elif entry.taken_back and known.taken_back_at is None:
             await self._take_back(stores, known, now)
-        return TakenIn(
-            _outcome(known, taken_back=entry.taken_back or known.taken_back_at is not None), known.campaign_id, new=news
-        )
+        return outcome_of(known, taken_back=entry.taken_back or known.taken_back_at is not None, new=news)
+
+    async def lock_all(self, stores: LaneStores, lease_id: str, entries: Sequence[Entry]) -> None:
+        """Before several are taken in within one transaction: all that they need, each kind in the order in which everybody locks it."""
+        await stores.stacks.enter(*(entry.receipt_id for entry in entries))
+        codes = {code for entry in entries if (code := code_in(entry.signed, self.signing.keys)) is not None}
+        shown = await stores.stacks.lock_presented([self.codes.lookup_of(code) for code in codes], ())
+        await stores.offline.lock_lease(lease_id)
+        for campaign_id in sorted({each.voucher.campaign_id for each in shown}):
+            await stores.redemptions.budget(campaign_id)
 
     async def _settle(self, stores: LaneStores, given: "_Given") -> KnownEntry:
         """Find who pays for a new entry, and book it."""
@@ -215,32 +191,3 @@ async def _came_back_before(stores: LaneStores, given: _Given, kept: KnownEntry)
     if voided or before.goods:
         cause = Cause(f"{kept.redemption_id}:returned-before", given.now)
         await give_back_entry(stores.offline, kept, None if voided else [*before.goods.items()], cause)
-
-
-def encoded(outcomes: Sequence[Outcome]) -> bytes:
-    """The answer's JSON."""
-    return _encoder.encode(Reconciliation(tuple(outcomes)))
-
-
-def _not_taken_in(entry: Entry) -> Outcome:
-    return Outcome(
-        redemption_id=entry.redemption_id,
-        status=REFUSED,
-        reason=OTHER_REQUEST,
-        given_cents=entry.given_cents,
-        from_lease_cents=0,
-        uncovered_cents=0,
-        taken_back=entry.taken_back,
-    )
-
-
-def _outcome(known: KnownEntry, *, taken_back: bool) -> Outcome:
-    return Outcome(
-        redemption_id=known.redemption_id,
-        status=known.status,
-        reason=known.reason,
-        given_cents=known.given_cents,
-        from_lease_cents=known.leased_cents,
-        uncovered_cents=known.uncovered_cents,
-        taken_back=taken_back,
-    )

@@ -44,8 +44,8 @@ class StoredSet:
 class StackStore(Protocol):
     """Receipts and sets within one transaction. A receipt is entered before any voucher is locked."""
 
-    async def enter(self, receipt_id: str) -> None:
-        """Wait until nobody else works on this receipt, and keep everybody else out until the end."""
+    async def enter(self, *receipt_ids: str) -> None:
+        """Wait until nobody else works on these receipts, and keep everybody else out until the end; all that a transaction needs at once."""
         ...
 
     async def lock_presented(

@@ -41,9 +41,9 @@ class PostgresStacking:
     def __init__(self, tx: Transaction) -> None:
         self._tx = tx
 
-    async def enter(self, receipt_id: str) -> None:
-        """Wait until nobody else works on this receipt, and keep everybody else out until the end."""
-        await enter_receipts(self._tx, [receipt_id])
+    async def enter(self, *receipt_ids: str) -> None:
+        """Wait until nobody else works on these receipts, and keep everybody else out until the end; all that a transaction needs at once."""
+        await enter_receipts(self._tx, receipt_ids)
 
     async def lock_presented(
         self, code_lookups: Sequence[bytes], number_lookups: Sequence[bytes]
