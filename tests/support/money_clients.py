@@ -40,6 +40,7 @@ from services.offers.handlers.vouchers.expiry import expire_vouchers
 from services.offers.metrics import OffersMetrics
 from services.offers.ports.checkout import IssueRequest
 from services.offers.ports.repeating import Answer
+from services.offers.ports.returns import Reversal
 from services.offers.store.campaigns.knowledge import PostgresKnowledge
 from services.offers.store.checkout.issuing import SharedIssuing
 from services.offers.store.codes import PostgresSigningKeys
@@ -180,16 +181,14 @@ class Shop:
             self.log.note("rolled back", redemption_id, answer.decode())
         elif step == "return":
             event_id = f"return-{random.getrandbits(60):x}"
-            goods = [(f"milk-{random.randint(1, 3)}", Decimal(random.randint(1, 3)))]
+            back = Reversal(
+                event_id=event_id,
+                receipt_id=receipt_of(voucher_id, random.randint(1, 2)),
+                goods={f"milk-{random.randint(1, 3)}": Decimal(random.randint(1, 3))},
+                occurred_at=CLOCK.now(),
+            )
             async with self.transactions.begin() as tx:
-                cents = await give_back_returned(
-                    PostgresRedemptions(tx),
-                    receipt_of(voucher_id, random.randint(1, 2)),
-                    goods,
-                    event_id,
-                    CLOCK.now(),
-                    self.desk.clock,
-                )
+                cents = await give_back_returned(PostgresRedemptions(tx), back, self.desk.clock)
             self.log.note("returned", event_id, cents)
         elif step == "hold":
             await self._hold(f"h-{voucher_id}-{random.randint(1, _ATTEMPTS)}", voucher_id)

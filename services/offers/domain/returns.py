@@ -66,6 +66,11 @@ class Sold:
         """How much of an item has come back."""
         return sum((line.returned_quantity for line in self.lines if line.item_id == item_id), _NONE)
 
+    def quantity_back_of(self, line_no: int, item_id: str) -> Decimal:
+        """How much of a line; a later basket of the receipt may number its lines anew: then of the goods, wherever they stand."""
+        lines = {(each.line_no, each.item_id): each.returned_quantity for each in self.lines}
+        return lines.get((line_no, item_id), self.quantity_back(item_id))
+
     def with_basket(self, basket: Basket) -> Self:
         """As the basket of a further redemption states it; what had come back stays so."""
         known = {(line.line_no, line.item_id): line.returned_quantity for line in self.lines}
@@ -194,9 +199,7 @@ def take_back_late(
 
 def _share(redeemed: RedeemedVoucher, line: RedeemedLine, sold: Sold) -> Back:
     """Of the line, as much is back as of the goods that it is of."""
-    lines = {(each.line_no, each.item_id): each.returned_quantity for each in sold.lines}
-    # A later basket of the receipt may number its lines anew: then the goods count, wherever they stand.
-    is_back = lines.get((line.line_no, line.item_id), sold.quantity_back(line.item_id))
+    is_back = sold.quantity_back_of(line.line_no, line.item_id)
     quantity, cents = line.so_far.give_back(is_back - line.so_far.returned_quantity)
     return Back(
         redemption_id=redeemed.redemption_id, line_no=line.line_no, item_id=line.item_id, quantity=quantity, cents=cents

@@ -11,9 +11,12 @@ from libs.common.contracts.play import PlayTicked
 from libs.common.contracts.pos import Return, Void
 from libs.common.contracts.profile import ProfileCompleted, ProfileSnapshot
 from libs.common.contracts.topics import PROFILE_PROGRESS
+from libs.common.errors import RetryableError
 from services.offers.handlers.lanes.returns import give_back_offline
 from services.offers.handlers.money.clock import MoneyClock
+from services.offers.handlers.returns.quotes import summed
 from services.offers.handlers.returns.taking_back import give_back_returned, roll_back_receipt
+from services.offers.handlers.returns.undoing import undo_returns
 from services.offers.handlers.vouchers.expiry import EXPIRED_TOGETHER, expire_vouchers
 from services.offers.metrics import OffersMetrics
 from services.offers.ports.feeds import ReadModel
@@ -21,6 +24,7 @@ from services.offers.ports.lanes.journals import OfflineStore
 from services.offers.ports.money import Cause
 from services.offers.ports.privacy import PrivacyStore
 from services.offers.ports.redemption.redemptions import RedemptionStore
+from services.offers.ports.returns import Reversal
 from services.offers.ports.vouchers import ExpiryStore
 
 
@@ -74,8 +78,7 @@ async def on_receipts(stores: FeedStores, events: Sequence[Event], clock: MoneyC
     takes_back = [event for event in events if isinstance(event.data, (Return, Void)) and event.data.counts]
     if not takes_back:
         return
-    receipt_ids = sorted({receipt_id for event in takes_back if (receipt_id := _receipt_of(event)) is not None})
-    await stores.redemptions.lock_receipts(receipt_ids)
+    await _enter(stores.redemptions, [event.data for event in takes_back])
     new_ids = await stores.read_model.new_event_ids([event.event_id for event in takes_back])
     for event in takes_back:
         if event.event_id in new_ids:
@@ -100,19 +103,34 @@ def observe_freshness(metrics: OffersMetrics, clock: Clock, accepted: Sequence[d
         metrics.freshness_seconds.observe(max(0.0, (now - at).total_seconds()))
 
 
-def _receipt_of(event: Event) -> str | None:
-    fact = event.data
-    if isinstance(fact, Void):
-        return fact.voided_receipt_id
-    return fact.original_receipt_id if isinstance(fact, Return) else None
+async def _enter(store: RedemptionStore, facts: Sequence[object]) -> None:
+    """Enter all receipts of these at once: those that goods came back to, and returns', which may be voided themselves."""
+    voided = {fact.voided_receipt_id for fact in facts if isinstance(fact, Void)}
+    returns = [fact for fact in facts if isinstance(fact, Return) and fact.original_receipt_id is not None]
+    receipts = voided | {fact.receipt_id for fact in returns} | {fact.original_receipt_id or "" for fact in returns}
+    receipts |= set(await store.returned_with(sorted(voided)))
+    await store.lock_receipts(sorted(receipts))
+    if not receipts.issuperset(await store.returned_with(sorted(voided))):
+        raise RetryableError("a return came in while its void was about to", slug="return-meanwhile")
 
 
 async def _take_back(stores: FeedStores, event: Event, clock: MoneyClock) -> None:
     fact, store, cause = event.data, stores.redemptions, Cause(event.event_id, event.occurred_at)
     if isinstance(fact, Void):
         await roll_back_receipt(store, fact.voided_receipt_id, event.event_id, clock, event.occurred_at)
+        await undo_returns(store, fact.voided_receipt_id, event.event_id, event.occurred_at)
         await give_back_offline(stores.offline, fact.voided_receipt_id, None, cause)
     elif isinstance(fact, Return) and fact.original_receipt_id is not None:
+        voided_at = (await store.so_far(fact.receipt_id)).voided_at
+        if voided_at is not None and event.occurred_at <= voided_at:
+            return
         returned: list[tuple[str, Decimal]] = [(line.item_id, line.quantity) for line in fact.lines]
-        await give_back_returned(store, fact.original_receipt_id, returned, event.event_id, event.occurred_at, clock)
+        back = Reversal(
+            event_id=event.event_id,
+            receipt_id=fact.original_receipt_id,
+            goods=summed(returned),
+            occurred_at=event.occurred_at,
+            return_receipt_id=fact.receipt_id,
+        )
+        await give_back_returned(store, back, clock)
         await give_back_offline(stores.offline, fact.original_receipt_id, returned, cause)

@@ -1,6 +1,6 @@
 """What returns need: receipts as they were sold, and goods that came back before their redemption did."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -17,6 +17,8 @@ class Reversal:
     receipt_id: str
     goods: Mapping[str, Decimal]
     occurred_at: datetime
+    return_receipt_id: str | None = None
+    """The receipt that they came back with, so that it can be voided in its turn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +43,14 @@ class ReturnStore(Protocol):
 
     async def remember(self, reversal: Reversal, noted_at: datetime) -> None:
         """For redemptions that come later; a void makes forget what was known of the receipt before."""
+        ...
+
+    async def returned_with(self, return_receipt_ids: Sequence[str]) -> Sequence[str]:
+        """The receipts of which goods came back with these."""
+        ...
+
+    async def take_out(self, return_receipt_id: str, until: datetime) -> Mapping[str, Mapping[str, Decimal]]:
+        """Forget what came back with this receipt until then; what it was, by receipt and item."""
         ...
 
     async def forget_reversals(self, before: datetime, most: int) -> int:

@@ -1,6 +1,6 @@
 """Receipts as they were sold and what came back of them, in PostgreSQL."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -31,8 +31,15 @@ _FORGET_RECEIPT = text("""
     DELETE FROM goods_returned WHERE receipt_id = :receipt_id
 """)
 _REMEMBER = text("""
-    INSERT INTO goods_returned (event_id, item_id, receipt_id, quantity, occurred_at, noted_at)
-    VALUES (:event_id, :item_id, :receipt_id, :quantity, :occurred_at, :noted_at) ON CONFLICT DO NOTHING
+    INSERT INTO goods_returned (event_id, item_id, receipt_id, quantity, occurred_at, noted_at, return_receipt_id)
+    VALUES (:event_id, :item_id, :receipt_id, :quantity, :occurred_at, :noted_at, :return_receipt_id) ON CONFLICT DO NOTHING
+""")
+_RETURNED_WITH = text(
+    "SELECT DISTINCT receipt_id FROM goods_returned WHERE return_receipt_id = ANY(:return_receipt_ids)"
+)
+_TAKE_OUT = text("""
+    DELETE FROM goods_returned WHERE return_receipt_id = :return_receipt_id AND occurred_at <= :until
+    RETURNING receipt_id, item_id, quantity
 """)
 _FORGET = text("""
     DELETE FROM goods_returned WHERE (event_id, item_id) IN (
@@ -116,10 +123,25 @@ class ReturnRows:
                 "quantity": quantity,
                 "occurred_at": reversal.occurred_at,
                 "noted_at": noted_at,
+                "return_receipt_id": reversal.return_receipt_id,
             }
             for item_id, quantity in (reversal.goods or {"": Decimal(0)}).items()
         ]
         await self._tx.connection.execute(_REMEMBER, rows)
+
+    async def returned_with(self, return_receipt_ids: Sequence[str]) -> Sequence[str]:
+        """As the port promises."""
+        names = {"return_receipt_ids": list(return_receipt_ids)}
+        return list((await self._tx.connection.execute(_RETURNED_WITH, names)).scalars())
+
+    async def take_out(self, return_receipt_id: str, until: datetime) -> Mapping[str, Mapping[str, Decimal]]:
+        """As the port promises."""
+        found: dict[str, dict[str, Decimal]] = {}
+        names = {"return_receipt_id": return_receipt_id, "until": until}
+        for row in await self._tx.connection.execute(_TAKE_OUT, names):
+            goods = found.setdefault(row.receipt_id, {})
+            goods[row.item_id] = goods.get(row.item_id, Decimal(0)) + row.quantity
+        return found
 
     async def forget_reversals(self, before: datetime, most: int) -> int:
         """Delete what was noted before, the oldest first, so many at most; returns how many."""

@@ -22,6 +22,7 @@ from services.offers.handlers.money.clock import MoneyClock
 from services.offers.handlers.returns.taking_back import give_back_returned, roll_back
 from services.offers.ports.money import Cause
 from services.offers.ports.redemption.redemptions import NewRedemption
+from services.offers.ports.returns import Reversal
 from services.offers.store.campaigns.versions import PostgresCampaigns
 from services.offers.store.checkout.issuing import SharedIssuing
 from services.offers.store.feeds import PostgresReadModel
@@ -163,10 +164,11 @@ class Lab:
             elif kind == "roll back":
                 await self._roll_back(store, key)
             else:
-                returned = [("milk-1", Decimal(1 + number % 3))]
-                cents = await give_back_returned(
-                    store, f"sale-{key}", returned, next_id("return"), self.now, self._clock()
+                returned = {"milk-1": Decimal(1 + number % 3)}
+                back = Reversal(
+                    event_id=next_id("return"), receipt_id=f"sale-{key}", goods=returned, occurred_at=self.now
                 )
+                cents = await give_back_returned(store, back, self._clock())
                 self.model.give_back(key, cents)
 
     async def _redeem(self, store: PostgresRedemptions, key: str, number: int) -> None:

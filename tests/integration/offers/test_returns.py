@@ -181,6 +181,70 @@ async def test_below_the_minimum_a_campaign_says_what_becomes_of_the_discount(
         assert sold == [{"refunded_cents": 1_400}], "what was paid"
 
 
+ALL_BACK = {"reserved": 0, "spent": 0, "given": 0}
+
+
+@pytest.mark.parametrize("heard", ["after it", "before it", "with it"])
+async def test_a_return_that_was_voided_itself_is_as_if_it_had_not_been(
+    database: Database, tmp_path: Path, heard: str
+) -> None:
+    async with a_till(database, tmp_path, [("a", "usual", 200), ("b", "usual", 100)]) as till:
+        await redeem_set(till, ["a", "b"], lines=TWO)
+        before = await money(till)
+        mistaken = a_return("back-1", "sale", [("milk-1", "2"), ("bread-1", "1")])
+        void = a_void("void-1", "back-1")
+        batches = {"after it": [[mistaken], [void]], "before it": [[void], [mistaken]], "with it": [[mistaken, void]]}
+        for batch in batches[heard]:
+            await hand(till, batch)
+        assert await money(till) == before == {"reserved": 0, "spent": 300, "given": 300}
+        quote = await quoted(till, ("milk-1", 1))
+        assert (quote["refund_cents"], quote["taken_back_cents"]) == (350, 150), "the goods are the customer's"
+        await hand(till, [mistaken, void])
+        assert await money(till) == before, "each counts once"
+        await hand(till, [a_return("back-2", "sale", [("milk-1", "2"), ("bread-1", "1")])])
+        assert await money(till) == ALL_BACK
+        sold = await till.rows("SELECT refunded_cents, taken_back_cents FROM sold_receipts")
+        assert sold == [{"refunded_cents": 1_300, "taken_back_cents": 300}]
+
+
+async def test_what_another_return_brought_stays_back(database: Database, tmp_path: Path) -> None:
+    async with a_till(database, tmp_path, [("a", "usual", 200), ("b", "usual", 100)]) as till:
+        await redeem_set(till, ["a", "b"], lines=TWO)
+        await hand(
+            till, [a_return("too-much", "sale", [("milk-1", "2")]), a_return("right", "sale", [("milk-1", "1")])]
+        )
+        await hand(till, [a_void("void-1", "too-much")])
+        assert await money(till) == {"reserved": 0, "spent": 150, "given": 150}
+        assert (await quoted(till, ("milk-1", 2)))["refund_cents"] == 350, "one is left"
+        await hand(till, [a_void("void-2", "right")])
+        assert await money(till) == {"reserved": 0, "spent": 300, "given": 300}
+        await hand(till, [a_void("void-3", "sale")])
+        await hand(till, [a_void("void-4", "right")])
+        assert (await money(till))["spent"] == 0
+
+
+async def test_what_a_voided_return_reclaimed_is_given_again_and_what_the_budget_cannot_bear_is_not(
+    database: Database, tmp_path: Path
+) -> None:
+    reclaims = amounts_off("reclaims", minimum_basket_cents=1_500, below_minimum="reclaim", cap_cents=200)
+    async with a_till(database, tmp_path, [("a", "reclaims", 200)], reclaims) as till:
+        await redeem(till, "a", "r1", lines=TWO)
+        await hand(till, [a_return("back-1", "sale", [("bread-1", "1")])])
+        assert await money(till) == ALL_BACK
+        await hand(till, [a_void("void-1", "back-1")])
+        assert await money(till) == {"reserved": 0, "spent": 200, "given": 200}
+        await hand(till, [a_return("back-2", "sale", [("bread-1", "1")])])
+        cap = {"cap_cents": 50}
+        body = reclaims.model_dump(mode="json") | cap
+        assert (await till.client.put("/v1/campaigns/reclaims", json=body)).status_code == 200
+        await hand(till, [a_void("void-2", "back-2")])
+        assert await money(till) == {"reserved": 0, "spent": 50, "given": 50}
+        await hand(till, [a_return("back-3", "sale", [("milk-1", "2"), ("bread-1", "1")])])
+        assert await money(till) == ALL_BACK
+        sold = await till.rows("SELECT refunded_cents, taken_back_cents FROM sold_receipts")
+        assert sold == [{"refunded_cents": 1_400, "taken_back_cents": 200}], "what was paid"
+
+
 async def test_a_minimum_is_lowered_and_never_raised(database: Database, tmp_path: Path) -> None:
     await tell_world(database, campaigns=[a_campaign(minimum_basket_cents=1_000)])
     async with open_till(database, tmp_path) as till:
@@ -198,6 +262,7 @@ STEPS = st.one_of(
     st.tuples(st.just("return"), st.sampled_from(["milk-1", "bread-1", "ghost"]), st.sampled_from([1, 2])),
     st.tuples(st.just("again"), st.integers(0, 5), st.just(0)),
     st.tuples(st.just("void"), st.just(""), st.sampled_from([1, 2])),
+    st.tuples(st.just("void return"), st.integers(0, 5), st.just(0)),
     st.tuples(st.just("roll back"), st.integers(0, 5), st.just(0)),
 )
 
@@ -209,6 +274,7 @@ class Story:
         self.till = till
         self.prefix = next_id("story")
         self.events: list[Event] = []
+        self.back_ids: list[str] = []
         self.redemption_ids: list[str] = []
 
     async def begin(self) -> None:
@@ -229,10 +295,14 @@ class Story:
             answer = await redeem_set(self.till, names, next_id("s"), receipt_id=receipt_id, lines=TWO)
             self.redemption_ids += [each["redemption_id"] for each in answer["redeemed"]]
         elif step == "return":
-            self.events.append(a_return(next_id("back"), receipt_id, [(what, "1")]))
+            self.back_ids.append(next_id("back"))
+            self.events.append(a_return(self.back_ids[-1], receipt_id, [(what, "1")]))
             await hand(self.till, self.events[-1:])
         elif step == "void":
             self.events.append(a_void(next_id("void"), receipt_id))
+            await hand(self.till, self.events[-1:])
+        elif step == "void return" and self.back_ids:
+            self.events.append(a_void(next_id("void"), self.back_ids[what % len(self.back_ids)]))
             await hand(self.till, self.events[-1:])
         elif step == "again" and self.events:
             await hand(self.till, [self.events[what % len(self.events)]])

@@ -47,6 +47,8 @@ class Move(StrEnum):
     """Its voucher is good again."""
     RETURN = "return"
     """Goods came back, and with them their share of what a voucher gave."""
+    RETURN_UNDONE = "return_undone"
+    """The return was voided: that share counts as given again."""
     LEASE = "lease"
     """A lane may give so much without a network."""
     LEASE_END = "lease_end"
@@ -150,6 +152,11 @@ def rolled_back(*, given_cents: int, again_cents: int) -> list[Transfer]:
 def returned(share_cents: int) -> list[Transfer]:
     """Goods came back: their share of what a voucher gave is no longer spent."""
     return _moved((Move.RETURN, Account.SPENT, Account.AVAILABLE, share_cents))
+
+
+def return_undone(share_cents: int) -> list[Transfer]:
+    """Goods did not come back after all: their share is spent again."""
+    return _moved((Move.RETURN_UNDONE, Account.AVAILABLE, Account.SPENT, share_cents))
 
 
 def leased(cents: int) -> list[Transfer]:

@@ -219,6 +219,8 @@ class ReturnedSoFar:
         taken = min(quantity, self.quantity - self.returned_quantity)
         if taken <= 0:
             return Decimal(0), 0
-        whole = self.returned_quantity + taken
-        due_cents = int(self.discount_cents * whole / self.quantity)
-        return taken, max(0, due_cents - self.returned_cents)
+        return taken, max(0, self.due_cents(self.returned_quantity + taken) - self.returned_cents)
+
+    def due_cents(self, quantity: Decimal) -> int:
+        """The share of the discount that so much of the line takes back."""
+        return int(self.discount_cents * quantity / self.quantity)

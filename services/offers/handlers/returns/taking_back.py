@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from decimal import Decimal
 
 import msgspec
 
@@ -12,7 +11,7 @@ from libs.common.persistence import OutboxMessage
 from services.offers.domain.returns import Sold, TakenBack, take_back, take_back_late
 from services.offers.domain.vouchers.voucher import Basket, Voucher
 from services.offers.handlers.money.clock import MoneyClock
-from services.offers.handlers.returns.quotes import redeemed_vouchers, sold_as_redeemed, summed
+from services.offers.handlers.returns.quotes import redeemed_vouchers, sold_as_redeemed
 from services.offers.handlers.vouchers.facts import about, voucher_message
 from services.offers.ports.money import Cause
 from services.offers.ports.redemption.redemptions import GAVE, RedemptionStore, ReturnedLine
@@ -68,31 +67,23 @@ async def roll_back_receipt(
     return len(redemption_ids)
 
 
-async def give_back_returned(
-    store: RedemptionStore,
-    receipt_id: str,
-    returned: Sequence[tuple[str, Decimal]],
-    event_id: str,
-    now: datetime,
-    clock: MoneyClock,
-) -> int:
+async def give_back_returned(store: RedemptionStore, back: Reversal, clock: MoneyClock) -> int:
     """Goods of a receipt came back, by item: their share of what vouchers gave is no longer spent; returns the cents.
 
     Shares are those frozen at redemption: all returns of a line together give back what it got, and never more. What a campaign
     says of receipts below its minimum is done too. It is remembered for redemptions that come later.
     """
-    goods = summed(returned)
+    receipt_id = back.receipt_id
     voucher_ids = await store.lock_receipt(receipt_id)
-    if goods:
-        reversal = Reversal(event_id=event_id, receipt_id=receipt_id, goods=goods, occurred_at=now)
-        await store.remember(reversal, clock.clock.now())
+    if back.goods:
+        await store.remember(back, clock.clock.now())
     lines = await store.lines_of_receipt(receipt_id, voucher_ids)
     known = (await store.so_far(receipt_id)).sold
     if not lines and known is None:
         return 0
     sold = known or sold_as_redeemed(lines)
-    taken = take_back(sold, redeemed_vouchers(lines), goods)
-    await _post(store, receipt_id, lines, taken, Cause(event_id, now), clock)
+    taken = take_back(sold, redeemed_vouchers(lines), back.goods)
+    await _post(store, receipt_id, lines, taken, Cause(back.event_id, back.occurred_at), clock)
     return taken.cents
 
 

@@ -137,6 +137,10 @@ class RedemptionStore(ReturnStore, Protocol):
         """Note what came back of a line and take its share off what was spent."""
         ...
 
+    async def give_again(self, line: ReturnedLine, quantity: Decimal, amount_cents: int, cause: Cause) -> None:
+        """Note what of a line did not come back after all and count so much of its share as spent again."""
+        ...
+
     async def redemption_ids_of_receipt(self, receipt_id: str, voucher_ids: Sequence[str]) -> Sequence[str]:
         """Redemptions of these vouchers, which must be locked, in force on this receipt, by id."""
         ...

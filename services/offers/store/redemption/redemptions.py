@@ -213,11 +213,15 @@ class PostgresRedemptions(ReturnRows):
 
     async def give_back(self, line: ReturnedLine, quantity: Decimal, amount_cents: int, cause: Cause) -> None:
         """Note what came back of a line and take its share off what was spent."""
-        names = {"redemption_id": line.redemption_id, "line_no": line.line_no}
-        await self._tx.connection.execute(_GIVE_BACK, names | {"quantity": quantity, "cents": amount_cents})
-        await self._tx.connection.execute(_GIVEN_LESS, {"voucher_id": line.voucher.voucher_id, "cents": amount_cents})
+        await self._come_back(line, quantity, amount_cents)
         voucher = line.voucher
         await post(self._tx, voucher.campaign_id, ledger.returned(amount_cents), cause, voucher.voucher_id)
+
+    async def give_again(self, line: ReturnedLine, quantity: Decimal, amount_cents: int, cause: Cause) -> None:
+        """As the port promises."""
+        await self._come_back(line, -quantity, -amount_cents)
+        voucher = line.voucher
+        await post(self._tx, voucher.campaign_id, ledger.return_undone(amount_cents), cause, voucher.voucher_id)
 
     async def redemption_ids_of_receipt(self, receipt_id: str, voucher_ids: Sequence[str]) -> Sequence[str]:
         """Redemptions of these vouchers, which must be locked, in force on this receipt, by id."""
@@ -227,6 +231,11 @@ class PostgresRedemptions(ReturnRows):
     async def tell(self, messages: Sequence[OutboxMessage]) -> None:
         """Put events on their way."""
         await append(self._tx, messages)
+
+    async def _come_back(self, line: ReturnedLine, quantity: Decimal, cents: int) -> None:
+        names = {"redemption_id": line.redemption_id, "line_no": line.line_no}
+        await self._tx.connection.execute(_GIVE_BACK, names | {"quantity": quantity, "cents": cents})
+        await self._tx.connection.execute(_GIVEN_LESS, {"voucher_id": line.voucher.voucher_id, "cents": cents})
 
     async def _redemption(self, redemption_id: str) -> StoredRedemption | None:
         row = (await self._tx.connection.execute(_REDEMPTION_BY_ID, {"redemption_id": redemption_id})).one_or_none()
