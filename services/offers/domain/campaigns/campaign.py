@@ -45,7 +45,11 @@ class _Part(BaseModel):
 
 
 class GuardRails(_Part):
-    """What no store may exceed."""
+    """What no store may exceed.
+
+    What a customer may hold and get is judged by what was known as the checkout began: those of one customer at once may each
+    get what only one should. A `limit` per customer is exact.
+    """
 
     greatest_value_cents: Cents
     greatest_percent: Percent = 50
