@@ -16,7 +16,7 @@ from services.offers.domain.lanes.lease import Lease
 from services.offers.domain.money import ledger
 from services.offers.domain.money.budget import Budget
 from services.offers.domain.money.ledger import Transfer
-from services.offers.domain.returns import Sold
+from services.offers.domain.returns.taking_back import Sold
 from services.offers.domain.vouchers.voucher import ReturnedSoFar, Voucher, VoucherState
 from services.offers.handlers.campaigns.knowledge import Knowledge
 from services.offers.handlers.codes import SigningRing

@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
-from services.offers.domain.returns import Sold
+from services.offers.domain.returns.taking_back import Sold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import text
 
 from libs.common.persistence import Transaction
-from services.offers.domain.returns import Sold, SoldLine
+from services.offers.domain.returns.taking_back import Sold, SoldLine
 from services.offers.ports.returns import Reversal, SoFar
 from services.offers.store.vouchers.receipt_lock import enter_receipts
 

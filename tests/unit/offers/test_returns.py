@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from services.offers.domain.campaigns.stacking_rules import BelowMinimum
-from services.offers.domain.returns import RedeemedLine, RedeemedVoucher, Sold, TakenBack, take_back, take_back_late
+from services.offers.domain.returns.taking_back import (
+    RedeemedLine,
+    RedeemedVoucher,
+    Sold,
+    TakenBack,
+    take_back,
+    take_back_late,
+)
 from services.offers.domain.vouchers.voucher import Basket, BasketLine, ReturnedSoFar
 
 ITEMS = ("milk", "bread", "tea")

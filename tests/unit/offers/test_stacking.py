@@ -1,11 +1,13 @@
 """Laws of vouchers on one receipt: the solver against trying everything, floors, greatest totals, reasons."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 from itertools import product
 from random import Random
-from typing import Any
+from threading import Event
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
@@ -15,7 +17,9 @@ from services.offers.domain.campaigns.stacking_rules import Floor, Stacking, Sta
 from services.offers.domain.campaigns.terms import Terms
 from services.offers.domain.redemption.discounting import Earlier, Left, NotStacked, Receipt, Refusal, Shown
 from services.offers.domain.redemption.stacking import Stack, stack, stack_all
-from services.offers.domain.vouchers.voucher import Basket, Given, GivenLine, redeem
+from services.offers.domain.vouchers.voucher import Basket, Given, GivenLine, Voucher, redeem
+from services.offers.handlers.redemption.sets import put_together
+from services.offers.handlers.redemption.stacking import ReceiptAtTill
 from tests.support.offers_facts import NOW
 from tests.support.vouchers_shown import ITEMS, a_basket, a_voucher, an_amount, percent, shown_of
 
@@ -346,3 +350,25 @@ def _together(members: list[Stacking], rules: StackingRules, earlier: Sequence[E
         if at_most is not None and sum(each.group == group for each in both) > at_most:
             return False
     return rules.at_most is None or len(both) <= rules.at_most
+
+
+class SlowSearch:
+    """Stands for a receipt at the till whose best set takes a while to find."""
+
+    def __init__(self) -> None:
+        self.under_way, self.most = 0, 0
+
+    def stack(self, _vouchers: Sequence[Voucher], *, all_of_them: bool) -> Stack:
+        self.under_way += 1
+        self.most = max(self.most, self.under_way)
+        Event().wait(0.02)
+        self.under_way -= 1
+        return Stack((), ())
+
+
+async def test_however_many_great_sets_are_asked_for_at_once_tills_wait_behind_one_search() -> None:
+    search = SlowSearch()
+    twelve = [a_voucher(f"v{number:02}", an_amount(100)) for number in range(12)]
+    asked = (put_together(cast("ReceiptAtTill", search), twelve) for _ in range(6))
+    await asyncio.gather(*asked)
+    assert search.most == 1

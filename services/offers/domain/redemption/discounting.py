@@ -8,7 +8,16 @@ from enum import StrEnum
 from libs.common.money import allocate_cents
 from services.offers.domain.campaigns.catalogue import Item
 from services.offers.domain.campaigns.stacking_rules import Stacking, StackingRules
-from services.offers.domain.vouchers.voucher import Basket, Given, GivenLine, NotRedeemed, Voucher, redeem
+from services.offers.domain.vouchers.voucher import (
+    Basket,
+    BasketLine,
+    Given,
+    GivenLine,
+    NotRedeemed,
+    Voucher,
+    fits,
+    redeem,
+)
 
 
 class NotStacked(StrEnum):
@@ -74,6 +83,7 @@ class Receipt:
         self._now = now
         self._place_of = {line.line_no: place for place, line in enumerate(basket.lines)}
         self._cache: dict[tuple[str, Left], tuple[Given, Left] | Refusal] = {}
+        self._goods: dict[str, list[tuple[int, BasketLine]]] = {}
         self.worth_cents = max(0, sum(line.amount_cents for line in basket.lines))
         """What the receipt comes to before any voucher: goods less what the customer brings back with it."""
         self.left = self._opening(rules, earlier)
@@ -87,11 +97,11 @@ class Receipt:
 
     def unbound(self, shown: Shown) -> int:
         """What the voucher would give at most, on whatever is left later: less is never worth more to it."""
-        outcome = redeem(shown.voucher, self._basket_at(self.left.prices), self._items, self._now)
+        outcome = redeem(shown.voucher, self._goods_at(shown.voucher, self.left.prices), self._items, self._now)
         return outcome.given_cents if isinstance(outcome, Given) else 0
 
     def _take(self, shown: Shown, left: Left) -> tuple[Given, Left] | Refusal:
-        outcome = redeem(shown.voucher, self._basket_at(left.prices), self._items, self._now)
+        outcome = redeem(shown.voucher, self._goods_at(shown.voucher, left.prices), self._items, self._now)
         if isinstance(outcome, NotRedeemed):
             return outcome
         if self.worth_cents < shown.minimum_basket_cents:
@@ -110,7 +120,9 @@ class Receipt:
         if not given_cents:
             return NotStacked.GREATEST_TOTAL
         lines = tuple(
-            replace(line, discount_cents=cents) for line, cents in zip(outcome.lines, shares, strict=True) if cents
+            GivenLine(line_no=line.line_no, item_id=line.item_id, quantity=line.quantity, discount_cents=cents)
+            for line, cents in zip(outcome.lines, shares, strict=True)
+            if cents
         )
         prices, rooms_after = list(left.prices), list(left.rooms)
         for place, cents in zip(places, shares, strict=True):
@@ -118,10 +130,25 @@ class Receipt:
             rooms_after[place] -= cents
         return Given(given_cents, lines), Left(tuple(prices), tuple(rooms_after), left.total_cents - given_cents)
 
-    def _basket_at(self, prices: Sequence[int]) -> Basket:
+    def _goods_at(self, voucher: Voucher, prices: Sequence[int]) -> Basket:
+        """What of the basket the voucher is for, at these prices: a search asks it thousands of times."""
+        if voucher.voucher_id not in self._goods:
+            self._goods[voucher.voucher_id] = [
+                (place, line)
+                for place, line in enumerate(self._basket.lines)
+                if fits(voucher, self._items.get(line.item_id))
+            ]
         lines = [
-            line if line.amount_cents == cents else replace(line, amount_cents=cents)
-            for line, cents in zip(self._basket.lines, prices, strict=True)
+            line
+            if line.amount_cents == prices[place]
+            else BasketLine(
+                line_no=line.line_no,
+                item_id=line.item_id,
+                quantity=line.quantity,
+                amount_cents=prices[place],
+                weighed=line.weighed,
+            )
+            for place, line in self._goods[voucher.voucher_id]
         ]
         return replace(self._basket, lines=lines)
 

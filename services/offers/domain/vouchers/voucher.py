@@ -159,7 +159,7 @@ def _eligible(voucher: Voucher, basket: Basket, items: Mapping[str, Item]) -> li
     return [
         place
         for place, line in enumerate(basket.lines)
-        if line.amount_cents > 0 and _fits(voucher, items.get(line.item_id))
+        if line.amount_cents > 0 and fits(voucher, items.get(line.item_id))
     ]
 
 
@@ -192,7 +192,8 @@ def _refusal(voucher: Voucher, basket: Basket, now: datetime) -> NotRedeemed | N
     return NotRedeemed.ISSUED_ON_THIS_RECEIPT if voucher.receipt_id == basket.receipt_id else None
 
 
-def _fits(voucher: Voucher, item: Item | None) -> bool:
+def fits(voucher: Voucher, item: Item | None) -> bool:
+    """Whether it is for goods like this."""
     if item is None or not item.may_be_offered:
         return False
     promise = voucher.terms.promise

@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 import msgspec
 
@@ -36,6 +38,8 @@ from services.offers.ports.redemption.till import TillStores
 
 _IN_THREAD = 4
 """More vouchers than these are put together beside the loop that answers tills."""
+_BESIDE = ThreadPoolExecutor(1, "weighing")
+"""One at a time: a search for the best set may take half a second, and the loop waits for its turn behind every thread that computes."""
 _encoder = msgspec.json.Encoder()
 
 
@@ -95,7 +99,8 @@ async def put_together(at_till: ReceiptAtTill, vouchers: Sequence[Voucher], *, a
     """Which of them come off this receipt; many are weighed beside the loop."""
     if len(vouchers) <= _IN_THREAD:
         return at_till.stack(vouchers, all_of_them=all_of_them)
-    return await asyncio.to_thread(at_till.stack, vouchers, all_of_them=all_of_them)
+    search = partial(at_till.stack, vouchers, all_of_them=all_of_them)
+    return await asyncio.get_running_loop().run_in_executor(_BESIDE, search)
 
 
 async def redeem_set(desk: RedemptionDesk, stores: TillStores, asked: RedemptionSet) -> RedeemedSet:

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import msgspec
 
-from services.offers.domain.returns import RedeemedLine, RedeemedVoucher, Sold, SoldLine, take_back
+from services.offers.domain.returns.taking_back import RedeemedLine, RedeemedVoucher, Sold, SoldLine, take_back
 from services.offers.ports.redemption.redemptions import RedemptionStore, ReturnedLine
 
 

@@ -8,7 +8,7 @@ import msgspec
 from libs.common.contracts.offers import VoucherRolledBack
 from libs.common.errors import Conflict, NotFound
 from libs.common.persistence import OutboxMessage
-from services.offers.domain.returns import Sold, TakenBack, take_back, take_back_late
+from services.offers.domain.returns.taking_back import Sold, TakenBack, take_back, take_back_late
 from services.offers.domain.vouchers.voucher import Basket, Voucher
 from services.offers.handlers.money.clock import MoneyClock
 from services.offers.handlers.returns.quotes import redeemed_vouchers, sold_as_redeemed

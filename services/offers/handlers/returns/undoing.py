@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
-from services.offers.domain.returns import Back
-from services.offers.domain.returns_undone import given_again, settled, stays_after_all
+from services.offers.domain.returns.taking_back import Back
+from services.offers.domain.returns.undoing import given_again, settled, stays_after_all
 from services.offers.handlers.returns.quotes import redeemed_vouchers
 from services.offers.ports.money import Cause
 from services.offers.ports.redemption.redemptions import RedemptionStore, ReturnedLine

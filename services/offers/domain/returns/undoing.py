@@ -5,7 +5,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from services.offers.domain.campaigns.stacking_rules import BelowMinimum
-from services.offers.domain.returns import Back, RedeemedLine, RedeemedVoucher, Sold, SoldLine
+from services.offers.domain.returns.taking_back import Back, RedeemedLine, RedeemedVoucher, Sold, SoldLine
 
 _NONE = Decimal(0)
 

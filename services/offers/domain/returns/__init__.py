@@ -1,0 +1,1 @@
+"""What goods that come back take with them, and what is given again when their return was voided."""
