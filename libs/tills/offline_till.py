@@ -7,6 +7,7 @@ journal has lost its lease with it: ask for another. docs/offline-tills.md is a 
 
 import json
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any, NamedTuple, Optional
@@ -18,6 +19,7 @@ except ImportError:  # in a till, where it lies beside this file
 
 TOGETHER = 100
 """Entries in one request."""
+_SENT = ("redemption_id", "signed", "receipt_id", "currency", "given_at", "lines")
 Record = dict[str, Any]
 
 
@@ -46,13 +48,16 @@ class OfflineTill:
     def accept(self, signed: str, receipt_id: str, currency: str, lines: Sequence[Line], now_seconds: float) -> Record:
         """The entry with what each line gets off, for good; the same again for the same receipt. Raises Refused.
 
-        Call it when the receipt is closed, not while goods are scanned. Beside the reasons of `verify`: spent-here, other-currency,
-        no-eligible-line, no-lease, above-limit, lease-used-up.
+        Call it when the receipt is closed, not while goods are scanned, with what each line costs before any voucher. Beside the
+        reasons of `verify`: spent-here, other-currency, no-eligible-line, no-lease, below-threshold, above-limit, lease-used-up.
         """
         stands = {name: entry for name, entry in self.entries.items() if not self._undone(name)}
-        for name, entry in stands.items():
-            if name not in self._back and (entry["signed"], entry["receipt_id"]) == (signed, receipt_id):
+        off = Counter[int]()
+        here = [each for name, each in stands.items() if name not in self._back and each["receipt_id"] == receipt_id]
+        for entry in here:
+            if entry["signed"] == signed:
                 return entry
+            off.update({line["line_no"]: line["discount_cents"] for line in entry["lines"]})  # added to what is there
         now = max(now_seconds, self._latest)  # a clock that was set back revives nothing
         voucher = verify(signed, self.keys, self.store_id, now)
         if voucher.code in self._spent or any(entry["code"] == voucher.code for entry in stands.values()):
@@ -61,13 +66,11 @@ class OfflineTill:
             raise Refused("other-currency")
         sold = [line for line in lines if line.amount_cents > 0]
         ours = [line.category and fingerprint(line.category, 4) == voucher.category for line in sold]
-        weights = [line.amount_cents if fits else 0 for line, fits in zip(sold, ours)]
-        total = sum(weights)
-        worth = total * voucher.percent // 100 if voucher.percent else voucher.greatest_value_cents
-        gives = min(worth, total, voucher.greatest_value_cents)
+        weights = [max(0, line.amount_cents - off[line.line_no]) * bool(fits) for line, fits in zip(sold, ours)]
+        gives = min(sum(weights) * (voucher.percent or 100) // 100, voucher.greatest_value_cents)
         if gives <= 0:
             raise Refused("no-eligible-line")
-        lease_id, campaign_id = self._lease_for(voucher.campaign, gives, now)
+        lease_id, campaign_id = self._lease_for(voucher.campaign, gives, sum(line.amount_cents for line in lines), now)
         shares = _allocate(gives, weights)
         entry = {
             "redemption_id": os.urandom(16).hex(),
@@ -136,14 +139,14 @@ class OfflineTill:
             if entry["lease_id"] == lease_id and not self._undone(entry["redemption_id"]):
                 self._spent[entry["code"]] = entry["ends"]
         kept = [record for record in self._records if record["lease_id"] not in (lease_id, "")]
-        spent = [[code, ends] for code, ends in self._spent.items() if ends > now_seconds]
+        spent = [each for each in self._spent.items() if each[1] > now_seconds]
         kept += [{"lease_id": "", "kind": "spent", "told": each} for each in spent]
         with open(self.path + ".new", "wb", buffering=0) as file:
             _append(file, kept)
         os.replace(self.path + ".new", self.path)
         self._load()
 
-    def _lease_for(self, campaign: bytes, gives: int, now: float) -> tuple[str, str]:
+    def _lease_for(self, campaign: bytes, gives: int, basket_cents: int, now: float) -> tuple[str, str]:
         """The lease that ends first of those that bear it; raises Refused."""
         why = "no-lease"
         for lease in sorted(self.leases.values(), key=lambda lease: _seconds(lease["ends_at"])):
@@ -151,7 +154,9 @@ class OfflineTill:
             for each in lease["campaigns"]:
                 if not in_force or fingerprint(each["campaign_id"], 6) != campaign:
                     continue
-                if gives > each["accept_up_to_cents"]:
+                if basket_cents < (each.get("minimum_basket_cents") or 0):
+                    why = "below-threshold"
+                elif gives > each["accept_up_to_cents"]:
                     why = "above-limit"
                 elif gives > self.left_cents(lease["lease_id"], each["campaign_id"]):
                     why = "lease-used-up"
@@ -177,9 +182,8 @@ class OfflineTill:
         self._records: list[Record] = []
         self.leases: dict[str, Record] = {}
         self.entries: dict[str, Record] = {}
-        self._ended: set[str] = set()
-        self._back: set[str] = set()
         self._outcomes: dict[str, Record] = {}
+        self._ended, self._back = set[str](), set[str]()
         self._spent: dict[str, float] = {}
         self._latest = 0.0
         for record in _read(self.path):
@@ -202,23 +206,18 @@ class OfflineTill:
             (self._back if kind == "back" else self._ended).add(told)
 
 
-_SENT = ("redemption_id", "signed", "receipt_id", "currency", "given_at", "lines")
-
-
 def _append(file: Any, records: Sequence[Record]) -> None:
     """All of them or none; raises OSError."""
     size = file.tell()
     told = b"".join(json.dumps(record).encode() + b"\n" for record in records)
-    done = False
     try:
         written = file.write(told)
         os.fsync(file.fileno())
-        done = written == len(told)
-    finally:
-        if not done:
-            file.truncate(size)
-    if not done:
-        raise OSError("the disk is full")
+        if written != len(told):
+            raise OSError("the disk is full")  # noqa: TRY301  # what was written is cut off below
+    except BaseException:
+        file.truncate(size)
+        raise
 
 
 def _read(path: str) -> Iterator[Record]:

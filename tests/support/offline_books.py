@@ -25,6 +25,7 @@ from services.offers.handlers.money.clock import MoneyClock
 from services.offers.ports.lanes.journals import ConflictLine, KnownEntry, LaneStores, NewEntry
 from services.offers.ports.money import Cause
 from services.offers.ports.redemption.redemptions import NewRedemption, StoredRedemption
+from services.offers.ports.redemption.stacking import OnReceipt
 from services.offers.ports.returns import SoFar
 from tests.support.offers_facts import NOW
 from tests.support.offers_running import CODES
@@ -96,6 +97,10 @@ class Books:
 
     async def enter(self, *receipt_ids: str) -> None:
         """Nobody else is here."""
+
+    async def on_receipt(self, receipt_id: str) -> Sequence[OnReceipt]:
+        """Entries of these tests have receipts of their own."""
+        return ()
 
     async def so_far(self, receipt_id: str) -> SoFar:
         return SoFar()

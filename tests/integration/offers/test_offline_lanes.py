@@ -542,6 +542,53 @@ async def deadlocks(till: Till) -> int:
     return int(row["deadlocks"])
 
 
+async def test_two_vouchers_on_one_receipt_take_what_it_costs_and_are_told_as_tills_online_would(
+    database: Database, tmp_path: Path
+) -> None:
+    offline = {"accept_up_to_cents": 300, "lane_cents": 1_000, "chain_cents": 5_000}
+    rails = {"greatest_value_cents": 500, "open_per_customer": 5}
+    off = {"kind": "amount", "percent": None, "amount_cents": 200, "greatest_value_cents": 200}
+    await told(database, offline=offline, guard_rails=rails, **off)
+    async with open_till(database, tmp_path) as till:
+        vouchers = [await printed(till, "k1")]
+        vouchers += [each for n in range(2, 9) for each in (await till.checkout(f"k{n}"))["vouchers"]]
+        one, other = [each for each in vouchers if each["category"] == vouchers[0]["category"]][:2]
+        lane = await lane_of(till, tmp_path)
+        await lane.lend()
+        entries = [lane.accept(each, 250, at=NOW + HOUR, receipt_id="sale") for each in (one, other)]
+        assert [entry["gives"] for entry in entries] == [200, 50]
+        assert [each["reason"] for each in await lane.reconcile()] == ["redeemed", "redeemed"]
+        assert (await balances(till))["spent"] == 250
+        assert await conflicts(till) == []
+        item_id = entries[0]["lines"][0]["item_id"]
+        goods = {"receipt_id": "sale", "store_id": "store-1", "goods": [{"item_id": item_id, "quantity": "1"}]}
+        quote = (await till.client.post("/v1/return-quotes", json=goods)).json()
+        assert (quote["refund_cents"], quote["taken_back_cents"]) == (0, 250), "nothing was paid for it"
+
+
+async def test_a_minimum_is_kept_without_a_network_and_what_its_campaign_says_of_returns_too(
+    database: Database, tmp_path: Path
+) -> None:
+    await told(database, minimum_basket_cents=1_100, below_minimum="reclaim")
+    async with open_till(database, tmp_path) as till:
+        voucher, lax = await printed(till, "k1"), await printed(till, "k2")
+        lane = await lane_of(till, tmp_path)
+        assert [each["minimum_basket_cents"] for each in (await lane.lend())["campaigns"]] == [1_100]
+        with pytest.raises(Refused, match="below-threshold"):
+            lane.accept(voucher, 150, at=NOW + HOUR)
+        entry = lane.accept(voucher, 250, at=NOW + HOUR, receipt_id="sale")
+        old = lane.till.leases[lane.lease_id]["campaigns"][0]
+        del old["minimum_basket_cents"]  # a till of a release before knows of none
+        lane.accept(lax, 150, at=NOW + HOUR)
+        assert [each["reason"] for each in await lane.reconcile()] == ["redeemed", "other-amount"]
+        (listed,) = await conflicts(till)
+        assert (listed["given_cents"], listed["from_reserve_cents"]) == (15, 15)
+        goods = {"item_id": entry["lines"][1]["item_id"], "quantity": "1"}
+        body = {"receipt_id": "sale", "store_id": "store-1", "goods": [goods]}
+        quote = (await till.client.post("/v1/return-quotes", json=body)).json()
+        assert (quote["refund_cents"], quote["taken_back_cents"]) == (875, 25), "900 less what only a full basket gets"
+
+
 async def test_a_lane_speaks_for_its_own_store_with_a_right_of_its_own(database: Database, tmp_path: Path) -> None:
     await told(database)
     elsewhere, key_elsewhere = new_key("elsewhere", frozenset({"vouchers:offline"}), store_id="store-2")

@@ -110,6 +110,34 @@ def test_a_voucher_is_taken_once_per_lane_and_again_on_the_same_receipt_is_the_s
     assert len(again(till).entries) == 1
 
 
+def test_two_vouchers_take_no_more_off_a_line_than_it_costs(till: OfflineTill) -> None:
+    till.lend(a_lease("more", accept_up_to_cents=500, granted_cents=1_000, left_cents=1_000))
+    worth = {"percent": 0, "greatest_value_cents": 200}
+    first = till.accept(signed("v1", **worth), "r1", "USD", milk(250), SECONDS)
+    second = again(till).accept(signed("v2", **worth), "r1", "USD", milk(250), SECONDS)
+    assert [each["lines"][0]["discount_cents"] for each in (first, second)] == [200, 50]
+    assert second["lines"][0]["amount_cents"] == 250, "what it cost before any voucher"
+    lane = again(till)
+    with pytest.raises(Refused, match="no-eligible-line"):
+        lane.accept(signed("v3", **worth), "r1", "USD", milk(250), SECONDS)
+    lane.take_back(first["redemption_id"])
+    third = lane.accept(signed("v3", **worth), "r1", "USD", milk(250), SECONDS)
+    assert third["lines"][0]["discount_cents"] == 200, "what was taken back is on no receipt"
+
+
+def test_a_receipt_that_comes_to_less_than_the_campaign_asks_for_gets_nothing(tmp_path: Path) -> None:
+    till = OfflineTill(str(tmp_path / "journal"), KEYS, "store-1")
+    till.lend(a_lease(minimum_basket_cents=1_000))
+    bread = Line(9, "bread-1", "1", 800, "bread")
+    bottles = Line(10, "bottles", "1", -60, None)
+    with pytest.raises(Refused, match="below-threshold"):
+        till.accept(signed("v1"), "r1", "USD", [*milk(250), bread, bottles], SECONDS)
+    entry = till.accept(signed("v1"), "r1", "USD", [*milk(260), bread, bottles], SECONDS)
+    assert entry["gives"] == 26
+    till.lend(a_lease("any", minimum_basket_cents=None))
+    till.accept(signed("v2"), "r2", "USD", milk(100), SECONDS)
+
+
 def test_what_was_taken_back_is_given_to_nobody_before_the_chain_knows_not_even_on_its_own_receipt(
     till: OfflineTill,
 ) -> None:

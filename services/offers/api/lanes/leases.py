@@ -1,7 +1,7 @@
 """`/v1/leases...` and `GET /v1/exposure`: money for lanes that may lose the network, and what all of them may cost at most."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Annotated
 
@@ -12,6 +12,7 @@ from libs.common.contracts.values import Key
 from libs.common.http.credentials import Credential, require
 from libs.common.http.openapi import problems
 from services.offers.api.doors import Doors, check_store
+from services.offers.domain.campaigns.campaign import Campaign
 from services.offers.handlers.lanes.leasing import (
     LeaseAsked,
     end_lease,
@@ -60,6 +61,8 @@ class LeasedView(BaseModel):
     accept_up_to_cents: int
     granted_cents: int
     left_cents: int
+    minimum_basket_cents: int | None
+    """What a receipt comes to at least, before any voucher, for its vouchers to give."""
 
 
 class LeaseView(BaseModel):
@@ -106,6 +109,9 @@ def lease_router(doors: Doors) -> APIRouter:
     """The routes, bound to their stores."""
     router = APIRouter(prefix="/v1", tags=["offline tills"])
 
+    def view(known: KnownLease) -> LeaseView:
+        return _view(known, doors.redemption_desk.knowledge.campaigns)
+
     @router.post("/leases", summary="Lend a lane money for the time without a network")
     async def lend(request: LeaseRequest, caller: Lane) -> LeaseView:
         """As much of each campaign as its policy, its budget and the lane's other leases allow: perhaps nothing."""
@@ -122,7 +128,7 @@ def lease_router(doors: Doors) -> APIRouter:
         campaigns = lendable(doors.redemption_desk.knowledge, request.store_id)
         async with doors.lane_leases() as store:
             now = doors.money_clock.now(stated=None, reached=await store.reached_at())
-            return _view(await grant_lease(store, asked, campaigns, now, doors.lease_grace))
+            return view(await grant_lease(store, asked, campaigns, now, doors.lease_grace))
 
     @router.post(
         "/leases/{lease_id}/end", summary="End a lease whose journal has come in", responses=problems(404, 409)
@@ -132,7 +138,7 @@ def lease_router(doors: Doors) -> APIRouter:
         async with doors.lane_leases() as store:
             check_store(caller, await store_of_lease(store, lease_id))
             now = doors.money_clock.now(stated=None, reached=await store.reached_at())
-            return _view(await end_lease(store, lease_id, request.entries, now))
+            return view(await end_lease(store, lease_id, request.entries, now))
 
     @router.get("/leases", summary="The leases that have not ended, oldest first", responses=problems(404))
     async def everything(
@@ -140,7 +146,7 @@ def lease_router(doors: Doors) -> APIRouter:
     ) -> list[LeaseView]:
         """The next page is what comes `after` the last `lease_id` of this one."""
         async with doors.lane_leases() as store:
-            return [_view(known) for known in await open_leases(store, after, limit)]
+            return [view(known) for known in await open_leases(store, after, limit)]
 
     @router.get("/exposure", summary="What lanes without a network may cost at most", response_model=Exposures)
     async def exposure(_caller: Auditor) -> Response:
@@ -155,7 +161,7 @@ def lease_router(doors: Doors) -> APIRouter:
     return router
 
 
-def _view(known: KnownLease) -> LeaseView:
+def _view(known: KnownLease, campaigns: Mapping[str, Campaign]) -> LeaseView:
     lease = known.lease
     return LeaseView(
         lease_id=lease.lease_id,
@@ -174,6 +180,9 @@ def _view(known: KnownLease) -> LeaseView:
                 accept_up_to_cents=each.accept_up_to_cents,
                 granted_cents=each.granted_cents,
                 left_cents=each.left_cents,
+                minimum_basket_cents=campaigns[each.campaign_id].minimum_basket_cents
+                if each.campaign_id in campaigns
+                else None,
             )
             for each in known.leased
         ],

@@ -11,7 +11,8 @@ from services.offers.domain.codes.code import CodeKey
 from services.offers.domain.codes.signed import code_in
 from services.offers.domain.lanes.entry import Entry, split_lines
 from services.offers.domain.lanes.lease import Lease, Remark, Settlement, Status, as_taken, settle, settle_again
-from services.offers.domain.vouchers.voucher import Given, NotRedeemed, Voucher, redeem
+from services.offers.domain.redemption.discounting import NotStacked
+from services.offers.domain.vouchers.voucher import Given, NotRedeemed, Voucher
 from services.offers.handlers.campaigns.knowledge import Knowledge
 from services.offers.handlers.codes import SigningRing
 from services.offers.handlers.lanes.outcomes import TakenIn, not_taken_in, outcome_of
@@ -23,12 +24,14 @@ from services.offers.handlers.redemption.desk import (
     line_answer,
     redeemed_message,
 )
+from services.offers.handlers.redemption.stacking import receipt_at_till
 from services.offers.handlers.returns.taking_back import redeemed_on, roll_back
 from services.offers.ports.lanes.journals import KnownEntry, LaneStores, NewEntry
 from services.offers.ports.money import Cause
 from services.offers.ports.redemption.redemptions import NewRedemption, StoredRedemption
 
 _encoder = msgspec.json.Encoder()
+_NOTHING = Given(0, ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,11 +90,11 @@ class Reconciler:
             settlement = settle_again(before.given_cents, entry.given_cents, left_cents=left_cents)
             redeemed_by = before.redemption_id
         else:
-            outcome = self._judged(given)
+            outcome = await self._judged(stores, given)
             in_time = entry.given_at < lease.ends_at
             settlement = settle(voucher, outcome, entry.given_cents, left_cents=left_cents, in_time=in_time)
             if voucher is not None and settlement.redeemed_cents:
-                await _redeem(stores, given, voucher, settlement, self.clock)
+                await self._redeem(stores, given, voucher, settlement)
                 redeemed_by = entry.redemption_id
         beside_cents = settlement.leased_cents + settlement.uncovered_cents
         new = NewEntry(
@@ -110,12 +113,51 @@ class Reconciler:
             await _came_back_before(stores, given, kept)
         return kept
 
-    def _judged(self, given: "_Given") -> Given | NotRedeemed:
-        """What our own rules say, at the time that counts."""
+    async def _judged(self, stores: LaneStores, given: "_Given") -> Given | NotRedeemed:
+        """What our own rules say, at the time that counts, beside what was redeemed on the receipt before."""
         if given.voucher is None:
             return given.why_none
-        voucher = as_taken(given.voucher, given.judged_at)
-        return redeem(voucher, given.entry.basket(given.lease.store_id), self.knowledge.items, given.judged_at)
+        basket = given.entry.basket(given.lease.store_id)
+        at_till = await receipt_at_till(stores.stacks, self.knowledge, basket, given.judged_at)
+        outcome = at_till.outcome(as_taken(given.voucher, given.judged_at))
+        return _NOTHING if isinstance(outcome, NotStacked) else outcome
+
+    async def _redeem(self, stores: LaneStores, given: "_Given", voucher: Voucher, settlement: Settlement) -> None:
+        """Redeem the voucher as a till online does, for what its reserve pays or the lease in its place: lines frozen, told to the others."""
+        entry, cause = given.entry, Cause(given.entry.redemption_id, given.now)
+        if settlement.late_cents:
+            voucher = await stores.offline.reserve_late(given.lease.lease_id, voucher, settlement.late_cents, cause)
+        paid = Given(settlement.redeemed_cents, tuple(split_lines(entry.lines, settlement.redeemed_cents)[0]))
+        answer = RedemptionAnswer(
+            redemption_id=entry.redemption_id,
+            status=REDEEMED,
+            reason=REDEEMED,
+            voucher_id=voucher.voucher_id,
+            given_cents=paid.given_cents,
+            lines=tuple(map(line_answer, paid.lines)),
+        )
+        campaign = self.knowledge.campaigns.get(voucher.campaign_id)
+        attempt = NewRedemption(
+            redemption_id=entry.redemption_id,
+            asked=entry.digest(),
+            voucher_id=voucher.voucher_id,
+            receipt_id=entry.receipt_id,
+            store_id=given.lease.store_id,
+            status=REDEEMED,
+            reason=REDEEMED,
+            answer=_encoder.encode(answer),
+            answered_at=given.now,
+            given=paid,
+            minimum_basket_cents=campaign.minimum_basket_cents if campaign else None,
+            below_minimum=campaign.below_minimum if campaign and campaign.minimum_basket_cents else None,
+        )
+        if not await stores.redemptions.keep(attempt):
+            raise Conflict("another attempt with this id is under way", slug="in-flight")
+        await stores.redemptions.spend(voucher, paid.given_cents, cause)
+        await stores.redemptions.tell([redeemed_message(attempt, voucher, paid, given.judged_at)])
+        new = [(entry.redemption_id, voucher.voucher_id)]
+        basket = entry.basket(given.lease.store_id)
+        await redeemed_on(stores.redemptions, basket, new, happened_at=given.judged_at, now=given.now, clock=self.clock)
 
     async def _take_back(self, stores: LaneStores, known: KnownEntry, now: datetime) -> None:
         """Undo an entry: what its voucher gave is no longer spent, whoever paid for it."""
@@ -145,43 +187,6 @@ class _Given:
 async def _was_lost(stores: LaneStores, given: _Given, before: StoredRedemption) -> bool:
     """Whether the lane asked for it over the network and never heard of it: what is redeemed later is on the receipt opened again."""
     return before.answered_at <= given.judged_at and await stores.offline.entry(before.redemption_id) is None
-
-
-async def _redeem(
-    stores: LaneStores, given: _Given, voucher: Voucher, settlement: Settlement, clock: MoneyClock
-) -> None:
-    """Redeem the voucher as a till online does, for what its reserve pays or the lease in its place: lines frozen, told to the others."""
-    entry, cause = given.entry, Cause(given.entry.redemption_id, given.now)
-    if settlement.late_cents:
-        voucher = await stores.offline.reserve_late(given.lease.lease_id, voucher, settlement.late_cents, cause)
-    paid = Given(settlement.redeemed_cents, tuple(split_lines(entry.lines, settlement.redeemed_cents)[0]))
-    answer = RedemptionAnswer(
-        redemption_id=entry.redemption_id,
-        status=REDEEMED,
-        reason=REDEEMED,
-        voucher_id=voucher.voucher_id,
-        given_cents=paid.given_cents,
-        lines=tuple(map(line_answer, paid.lines)),
-    )
-    attempt = NewRedemption(
-        redemption_id=entry.redemption_id,
-        asked=entry.digest(),
-        voucher_id=voucher.voucher_id,
-        receipt_id=entry.receipt_id,
-        store_id=given.lease.store_id,
-        status=REDEEMED,
-        reason=REDEEMED,
-        answer=_encoder.encode(answer),
-        answered_at=given.now,
-        given=paid,
-    )
-    if not await stores.redemptions.keep(attempt):
-        raise Conflict("another attempt with this id is under way", slug="in-flight")
-    await stores.redemptions.spend(voucher, paid.given_cents, cause)
-    await stores.redemptions.tell([redeemed_message(attempt, voucher, paid, given.judged_at)])
-    new = [(entry.redemption_id, voucher.voucher_id)]
-    basket = entry.basket(given.lease.store_id)
-    await redeemed_on(stores.redemptions, basket, new, happened_at=given.judged_at, now=given.now, clock=clock)
 
 
 async def _came_back_before(stores: LaneStores, given: _Given, kept: KnownEntry) -> None:
