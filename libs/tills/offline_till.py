@@ -139,7 +139,8 @@ class OfflineTill:
             if entry["lease_id"] == lease_id and not self._undone(entry["redemption_id"]):
                 self._spent[entry["code"]] = entry["ends"]
         kept = [record for record in self._records if record["lease_id"] not in (lease_id, "")]
-        spent = [each for each in self._spent.items() if each[1] > now_seconds]
+        over = min(now_seconds, self._latest)  # a clock that is ahead makes nothing good again
+        spent = [each for each in self._spent.items() if each[1] > over]
         kept += [{"lease_id": "", "kind": "spent", "told": each} for each in spent]
         with open(self.path + ".new", "wb", buffering=0) as file:
             _append(file, kept)

@@ -344,7 +344,17 @@ def test_a_journal_gets_short_and_spent_codes_stay_spent_until_they_end(till: Of
             lane.accept(signed("v1"), "r3", "USD", milk(100), SECONDS)
     till.accept(signed("v2"), "r4", "USD", milk(100), SECONDS)
     till.forget("next", SECONDS + 10**6)
+    till.lend(a_lease("later") | {"granted_at": "2026-03-20T15:00:00Z", "ends_at": "2026-03-21T15:00:00Z"})
+    till.forget("later", SECONDS + 10**6)
     assert Path(till.path).stat().st_size == 0
+
+
+def test_a_clock_that_is_ahead_while_a_lease_is_forgotten_makes_nothing_good_again(till: OfflineTill) -> None:
+    till.accept(signed("v1"), "r1", "USD", milk(100), SECONDS)
+    till.forget("lease", SECONDS + 10**6)
+    till.lend(a_lease("next"))
+    with pytest.raises(Refused, match="spent-here"):
+        till.accept(signed("v1"), "r2", "USD", milk(100), SECONDS)
 
 
 def imported(path: Path) -> set[str]:
