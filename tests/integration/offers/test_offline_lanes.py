@@ -631,6 +631,24 @@ async def test_open_leases_are_read_page_by_page_oldest_first(database: Database
         assert (await till.client.get("/v1/leases", params={"after": "unknown"})).status_code == 404
 
 
+SLOW = """
+    ALTER TABLE leased RENAME TO great;
+    CREATE VIEW leased AS WITH slow AS MATERIALIZED (SELECT pg_sleep(1.2)) SELECT great.* FROM great, slow;
+"""
+
+
+async def test_the_exposure_of_a_great_chain_may_take_longer_than_a_till_would_wait(
+    database: Database, tmp_path: Path
+) -> None:
+    await told(database)
+    async with open_till(database, tmp_path) as till:
+        await (await lane_of(till, tmp_path)).lend()
+        async with till.transaction() as (tx, _):
+            for statement in SLOW.strip().split(";")[:-1]:
+                await tx.connection.exec_driver_sql(statement)
+        assert await worst_case(till) == LANE_CENTS
+
+
 async def test_conflicts_are_read_page_by_page_and_by_campaign(database: Database, tmp_path: Path) -> None:
     await told(database)
     async with open_till(database, tmp_path) as till:

@@ -53,6 +53,7 @@ _LEND = text("""
 """)
 _END = text("UPDATE leases SET ended_at = :now WHERE lease_id = :lease_id AND ended_at IS NULL")
 _NOTHING_LEFT = text("UPDATE leased SET left_cents = 0 WHERE lease_id = :lease_id")
+_ADDS_ALL = text("SELECT set_config('statement_timeout', '30s', true)")  # every open lease of the chain
 _EXPOSURE = text("""
     SELECT campaign_id, store_id, currency, count(*) AS leases, sum(left_cents)::bigint AS left_cents,
            count(*) FILTER (WHERE ends_at <= :now) AS over
@@ -140,6 +141,7 @@ class PostgresLaneLeases:
 
     async def exposure(self, now: datetime) -> Sequence[Exposure]:
         """As the port promises."""
+        await self._tx.connection.execute(_ADDS_ALL)
         return [Exposure(**row) for row in (await self._tx.connection.execute(_EXPOSURE, {"now": now})).mappings()]
 
     async def _read(self, statement: TextClause, names: dict[str, Any]) -> list[KnownLease]:
