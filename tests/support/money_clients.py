@@ -36,6 +36,7 @@ from services.offers.handlers.redemption.desk import Redemption, RedemptionDesk
 from services.offers.handlers.redemption.holding import Holding, extend_hold, hold_voucher, release_hold
 from services.offers.handlers.repeating import Once
 from services.offers.handlers.returns.taking_back import give_back_returned, roll_back, roll_back_receipt
+from services.offers.handlers.returns.undoing import undo_returns
 from services.offers.handlers.vouchers.expiry import expire_vouchers
 from services.offers.metrics import OffersMetrics
 from services.offers.ports.checkout import IssueRequest
@@ -155,7 +156,16 @@ class Shop:
 
     async def client(self, random: Random) -> None:
         """Ask for one thing after the other until told to stop."""
-        steps = {"issue": 25, "redeem": 35, "hold": 10, "roll back": 10, "return": 10, "void": 5, "expire": 5}
+        steps = {
+            "issue": 25,
+            "redeem": 35,
+            "hold": 10,
+            "roll back": 10,
+            "return": 10,
+            "undo": 5,
+            "void": 5,
+            "expire": 5,
+        }
         while not self.stop.exists():
             step = random.choices([*steps], weights=[*steps.values()])[0]
             try:
@@ -180,16 +190,9 @@ class Shop:
                 answer = await roll_back(PostgresRedemptions(tx), redemption_id, self.desk.clock)
             self.log.note("rolled back", redemption_id, answer.decode())
         elif step == "return":
-            event_id = f"return-{random.getrandbits(60):x}"
-            back = Reversal(
-                event_id=event_id,
-                receipt_id=receipt_of(voucher_id, random.randint(1, 2)),
-                goods={f"milk-{random.randint(1, 3)}": Decimal(random.randint(1, 3))},
-                occurred_at=CLOCK.now(),
-            )
-            async with self.transactions.begin() as tx:
-                cents = await give_back_returned(PostgresRedemptions(tx), back, self.desk.clock)
-            self.log.note("returned", event_id, cents)
+            await self._return(receipt_of(voucher_id, random.randint(1, 2)), random)
+        elif step == "undo":
+            await self._undo(receipt_of(voucher_id, random.randint(1, 2)), random)
         elif step == "hold":
             await self._hold(f"h-{voucher_id}-{random.randint(1, _ATTEMPTS)}", voucher_id)
         elif step == "void":
@@ -202,6 +205,27 @@ class Shop:
             async with self.transactions.begin() as tx:
                 await expire_vouchers(PostgresExpiry(tx), CLOCK.now(), self.metrics)
             self.log.note("swept", "", None)
+
+    async def _return(self, receipt_id: str, random: Random) -> None:
+        event_id = f"return-{random.getrandbits(60):x}"
+        back = Reversal(
+            event_id=event_id,
+            receipt_id=receipt_id,
+            goods={f"milk-{random.randint(1, 3)}": Decimal(random.randint(1, 3))},
+            occurred_at=CLOCK.now(),
+            return_receipt_id=f"back-{receipt_id}",
+        )
+        async with self.transactions.begin() as tx:
+            cents = await give_back_returned(PostgresRedemptions(tx), back, self.desk.clock)
+        self.log.note("returned", event_id, cents)
+
+    async def _undo(self, receipt_id: str, random: Random) -> None:
+        event_id = f"undo-{random.getrandbits(60):x}"
+        async with self.transactions.begin() as tx:
+            store = PostgresRedemptions(tx)
+            await store.lock_receipts([receipt_id, f"back-{receipt_id}"])
+            cents = await undo_returns(store, f"back-{receipt_id}", event_id, CLOCK.now())
+        self.log.note("undone", event_id, cents)
 
     async def _issue(self, number: int) -> None:
         granted = await self.issuing.issue(checkout_of(number, CLOCK.now()))
