@@ -9,6 +9,7 @@ import msgspec
 from pydantic import ValidationError
 
 from libs.common.contracts.values import Identifier, IdentifierKind
+from services.ingest.domain.halves import without_halves
 from services.ingest.domain.segment.people import Who
 
 _LOYALTY_ACCOUNT = re.compile(r"<(?:[\w.-]+:)?Loyalty(?:Account)?ID(?:\s[^<>]*)?>\s*([^<]*[^<\s])\s*<")
@@ -39,7 +40,7 @@ def named_in(raw: bytes) -> Identifier | None:
 def _handles(raw: bytes) -> Iterator[object]:
     """What may be an identifier, the likeliest first."""
     try:
-        body = _decoder.decode(raw).data
+        body = _decoder.decode(without_halves(raw)).data
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError, ValueError):
         account = _LOYALTY_ACCOUNT.search(raw.decode("utf-8", "replace"))
         if account is not None:
