@@ -1,6 +1,6 @@
-r"""JSON with half a character in it, which scripts write where they cut a text within an emoji; called where a parser said no.
+"""JSON with half a character in it, which scripts write where they cut a text within an emoji; called where a parser said no.
 
-JavaScript counts such a character as two, and its JSON spells either half by itself (`\ud83d`). The grammar of JSON allows that, but no
+JavaScript counts such a character as two, and its JSON spells either half by itself, as an escape. The grammar of JSON allows that, but no
 text can hold it, and parsers refuse the whole document for it.
 """
 
