@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes what docker-compose.yml needs and the repository must not hold: `.env` with passwords, var/compose with secrets.
-# Run it again at any time: what exists stays.
+# Run it again at any time, also after it was broken off: what exists stays, and nothing exists by half.
 set -eu
 cd "$(dirname "$0")/../.."
 secrets=var/compose
@@ -14,7 +14,10 @@ chmod 700 "$secrets"
 chmod 755 "$keys"
 
 for name in postgres_password grafana_password voucher_key pseudonym_key key_encryption_key webhook_key; do
-  [ -e "$secrets/$name" ] || random >"$secrets/$name"
+  if [ ! -e "$secrets/$name" ]; then
+    random >"$secrets/$name.new"
+    mv "$secrets/$name.new" "$secrets/$name"
+  fi
 done
 
 if [ ! -e .env ]; then
@@ -25,11 +28,13 @@ if [ ! -e .env ]; then
         *_DB_PASSWORD=) echo "$line$(random)" ;;
         *) echo "$line" ;;
       esac
-    done <.env.example >.env
+    done <.env.example >.env.new
+    mv .env.new .env
   )
 fi
 
 if [ ! -e "$keys/credentials.json" ]; then
+  rm -f "$keys/credentials.new"
   separator='['
   while read -r caller scopes; do
     secret=$(random)

@@ -132,13 +132,16 @@ def simulate(  # noqa: PLR0913 - each is an option of the command line
     stores: Annotated[int, typer.Option(help="The busiest ones.")] = 12,
     items: Annotated[int, typer.Option(help="The categories that sell most.")] = 20,
     weekly: Annotated[bool, typer.Option(help="A store may order on one day of the week only.")] = False,
+    depot: Annotated[bool, typer.Option(help="Stores are supplied by a depot, and that from outside.")] = False,
+    fresh: Annotated[bool, typer.Option(help="Goods that spoil, the kernel alone: told of their age or not.")] = False,
     plot: Annotated[Path | None, typer.Option(help="Draw it by week, to this .png (or .svg, .pdf).")] = None,
 ) -> None:
     """What inventory's commands come to in a played chain: fill rate, stock and cost, beside naive rules and a bound."""
     options = {"--bridge": bridge, "--in": data, "--weeks": weeks, "--stores": stores, "--items": items, "--plot": plot}
     argv = [sys.executable, "-m", "services.inventory", "simulate"]
     argv += [part for name, value in options.items() if value is not None for part in (name, str(value))]
-    argv += [flag for flag, is_set in (("--no-reroute", not reroute), ("--weekly", weekly)) if is_set]
+    flags = {"--no-reroute": not reroute, "--weekly": weekly, "--depot": depot, "--fresh": fresh}
+    argv += [flag for flag, is_set in flags.items() if is_set]
     _become(argv)
 
 

@@ -24,12 +24,11 @@ class InvalidDataset(InvalidInput):
 
 
 def read_table(folder: Path, name: str) -> Any | None:
-    """The table as it is in the folder, or None; ids of a csv stay text."""
+    """The table as it is in the folder, or None; what a csv says stays text, `NA` and `None` and leading zeros too."""
     parquet, csv = folder / f"{name}.parquet", folder / f"{name}.csv"
     if parquet.exists():
         return pd.read_parquet(parquet)
-    ids = {column: str for column in REQUIRED[name] if column.endswith("_id")}
-    return pd.read_csv(csv, dtype={**ids, "quantity": str}) if csv.exists() else None
+    return pd.read_csv(csv, dtype=str, keep_default_na=False, na_values=[""]) if csv.exists() else None
 
 
 def checked(name: str, table: Any) -> Any:

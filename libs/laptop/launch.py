@@ -188,8 +188,7 @@ class Keys:
             (self.pseudonym_key(play=True), _SECRET_OF_PLAYS),
         ):
             if not path.exists():
-                path.touch(mode=0o600)
-                path.write_text(secret)
+                _keep(path, secret)
         if self._secrets.exists() and self.credentials.exists() and self.service_key.exists():
             return
         made = {caller: new_key(caller, scopes) for caller, scopes in SCOPES.items()}
@@ -197,11 +196,19 @@ class Keys:
             (self._secrets, json.dumps({caller: key for caller, (key, _) in made.items()})),
             (self.service_key, made["profile"][0]),
         ):
-            path.touch(mode=0o600)
-            path.write_text(secret)
+            _keep(path, secret)
         write_credentials(self.credentials, [credential for _, credential in made.values()])
 
     def key(self, caller: str) -> str:
         """The key of `caller` (till, erp, office); raises FileNotFoundError before `make`, KeyError for a stranger."""
         keys: dict[str, str] = json.loads(self._secrets.read_text())
         return keys[caller]
+
+
+def _keep(path: Path, secret: str) -> None:
+    """Write it for its owner only, and whole or not at all: half a secret on a full disk would be kept for ever."""
+    fresh = path.with_name(f"{path.name}.new")
+    fresh.unlink(missing_ok=True)
+    fresh.touch(mode=0o600)
+    fresh.write_text(secret)
+    fresh.replace(path)

@@ -65,6 +65,7 @@ class StateFolder:
         self.broker = self.path / "broker"
         self.logs = self.path / "logs"
         self._run = self.path / "run.json"
+        self._lock = self.path / "lock"
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -73,15 +74,27 @@ class StateFolder:
         The kernel releases the lock when its holder dies, however it dies; the record of the run goes with a clean end.
         """
         self.logs.mkdir(parents=True, exist_ok=True)
-        with (self.path / "lock").open("w") as lock:
+        with self._lock.open("a") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 raise AlreadyRunning(self.path, self.read_run()) from error
             try:
+                lock.truncate(0)
+                lock.write(json.dumps(dataclasses.asdict(this_process())))
+                lock.flush()
                 yield
             finally:
+                lock.truncate(0)
                 self._run.unlink(missing_ok=True)
+
+    def holder(self) -> Identity | None:
+        """Who holds the folder, also before anything is recorded to run; None if nobody does."""
+        try:
+            found = Identity(**json.loads(self._lock.read_text()))
+        except (FileNotFoundError, ValueError):
+            return None
+        return found if found.runs() else None
 
     def write_run(self, run: Run) -> None:
         """Record what runs; a reader sees the old record or the new one, never half of it."""

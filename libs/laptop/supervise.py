@@ -77,7 +77,7 @@ async def detach(state: StateFolder, *, broker: str, play: bool, campaigns: Path
 
     Raises AlreadyRunning, and ChildFailed with the end of its log.
     """
-    if (run := state.read_run()) is not None:
+    if (run := state.read_run()) is not None or state.holder() is not None:
         raise AlreadyRunning(state.path, run)
     log = state.logs / SUPERVISOR_LOG
     argv = [sys.executable, "-m", "libs.laptop.supervise", "--broker", broker, "--state", str(state.path)]
@@ -100,10 +100,14 @@ async def detach(state: StateFolder, *, broker: str, play: bool, campaigns: Path
 
 
 async def down(state: StateFolder) -> list[str]:
-    """Stop what runs in a folder and return the names of what was running; nothing runs: nothing is returned."""
+    """Stop what runs or starts in a folder and return the names of what was running; nothing runs: nothing is returned."""
     run = state.read_run()
     if run is None:
-        return []
+        starting = state.holder()
+        if starting is None:
+            return []
+        await stop_found(starting, grace_seconds=_DOWN_SECONDS)
+        return ["what was starting"]
     names = [part.name for part in run.running_parts()]
     await stop_found(run.supervisor, grace_seconds=_DOWN_SECONDS)
     await _sweep(state)

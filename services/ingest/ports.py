@@ -115,7 +115,7 @@ class QuarantineStore(Protocol):
         ...
 
     async def waiting_ids(self, wanted: Wanted, *, limit: int) -> Sequence[str]:
-        """Those that wait, oldest first, in the order in which they came."""
+        """Those that wait: what nobody has tried to send again, in the order in which it came, then what was tried longest ago."""
         ...
 
     async def classes(self, wanted: Wanted) -> Sequence[QuarantineClass]:

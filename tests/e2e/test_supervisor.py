@@ -3,11 +3,12 @@
 import asyncio
 import os
 import signal
+import sys
 from pathlib import Path
 
 import pytest
 
-from libs.laptop.child import ChildFailed
+from libs.laptop.child import ChildFailed, spawn
 from libs.laptop.launch import Service
 from libs.laptop.state_folder import AlreadyRunning, Run, StateFolder
 from libs.laptop.supervise import choose_state, down, supervise
@@ -63,6 +64,24 @@ async def test_a_second_up_says_what_runs_and_ctrl_c_stops_it_all(tmp_path: Path
     assert not run.running_parts()
     assert up.state.read_run() is None
     assert await down(up.state) == []
+
+
+async def test_what_is_still_starting_is_stopped_too(tmp_path: Path) -> None:
+    state = StateFolder(tmp_path / "state")
+    argv = [sys.executable, "-m", "libs.laptop.supervise", "--state", str(state.path)]
+    starting = spawn("supervisor", argv, log=tmp_path / "supervisor.log")
+
+    async def begun() -> bool:
+        return state.holder() is not None
+
+    try:
+        await starting.wait_ready(begun, within_seconds=30.0)
+        assert await down(state) == ["what was starting"]
+        assert await starting.wait_end(within_seconds=1.0)
+        assert (state.holder(), state.read_run()) == (None, None)
+        assert await down(state) == []
+    finally:
+        await starting.kill()
 
 
 async def test_a_service_that_crashes_is_told_with_its_logs_last_lines_and_everything_stops(tmp_path: Path) -> None:

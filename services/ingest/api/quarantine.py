@@ -88,7 +88,10 @@ def quarantine_router(store: QuarantineStore, mender: Mender) -> APIRouter:
 
     @router.post("/resubmit", summary="Send a class of events again", responses=_wrong(413, 503))
     async def resubmit_class(order: ClassOrder, caller: Writer) -> ClassAnswer:
-        """As `resubmit` does for each that waits, the oldest first. Look at a dry run first."""
+        """As `resubmit` does for each that waits: the oldest that nobody tried to send, then what was tried longest ago.
+
+        So the same order given again gets to all of them. Look at a dry run first.
+        """
         done = await mender.resubmit_class(order.of(caller), caller, limit=order.limit, dry_run=order.dry_run)
         results = [ResubmittedEntry.model_validate(one) for one in done]
         return ClassAnswer(dry_run=order.dry_run, results=results)

@@ -156,7 +156,7 @@ class ResubmittedEntry(BaseModel):
 
 
 class ClassAnswer(BaseModel):
-    """Oldest first. Fewer than there are: send the same again; it stops at the first that could not be taken."""
+    """In the order in which they were sent. Fewer than there are: send the same again; it stops at the first that could not be taken."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -9,6 +9,7 @@ import msgspec
 
 from libs.common.contracts import format_moment
 from libs.common.errors import InvalidMessage
+from services.ingest.domain.halves import without_halves
 
 Short = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
 Attribute = Annotated[Short, msgspec.Meta(pattern=r"^[^\x00-\x1f\x7f]+\Z")]
@@ -69,11 +70,24 @@ _plain_batch = msgspec.json.Decoder(list[_PlainEnvelope])
 
 
 def split_batch(body: bytes) -> list[msgspec.Raw]:
-    """The events of a JSON array, each still unread; raises InvalidMessage when it is none."""
+    """The events of a JSON array, each still unread, as it came; raises InvalidMessage when it is none."""
     try:
-        return _batch.decode(body)
+        return _split(body)
     except (msgspec.DecodeError, RecursionError) as error:
         raise InvalidMessage("the body is not a JSON array", slug="invalid-json") from error
+
+
+def _split(body: bytes) -> list[msgspec.Raw]:
+    try:
+        return _batch.decode(body)
+    except msgspec.DecodeError:
+        # Where an event holds half a character, it alone is to be refused.
+        readable, events, begin = without_halves(body), list[msgspec.Raw](), 0
+        for one in map(bytes, _batch.decode(readable)):
+            begin = readable.index(one, begin)
+            events.append(msgspec.Raw(body[begin : begin + len(one)]))
+            begin += len(one)
+        return events
 
 
 def read_plain(body: bytes) -> Sequence[Envelope]:
@@ -109,7 +123,7 @@ def read_envelope(raw: bytes | msgspec.Raw, *, clean: bool = False) -> Envelope:
 def read_name(raw: bytes | msgspec.Raw) -> EventName:
     """What a refused event calls itself; parts that are missing or no attributes are None. Never raises."""
     try:
-        names = _names.decode(raw)
+        names = _names.decode(without_halves(bytes(raw)))
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return EventName()
     return EventName(_attribute(names.id), _attribute(names.source), _attribute(names.type))

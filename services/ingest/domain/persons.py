@@ -2,16 +2,20 @@
 
 import re
 from collections.abc import Iterator
+from html import unescape
 from typing import Any
-from xml.sax.saxutils import unescape
 
 import msgspec
 from pydantic import ValidationError
 
 from libs.common.contracts.values import Identifier, IdentifierKind
+from services.ingest.domain.halves import without_halves
 from services.ingest.domain.segment.people import Who
 
-_LOYALTY_ACCOUNT = re.compile(r"<(?:[\w.-]+:)?Loyalty(?:Account)?ID(?:\s[^<>]*)?>\s*([^<]*[^<\s])\s*<")
+_LOYALTY_ACCOUNT = re.compile(
+    r"<(?:[\w.-]+:)?Loyalty(?:Account)?ID(?:\s[^<>]*+)?>\s*+(?:<!\[CDATA\[([^<\]]*+)\]\]>|([^<]*+))"
+)
+"""What stands in it, as it is or with marks for characters. It never looks twice at a character: this is anybody's text."""
 
 
 class _Body(msgspec.Struct):
@@ -30,6 +34,8 @@ def named_in(raw: bytes) -> Identifier | None:
     'loyalty_card:7'
     >>> named_in(b'{"data":{"userId":"8"}}').key, named_in(b"<Transaction><LoyaltyID>9</LoyaltyID>").key
     ('account:8', 'loyalty_card:9')
+    >>> named_in(b"<LoyaltyID><![CDATA[9]]></LoyaltyID>").key, named_in(b"<LoyaltyID> &#57; </LoyaltyID>").key
+    ('loyalty_card:9', 'loyalty_card:9')
     >>> named_in(b'{"data":{"customer":{"kind":"loyalty_card"}}}'), named_in(b'{"da')
     (None, None)
     """
@@ -39,11 +45,10 @@ def named_in(raw: bytes) -> Identifier | None:
 def _handles(raw: bytes) -> Iterator[object]:
     """What may be an identifier, the likeliest first."""
     try:
-        body = _decoder.decode(raw).data
+        body = _decoder.decode(without_halves(raw)).data
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError, ValueError):
-        account = _LOYALTY_ACCOUNT.search(raw.decode("utf-8", "replace"))
-        if account is not None:
-            yield {"kind": IdentifierKind.LOYALTY_CARD, "value": unescape(account[1])}
+        for as_it_is, marked in _LOYALTY_ACCOUNT.findall(raw.decode("utf-8", "replace")):
+            yield {"kind": IdentifierKind.LOYALTY_CARD, "value": (as_it_is or unescape(marked)).strip()}
         return
     yield from body.values()
     yield Who.of(body).seen_as

@@ -88,7 +88,7 @@ class Mender:
         kept = await self._found(quarantine_id, caller)
         if kept.state == "resubmitted":
             return EventResult(id=kept.event_id, source=kept.source, status="accepted", duplicate=True)
-        kept = await self.events.opened(_waiting(kept))
+        kept = await self._opened_to_send(_waiting(kept), caller)
         rules = replace(self.door.rules, heard_at=kept.at)
         door = replace(self.door, quarantine=NotKept(self.door.metrics), rules=rules)
         (result,) = await door.accept_events(
@@ -102,7 +102,9 @@ class Mender:
     async def resubmit_class(
         self, wanted: Wanted, caller: KeyHolder, *, limit: int, dry_run: bool
     ) -> Sequence[Resubmitted]:
-        """Send those that wait and fit, the oldest first, or only judge them; one that cannot be opened costs itself.
+        """Send those that wait and fit, or only judge them: the oldest that nobody tried to send first, then what was tried longest ago.
+
+        So an order that is given again gets to all of them, whatever is refused. One that cannot be opened costs itself.
 
         Stops at the first that broker or database could not take: the others would wait in vain, one after the other.
         """
@@ -122,6 +124,15 @@ class Mender:
             return self._judged(kept, kept.mended or kept.raw)
         except UsualError as error:
             return EventResult(status="refused", slug=error.slug, detail=error.detail, kind=error.kind)
+
+    async def _opened_to_send(self, kept: QuarantinedEvent, caller: KeyHolder) -> QuarantinedEvent:
+        """As `opened` of the events; that it can't be is noted as the outcome, but where it can be later."""
+        try:
+            return await self.events.opened(kept)
+        except UsualError as error:
+            if error.kind is not Kind.UNAVAILABLE:
+                await self._decide(kept, caller, "waiting", error.slug)
+            raise
 
     async def discard(self, quarantine_id: str, reason: str, caller: KeyHolder) -> None:
         """It is not to be sent, for this reason. Raises NotFound, Conflict when it does not wait any more."""

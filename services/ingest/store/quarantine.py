@@ -59,11 +59,16 @@ class PostgresQuarantine:
         return [_event(row) for row in rows]
 
     async def waiting_ids(self, wanted: Wanted, *, limit: int) -> Sequence[str]:
-        """Those that wait, oldest first."""
-        waiting = QUARANTINE.c.state == "waiting"
-        query = select(_id).where(waiting, *_fits(wanted)).order_by(_at, _id).limit(limit)
+        """As the port promises."""
+        waiting, tried_at = select(_id).where(QUARANTINE.c.state == "waiting", *_fits(wanted)), QUARANTINE.c.decided_at
+        untried = waiting.where(tried_at.is_(None)).order_by(_at, _id)
+        tried = waiting.where(tried_at.is_not(None)).order_by(tried_at, _at, _id)
+        ids: list[str] = []
         async with self._transactions.begin() as tx:
-            return list((await tx.connection.execute(query)).scalars())
+            for query in (untried, tried):  # of the first an index knows the order
+                if len(ids) < limit:
+                    ids += (await tx.connection.execute(query.limit(limit - len(ids)))).scalars()
+        return ids
 
     async def classes(self, wanted: Wanted) -> Sequence[QuarantineClass]:
         """How many of each class, the greatest first."""

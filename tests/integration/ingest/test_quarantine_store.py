@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from libs.common.persistence import Timeouts, Transactions, make_engine, run_migrations
 from services.ingest.ports import Decision, QuarantinedEvent, Wanted
-from services.ingest.store import PostgresQuarantine
+from services.ingest.store import PostgresErasures, PostgresQuarantine
 from tests.support.postgres import Database
 from tests.unit.ingest.examples import NOON
 from tests.unit.ingest.in_memory_quarantine import InMemoryQuarantine
@@ -126,4 +126,28 @@ async def test_classes_are_counted_though_that_takes_longer_than_a_request_may(
         await asyncio.wait({counting}, timeout=1.5)
         assert not counting.done()
     assert [one.events for one in await counting] == [1]
+    await engine.dispose()
+
+
+_MANY = text(
+    "INSERT INTO quarantine (quarantine_id, slug, detail, pointer, raw, sent_by, at, sealed_under, mended_sealed_under)"
+    " SELECT gen_random_uuid(), 'unknown-type', '', '', sha256(n::text::bytea), 'k1', now(), 'account:' || n,"
+    " CASE WHEN n % 9 = 0 THEN 'account:' || n + 1 END FROM generate_series(1, 20000) n"
+)
+_SCANS = text("SELECT seq_scan, n_tup_del FROM pg_stat_xact_user_tables WHERE relname = 'quarantine'")
+
+
+async def test_an_erasure_reads_no_more_than_the_events_of_its_person(
+    stored: PostgresQuarantine, database: Database
+) -> None:
+    engine = make_engine(database.url("ingest"), schema="ingest", application_name="test", timeouts=Timeouts.worker())
+    async with engine.begin() as connection:
+        await connection.execute(_MANY)
+    async with engine.connect() as connection:
+        await (await connection.execution_options(isolation_level="AUTOCOMMIT")).execute(text("ANALYZE quarantine"))
+    async with Transactions(engine, "ingest").begin() as tx:
+        removed = await PostgresErasures(tx).erase(["account:10", "account:7"])
+        scans, deleted = (await tx.connection.execute(_SCANS)).one()
+    assert removed["quarantined_events"] == deleted == 3, "what was mended under its key too"
+    assert scans == 0
     await engine.dispose()

@@ -216,13 +216,35 @@ def test_every_alert_has_a_case_that_fires_it_and_one_that_does_not() -> None:
     assert fired == [{"value": len(alerts)}]
 
 
-def test_preparing_makes_every_file_that_the_compose_file_wants_and_keys_that_open_the_doors(
-    tmp_path: Path, compose: dict[str, Any]
-) -> None:
+@pytest.fixture
+def script(tmp_path: Path) -> Path:
+    """What prepares a checkout, in one of its own."""
     (tmp_path / "deploy/compose").mkdir(parents=True)
     script = tmp_path / "deploy/compose/prepare.sh"
     script.write_text((ROOT / "deploy/compose/prepare.sh").read_text())
     (tmp_path / ".env.example").write_text((ROOT / ".env.example").read_text())
+    return script
+
+
+def test_preparing_that_was_broken_off_leaves_nothing_by_half(tmp_path: Path, script: Path) -> None:
+    # What a full disk does, at three places: no file at all, none longer than a secret, none as long as that of the keys.
+    for blocks in (0, 1, 2):
+        limited = f"ulimit -f {blocks}; exec sh {script}"
+        assert subprocess.run(["sh", "-c", limited], capture_output=True, check=False).returncode != 0, blocks
+    assert subprocess.run(["sh", script], capture_output=True, check=False).returncode == 0
+    secrets = {path.name: path.read_text() for path in (tmp_path / "var/compose").iterdir() if path.is_file()}
+    assert {name: len(secret) for name, secret in secrets.items() if name != "service_key"} == dict.fromkeys(
+        ("postgres_password", "grafana_password", "voucher_key", "pseudonym_key", "key_encryption_key", "webhook_key"),
+        64,
+    )
+    assert len((tmp_path / ".env").read_text().splitlines()) == len((ROOT / ".env.example").read_text().splitlines())
+    credentials = Credentials(tmp_path / "var/compose/keys/credentials.json", SystemClock())
+    assert credentials.authenticate(secrets["service_key"]).key_id == "profile"
+
+
+def test_preparing_makes_every_file_that_the_compose_file_wants_and_keys_that_open_the_doors(
+    tmp_path: Path, script: Path, compose: dict[str, Any]
+) -> None:
     said = subprocess.run(["sh", script], capture_output=True, text=True, check=True).stdout
     assert all((tmp_path / secret["file"]).is_file() for secret in compose["secrets"].values())
     passwords = re.findall(r"^USUAL_([A-Z]+)_DB_PASSWORD=\w{64}$", (tmp_path / ".env").read_text(), re.MULTILINE)

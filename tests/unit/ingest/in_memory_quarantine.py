@@ -34,7 +34,9 @@ class InMemoryQuarantine:
 
     async def waiting_ids(self, wanted: Wanted, *, limit: int) -> Sequence[str]:
         self._reach()
-        return [event.quarantine_id for event in self._fitting(wanted) if event.state == "waiting"][:limit]
+        waiting = [event for event in self._fitting(wanted) if event.state == "waiting"]
+        waiting.sort(key=lambda event: (event.decided_at is not None, event.decided_at or event.at))
+        return [event.quarantine_id for event in waiting][:limit]
 
     async def classes(self, wanted: Wanted) -> Sequence[QuarantineClass]:
         self._reach()

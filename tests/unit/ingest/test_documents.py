@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libs.common.errors import InvalidMessage
-from services.ingest.domain.admission import Rules, Verdict, admit
+from services.ingest.domain.admission import Refused, Rules, Verdict, admit
 from services.ingest.domain.documents import Document, Opened, open_batch
 from tests.unit.ingest.examples import NOON, SALE, a_key, an_event
 
@@ -87,3 +87,16 @@ def test_a_refused_event_of_an_opened_batch_is_kept_as_it_came() -> None:
     body = as_sent([an_event(SALE), bad], (", ", ": "))
     _, refused = verdicts(opened(body))
     assert getattr(refused, "raw", None) == as_sent([bad], (", ", ": "))[1:-1]
+
+
+def test_half_a_character_costs_the_event_that_holds_it_and_no_neighbour() -> None:
+    sound = [an_event(), an_event(id="e3", source="cut \\ud83d is no escape")]
+    cut = as_sent([an_event(id="e2", subject="\ud83d")], (", ", ": "))[1:-1]
+    before, after = (as_sent([event], (",", ":"))[1:-1] for event in sound)
+    first, refused, last = verdicts(opened(b"[" + b" ,\n".join((before, cut, after)) + b"]"))
+    assert [first, last] == verdicts([before, after])
+    assert isinstance(refused, Refused)
+    assert (refused.slug, refused.raw) == ("invalid-json", cut)
+    assert refused.name.id == "e2"
+    with pytest.raises(InvalidMessage):
+        opened(b'[{"id": "\\ud83d"}, {"id"}]')

@@ -109,6 +109,27 @@ async def test_what_the_broker_did_not_take_waits_on_and_a_class_stops_there() -
     assert sorted(door.publisher.ids) == ["e0", "e1", "e2"]
 
 
+async def test_what_is_refused_again_and_again_keeps_nothing_behind_it_from_being_sent() -> None:
+    door = Door()
+    unmended = [await quarantined(door, an_event(id=f"e{number}", data=BAD)) for number in range(2)]
+    other = {"kind": "loyalty_card", "value": "another"}
+    unreadable = await quarantined(door, an_event(id="e2", data={**BAD, "customer": other}))
+    del door.person_keys.kept[unreadable.sealed_under or ""]
+    door.wait(timedelta(minutes=1))
+    mended = await quarantined(door, an_event(id="e3", data=BAD))
+    await door.mender.patch(mended.quarantine_id, RIGHT, OFFICE, dry_run=False)
+    told = []
+    for _ in range(3):
+        door.wait(timedelta(seconds=1))
+        told.append(
+            [one.quarantine_id for one in await door.mender.resubmit_class(Wanted(), OFFICE, limit=2, dry_run=False)]
+        )
+    assert set(told[0] + told[1]) == {one.quarantine_id for one in (*unmended, unreadable, mended)}
+    assert told[2] == [one for one in told[0] + told[1] if one != mended.quarantine_id][:2], "tried longest ago"
+    assert door.publisher.ids == ["e3"]
+    assert door.quarantine.kept[unreadable.quarantine_id].outcome == "person-key-gone"
+
+
 async def test_it_is_judged_again_by_what_its_own_sender_was_allowed() -> None:
     door = Door()
     kept = await quarantined(door, an_event(data={"currency": "usd"}), store_id="7")

@@ -184,6 +184,22 @@ def test_goods_brought_back_carry_what_was_given_back_whatever_the_signs() -> No
         assert body.total_cents == 200
 
 
+@pytest.mark.parametrize("tax", ["0.80", "-0.80"])
+def test_a_tax_on_the_whole_of_what_was_brought_back_is_given_back_with_it(tax: str) -> None:
+    back = sale("7.50", kind="Return") + sale("-2.50", kind="Return")
+    taxed = f"<LineItem><Tax><Amount>{tax}</Amount></Tax></LineItem>"
+    for total in ("10.80", "-10.80"):
+        assert amounts(back + taxed + grand(total)) == [810, 270]
+    assert fault(only(poslog(transaction(back + taxed + grand("10.90")))))[0] == "total-mismatch"
+
+
+def test_a_link_that_no_line_can_have_takes_no_line_back_and_no_neighbour_down() -> None:
+    voiding = (
+        f'<LineItem VoidFlag="true"><Sale><ItemID>milk</ItemID><ItemLink>{"1" * 5_000}</ItemLink></Sale></LineItem>'
+    )
+    assert amounts(sale("1.00") + voiding) == [100]
+
+
 def test_how_a_refund_was_paid_is_told_with_the_sale_beside_it_or_else_with_the_return() -> None:
     paid = '<LineItem><Tender TenderType="Cash" TypeCode="Refund"><Amount>2.00</Amount></Tender></LineItem>'
     alone = events(only(poslog(transaction(sale("2.00", kind="Return") + paid))))

@@ -220,3 +220,13 @@ async def test_a_request_that_cannot_be_taken_apart_is_refused_as_a_whole(
 ) -> None:
     answer = await client.post("/v1/batch", json=body, headers=basic(keys["server"]))
     assert (answer.status_code, answer.json()["title"]) == (status, slug)
+
+
+async def test_a_text_that_a_script_cut_within_a_character_costs_no_call(
+    client: AsyncClient, keys: dict[str, str], door: Door
+) -> None:
+    cut = {**PAGE, "messageId": "m2", "type": "track", "event": "Product Viewed", "properties": {"sku": "milk \ud83d"}}
+    body = json.dumps({"batch": [PAGE, cut]})
+    answer = await client.post("/v1/batch", content=body, headers=basic(keys["server"]))
+    assert [result["status"] for result in answer.json()["results"]] == ["accepted", "accepted"]
+    assert '"item_id":"milk \ufffd"' in (door.publisher.published[-1].value or b"").decode()

@@ -59,6 +59,18 @@ def test_flags_stores_and_stock_are_read(tmp_path: Path) -> None:
     assert dataset.stock[0].quantity == 12
 
 
+def test_a_csv_says_what_it_says(tmp_path: Path) -> None:
+    products = PRODUCTS + "NA,None,null,007,true,true\n"
+    transactions = TRANSACTIONS + "NULL,NA,b4,NA,1,100,2024-03-04T09:00:00\n"
+    dataset = Dataset.read(a_folder(tmp_path, transactions, products))
+    other = dataset.products["NA"]
+    assert (other.category, other.type, other.department) == ("None", "null", "007")
+    last = list(dataset.baskets())[-1]
+    assert (last.customer_id, last.store_id, last.lines[0].product_id) == ("NULL", "NA", "NA")
+    with pytest.raises(InvalidDataset, match=r"customer_id: empty in 1 rows, first in row 5"):
+        Dataset.read(a_folder(tmp_path, TRANSACTIONS + ",s1,b5,milk,1,100,2024-03-04T09:00:00\n"))
+
+
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     (tmp_path / "csv").mkdir()
     stock = "store_id,product_id,quantity\ns1,milk,12.5\n"

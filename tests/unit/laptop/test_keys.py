@@ -1,6 +1,7 @@
 """Laws of `usual keys`: a key is shown once, stored as a digest, and gone when it is revoked."""
 
 import re
+import resource
 from pathlib import Path
 
 import pytest
@@ -92,3 +93,16 @@ def test_what_is_not_there_is_no_list_and_cannot_be_revoked(file: Path) -> None:
     assert isinstance(run(file, "list").exception, InvalidInput)
     create(file)
     assert isinstance(run(file, "revoke", "nobody").exception, NotFound)
+
+
+def test_the_secrets_of_a_machine_whose_disk_was_full_are_whole_or_not_there(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            Keys(tmp_path).make()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    Keys(tmp_path).make()
+    assert len(Keys(tmp_path).key_encryption_key.read_text()) == 64
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}

@@ -91,8 +91,12 @@ def goods_of(item: Node, number: int, purse: Purse, own: Reference) -> Line:
 
 def line_number(element: Node, position: int) -> int:
     """The line's own number, else its position from 1 on."""
-    own = element.text_of("SequenceNumber") or ""
-    return int(own) if _LINE_NUMBER.fullmatch(own) else position
+    return number_in(element.text_of("SequenceNumber")) or position
+
+
+def number_in(text: str | None) -> int | None:
+    """The number of a line, of which there are less than a hundred thousand; None for anything else."""
+    return int(text) if text and _LINE_NUMBER.fullmatch(text) else None
 
 
 def taxes_of(item: Node, purse: Purse, path: str) -> tuple[int, bool | None, Decimal]:

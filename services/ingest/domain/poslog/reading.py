@@ -154,14 +154,20 @@ class _Reader:
     def _on_text(self, text: str) -> None:
         if not self._depth:
             self.around.texts.append(text)
-        elif self._fault is None:
+        elif self._has_room():
             self._open[-1].text += text
 
     def _on_remark(self, text: str) -> None:
         if not self._depth:
             self.around.texts.append(text)
-        elif self._fault is None:
+        elif self._has_room():
             self._open[-1].remarks.append(text)
+
+    def _has_room(self) -> bool:
+        """Whether the transaction is still taken: what comes in many small pieces has an end too."""
+        if self._fault is None:
+            self._check_size()
+        return self._fault is None
 
     def _on_end(self, _name: str) -> None:
         if not self._depth:

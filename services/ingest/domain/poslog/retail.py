@@ -13,6 +13,7 @@ from services.ingest.domain.poslog.lines import (
     discounts_of,
     goods_of,
     line_number,
+    number_in,
     taxes_of,
     tender_of,
 )
@@ -80,8 +81,7 @@ def _item_id(element: Node) -> str | None:
 
 def _link(element: Node) -> int:
     goods = element.child(*SALES, *RETURNS)
-    text = (goods.text_of("ItemLink") if goods else None) or ""
-    return int(text) if text.isascii() and text.isdigit() else 0
+    return (goods and number_in(goods.text_of("ItemLink"))) or 0
 
 
 def _add_goods(basket: Basket, element: Node, number: int, purse: Purse, own: Reference) -> None:

@@ -39,10 +39,18 @@ def spread_discount(lines: Sequence[Line], discount: Discount) -> None:
 
 
 def spread_tax(lines: Sequence[Line], cents: int, *, is_included: bool | None) -> None:
-    """A tax on the whole receipt; lines that state their own taxes have it already."""
+    """A tax on the whole receipt; lines that state their own taxes have it already.
+
+    It is on what was sold, and where nothing was, on what was brought back.
+    """
     if any(line.tax_cents for line in lines):
         return
-    for line, share in _shares(lines, cents):
+    if lines and all(line.returned for line in lines):
+        back = [line for line in lines if line.extended_cents > 0]
+        shares = _among(back, abs(cents))
+    else:
+        shares = _shares(lines, cents)
+    for line, share in shares:
         line.tax_cents, line.tax_is_included = share, is_included
 
 
@@ -63,10 +71,12 @@ def _sum(lines: Sequence[Line], amounts: Sequence[int]) -> int:
 
 
 def _shares(lines: Sequence[Line], cents: int) -> Iterator[tuple[Line, int]]:
-    sold = [line for line in lines if _can_share(line)]
-    if sold:
-        shares = allocate_cents(cents, [line.extended_cents for line in sold])
-        yield from zip(sold, shares, strict=True)
+    yield from _among([line for line in lines if _can_share(line)], cents)
+
+
+def _among(lines: Sequence[Line], cents: int) -> Iterator[tuple[Line, int]]:
+    if lines:
+        yield from zip(lines, allocate_cents(cents, [line.extended_cents for line in lines]), strict=True)
 
 
 def _can_share(line: Line) -> bool:

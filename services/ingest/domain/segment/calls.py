@@ -11,6 +11,7 @@ import msgspec
 from libs.common.contracts import parse_moment
 from libs.common.errors import InvalidInput
 from libs.common.ids import derived_id
+from services.ingest.domain.halves import without_halves
 from services.ingest.domain.segment.commerce import TRACKED, page
 from services.ingest.domain.segment.members import Members, below, text
 from services.ingest.domain.segment.people import Handle, Who, described, former_handles, preferences
@@ -34,7 +35,7 @@ class Request:
 def read_request(body: bytes, kind: str | None) -> Request:
     """The calls of a body: a single one of `kind`, or with None a batch. Raises InvalidInput when it is none."""
     try:
-        content = _decoder.decode(body)
+        content = _content(body)
     except (msgspec.DecodeError, ValueError, ArithmeticError, RecursionError) as error:
         raise InvalidInput("the body is not a JSON object", slug="invalid-json") from error
     calls: Sequence[Members] = [{**content, "type": kind}]
@@ -45,6 +46,13 @@ def read_request(body: bytes, kind: str | None) -> Request:
         calls = found
     told = {**(calls[0] if calls else {}), **content}  # some senders say it in each call of a batch
     return Request(calls, text(told.get("writeKey")), _moment(told.get("sentAt")))
+
+
+def _content(body: bytes) -> Members:
+    try:
+        return _decoder.decode(body)
+    except msgspec.DecodeError:
+        return _decoder.decode(without_halves(body))
 
 
 @dataclass(frozen=True, slots=True)
