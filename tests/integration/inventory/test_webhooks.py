@@ -363,3 +363,12 @@ async def test_a_lease_outlasts_a_round_and_one_attempt_however_patient_it_is(
     async with running_inventory(database, webhook_timeout_seconds=seconds) as service:
         pace = deliverer_of(service.parts, WebhookKeys.of(KEY.encode())).pace
         assert pace.lease > pace.send_for + timedelta(seconds=seconds)
+
+
+async def test_of_two_that_subscribe_at_once_one_gets_the_secret(database: Database, tmp_path: Path) -> None:
+    async with lab(database, tmp_path) as here:
+        for number in range(5):
+            body = {"url": here.endpoint.url, "event_types": ALL}
+            answers = await asyncio.gather(*(here.client.put(f"/v1/webhooks/h{number}", json=body) for _ in range(4)))
+            assert sorted(each.status_code for each in answers) == [200, 200, 200, 201]
+            assert len([each for each in answers if each.json()["secret"]]) == 1
