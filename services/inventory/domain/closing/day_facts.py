@@ -4,7 +4,8 @@ Used by the day's close. The level of a shelf at any moment is what is on hand n
 which order counts, sales and deliveries came, nor what came after the day. Three rules:
 
 * Sold units count once, on the first day that is learned after they are known: what comes late is learned with the next close,
-  what comes back (returns, voids) is taken out of the next ones. So what was learned of a shelf always sums up to what it sold.
+  what comes back (returns, voids) is taken out of the next ones. So what was learned of a shelf always sums up to what it sold, but
+  for what nobody can believe of a day (learning/censoring.py).
 * Whether the shelf was empty is judged once, at its day's close. A shelf that was never counted is taken as full; so is one whose book
   goes below nothing within the day: that proves the book wrong, not the shelf empty.
 * What leaves a shelf in one moment is one line.
