@@ -69,6 +69,37 @@ async def test_what_is_over_is_forgotten_after_its_time_and_nothing_else(
         assert set(after.values()) == {0}
 
 
+async def test_ended_count_requests_and_rounds_of_lanes_are_forgotten_and_open_requests_stay(
+    database: Database,
+) -> None:
+    async with running_inventory(database) as service:
+        await service.take(a_fortnight(items=2))
+        (shelf,) = await service.rows(
+            """SELECT greatest(moved_day, floor(extract(epoch FROM counted_at) / 86400)::integer) AS since FROM stock
+               WHERE item_id = 'i00' AND store_id = 's1'"""
+        )
+        for name, since, asked_at in (
+            ("open", shelf["since"], at(5)),
+            ("ended", shelf["since"] - 9, at(5)),
+            ("new", 1, at(60)),
+        ):
+            await service.rows(
+                """INSERT INTO count_requests VALUES (:name, 'i00', 's1', :since, :asked_at, 1, 0.9, 1, '') RETURNING 1""",
+                name=name,
+                since=since,
+                asked_at=asked_at,
+            )
+        for closed_at in (at(5), at(60)):
+            await service.rows(
+                "INSERT INTO lane_rounds (lane_id, closed_at, decided_at) VALUES ('lane', :at, :at) RETURNING 1",
+                at=closed_at,
+            )
+        await forget(service, at(5 + 92))
+        left = await service.rows("SELECT request_id FROM count_requests ORDER BY 1")
+        assert [row["request_id"] for row in left] == ["new", "open"]
+        assert await service.rows("SELECT closed_at FROM lane_rounds") == [{"closed_at": at(60)}]
+
+
 async def test_what_comes_for_what_was_forgotten_harms_nothing(database: Database) -> None:
     async with running_inventory(database) as service:
         await traded(service)

@@ -166,7 +166,7 @@ def _served(service: ServiceTarget, needs: ShelfNeeds, order_units: FloatArray |
         return quantile(needs.mean, needs.variance, np.full(len(needs.mean), service.ratio))
     allowed = (1 - service.ratio) * np.maximum(order_units, needs.mean) + 1e-12
     ends = np.ceil(needs.mean + _TAIL * np.sqrt(np.maximum(needs.variance, 1.0))).astype(np.int64)
-    found = np.zeros_like(ends)
+    found: IntArray = np.zeros(len(ends), dtype=np.int64)
     small = needs.mean <= GREATEST_EXACT_MEAN
     greatest = int(ends[small].max(initial=1))
     missed = shortages(needs.mean[small], needs.variance[small], greatest)
