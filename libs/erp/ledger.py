@@ -99,9 +99,10 @@ class Ledger:
             ).fetchall()
             for command_id, version, item_id, store_id, from_store_id, promised, delivered in found:
                 change = Decimal(promised) - Decimal(delivered)
-                run("UPDATE orders SET state = 'delivered', delivered = ? WHERE command_id = ?", promised, command_id)
+                run("UPDATE orders SET state = 'delivered' WHERE command_id = ?", command_id)
                 if change <= 0:
-                    continue
+                    continue  # more has come of an earlier version: that stays delivered
+                run("UPDATE orders SET delivered = ? WHERE command_id = ?", promised, command_id)
                 name = f"{command_id}:{version}"
                 for reason, place, moved in _moves(store_id, from_store_id, change):
                     _move(run, item_id, place, moved)

@@ -4,14 +4,15 @@ from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 from libs.common.contracts.values import Currency, Key
-from libs.common.errors import TooLarge
+from libs.common.errors import InvalidInput, TooLarge
 from libs.common.http.credentials import Credential, require
 from libs.common.http.openapi import problems
 from services.inventory.domain.edi.documents import Format, Partner, Party
 from services.inventory.domain.edi.edifact_syntax import CODECS
+from services.inventory.domain.edi.x12_syntax import is_name
 from services.inventory.handlers.edi.taking import EdiDesk
 from services.inventory.ports.edi import Interchange
 
@@ -19,7 +20,6 @@ Gateway = Annotated[Credential, Depends(require("edi:exchange"))]
 Office = Annotated[Credential, Depends(require("edi:partners"))]
 _MOST_BYTES = 262_144
 _MEDIA = {Format.EDIFACT: "application/EDIFACT", Format.X12: "application/EDI-X12"}
-_X12_ID_LENGTH = 15
 _ORDINARY = r"^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$"
 
 
@@ -63,12 +63,6 @@ class PartnerModel(BaseModel):
         except (ZoneInfoNotFoundError, ValueError, OSError) as error:
             raise ValueError("a name of the IANA database, such as Europe/Berlin") from error
         return name
-
-    @model_validator(mode="after")
-    def _fits_the_format(self) -> "PartnerModel":
-        if self.format is Format.X12 and max(len(self.ours.id), len(self.theirs.id)) > _X12_ID_LENGTH:
-            raise ValueError("X12 names have at most 15 characters")
-        return self
 
 
 class PartnerView(PartnerModel):
@@ -204,12 +198,15 @@ async def _view(desk: EdiDesk, partner_id: str) -> PartnerView:
 
 
 def _partner(partner_id: str, request: PartnerModel) -> Partner:
+    ours, theirs = (Party(one.id, one.qualifier) for one in (request.ours, request.theirs))
+    if request.format is Format.X12 and not (is_name(ours) and is_name(theirs)):
+        raise InvalidInput("X12 names have at most 15 characters and no * > ~, their qualifiers at most 2")
     return Partner(
         partner_id=partner_id,
         supplier_id=request.supplier_id,
         format=request.format,
-        ours=Party(request.ours.id, request.ours.qualifier),
-        theirs=Party(request.theirs.id, request.theirs.qualifier),
+        ours=ours,
+        theirs=theirs,
         character_set=request.character_set,
         currency=request.currency,
         time_zone=request.time_zone,

@@ -1,13 +1,15 @@
 """What every role of this service is made of."""
 
+from collections.abc import Awaitable, Callable
 from typing import Literal, TypeAlias
 
 from libs.common.clock import Clock
-from libs.common.persistence import Timeouts
+from libs.common.persistence import Timeouts, Transaction
 from libs.common.service import ServiceParts, assemble_parts
 from services.inventory.domain.planning.replenishment import Policy
 from services.inventory.metrics import InventoryMetrics
 from services.inventory.settings import Settings
+from services.inventory.store.forgetting import TOGETHER
 
 SERVICE = "inventory"
 Role = Literal["api", "worker"]
@@ -20,6 +22,15 @@ def assemble(settings: Settings, role: Role, clock: Clock | None = None, *, time
     return assemble_parts(
         SERVICE, settings, role, InventoryMetrics, clock=clock, pool_size=pool_size, timeouts=timeouts
     )
+
+
+async def piece_by_piece(parts: Parts, forget: Callable[[Transaction], Awaitable[int]]) -> int:
+    """Let `forget` work as long as it finds a whole piece, each in a transaction of its own; 0, so that a loop rests after it."""
+    gone = TOGETHER
+    while gone >= TOGETHER:
+        async with parts.transactions.begin() as tx:
+            gone = await forget(tx)
+    return 0
 
 
 def policy_of(settings: Settings) -> Policy:

@@ -2,9 +2,10 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 
 from services.inventory.bootstrap.edi import storage_of as edi_storage_of
-from services.inventory.bootstrap.parts import Parts
+from services.inventory.bootstrap.parts import Parts, piece_by_piece
 from services.inventory.bootstrap.webhooks import storage_of
 from services.inventory.domain.stock.shelves import day_of
 from services.inventory.handlers.assortment.trials import judge_trials
@@ -12,6 +13,8 @@ from services.inventory.handlers.closing.days import Closer
 from services.inventory.handlers.reviewing import Reviewer
 from services.inventory.store import store_of
 from services.inventory.store.commands.log import UNNUMBERED
+from services.inventory.store.forgetting import TOGETHER, Past, forget_past
+from services.inventory.store.reviewing import KEPT_DAYS
 
 Round = Callable[[], Awaitable[int]]
 
@@ -49,14 +52,20 @@ def numbering_round(parts: Parts) -> Round:
 
 
 def forgetting_round(parts: Parts) -> Round:
-    """Forgets what happened to commands longer ago than it is kept."""
+    """Forgets what is over: each thing as long after as it is kept, by the time of what happened; receipts by the server's clock."""
 
     async def forget() -> int:
         async with parts.transactions.begin() as tx:
             store = store_of(tx)
             now = (await store.exceptions.reached_at() if parts.settings.play_mode else None) or parts.clock.now()
-            await store.log.forget(now - timedelta(days=parts.settings.command_log_days))
             await store.assortment.forget(day_of(now))
+        logged = now - timedelta(days=parts.settings.command_log_days)
+        over = min(logged, now - timedelta(days=KEPT_DAYS))  # what is usual of an order is asked of weeks
+        heard = parts.clock.now() - timedelta(days=KEPT_DAYS)
+        await piece_by_piece(parts, lambda tx: store_of(tx).log.forget(logged, TOGETHER))
+        for past in Past:
+            before = heard if past is Past.RECEIPTS else over
+            await piece_by_piece(parts, partial(forget_past, past=past, before=before))
         return 0
 
     return forget

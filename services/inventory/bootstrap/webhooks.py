@@ -12,7 +12,7 @@ from libs.common.clock import Clock
 from libs.common.http.guarded_client import AddressPolicy, AddressRefused, GuardedClient, NoAnswer
 from libs.common.persistence import Transaction
 from libs.common.persistence.relay import RelayLoop
-from services.inventory.bootstrap.parts import Parts
+from services.inventory.bootstrap.parts import Parts, piece_by_piece
 from services.inventory.domain.webhooks import Outcome
 from services.inventory.handlers.webhooks.delivering import Deliverer, Pace
 from services.inventory.handlers.webhooks.secrets import WebhookKeys
@@ -21,6 +21,7 @@ from services.inventory.ports import CommandLog
 from services.inventory.ports.webhooks import Poster, WebhookStore
 from services.inventory.settings import Settings
 from services.inventory.store.commands.log import PostgresCommandLog
+from services.inventory.store.forgetting import TOGETHER
 from services.inventory.store.webhooks import PostgresWebhooks
 
 _IDLE_SECONDS = 0.5
@@ -133,9 +134,9 @@ def webhook_loops(parts: Parts) -> list[RelayLoop | ClosingLoop]:
     deliverer = deliverer_of(parts, keys)
 
     async def forget() -> int:
-        async with parts.transactions.begin() as tx:
-            await storage_of(tx).webhooks.forget_before(parts.clock.now() - _FORGET_AFTER)
-        return 0
+        return await piece_by_piece(
+            parts, lambda tx: storage_of(tx).webhooks.forget_before(parts.clock.now() - _FORGET_AFTER, TOGETHER)
+        )
 
     delivering = RelayLoop(deliverer.run_once, name="webhooks", backoff=parts.backoff, idle_seconds=_IDLE_SECONDS)
     return [

@@ -69,8 +69,8 @@ class CommandLog(Protocol):
         """All that happened to one command, in order."""
         ...
 
-    async def forget(self, before: datetime) -> int:
-        """Remove what happened before; how many entries."""
+    async def forget(self, before: datetime, most: int) -> int:
+        """Remove what happened before, the oldest first, `most` entries at the most; how many: from `most` on ask again."""
         ...
 
 

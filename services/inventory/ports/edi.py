@@ -76,8 +76,12 @@ class EdiStore(Protocol):
         """The one of this control reference that is in force."""
         ...
 
-    async def interchange(self, interchange_id: int) -> Interchange | None:
-        """One of them."""
+    async def interchange(self, interchange_id: int, *, lock: bool = False) -> Interchange | None:
+        """One of them; locked until the commit where its state hangs on what it was."""
+        ...
+
+    async def judge(self, interchange: Interchange, now: datetime) -> None:
+        """Replace what one that came in was found to be."""
         ...
 
     async def interchanges(

@@ -44,6 +44,10 @@ class WebhookStore(Protocol):
         """One of them."""
         ...
 
+    async def alone(self, webhook_id: str) -> None:
+        """Be the only one that makes a subscription of this name, until the commit."""
+        ...
+
     async def put(self, registered: Registered) -> None:
         """Insert or replace; the lease stays."""
         ...
@@ -74,8 +78,8 @@ class WebhookStore(Protocol):
         """The last position of the log of commands that was written before `at`; 0 if none was."""
         ...
 
-    async def forget_before(self, moment: datetime) -> int:
-        """Drop delivered entries older than that from the delivery log; how many."""
+    async def forget_before(self, moment: datetime, most: int) -> int:
+        """Drop delivered entries older than that from the delivery log, `most` at the most; how many: from `most` on ask again."""
         ...
 
     async def waiting(self) -> Mapping[str, Mapping[tuple[str, ...], float]]:

@@ -22,6 +22,7 @@ _PUT = text(f"""
     INSERT INTO edi_partners ({", ".join(_PARTNER)}, cursor, created_at) VALUES ({_VALUES}, :cursor, :now)
     ON CONFLICT (partner_id) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in _PARTNER[1:])}
 """)  # noqa: S608  # our own columns
+_ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtext(:lock_name))")
 _TAKEN = text("SELECT partner_id FROM edi_partners WHERE supplier_id = :supplier_id AND partner_id <> :partner_id")
 _SELECT = f"SELECT {', '.join(_PARTNER)}, cursor, last_control FROM edi_partners"  # noqa: S608  # our own columns
 _PARTNERS = text(f"{_SELECT} ORDER BY partner_id")
@@ -42,6 +43,12 @@ _BY_REFERENCE = text(f"""
     WHERE partner_id = :partner_id AND direction = :direction AND control_reference = :reference AND state <> 'refused'
 """)  # noqa: S608  # our own columns
 _INTERCHANGE = text(f"SELECT {_HEAD}, raw FROM edi_interchanges WHERE interchange_id = :interchange_id")  # noqa: S608  # our own columns
+_LOCKED = text(f"SELECT {_HEAD}, raw FROM edi_interchanges WHERE interchange_id = :interchange_id FOR UPDATE")  # noqa: S608  # our own columns
+_JUDGE = text("""
+    UPDATE edi_interchanges SET state = :state, control_reference = :control_reference, detail = :detail,
+                                outcome = CAST(:outcome AS jsonb), changed_at = :now
+    WHERE interchange_id = :interchange_id
+""")
 _INTERCHANGES = text(f"""
     SELECT {_HEAD}, ''::bytea AS raw FROM edi_interchanges
     WHERE partner_id = :partner_id AND interchange_id > :after
@@ -79,6 +86,8 @@ class PostgresEdi:
     async def put_partner(self, partner: Partner, cursor: int, now: datetime) -> None:
         """Make or change one; a change leaves its cursor where it is."""
         named = {"supplier_id": partner.supplier_id, "partner_id": partner.partner_id}
+        # Of two that name one supplier at once the second must see the first.
+        await self._tx.connection.execute(_ONE_AT_A_TIME, {"lock_name": f"{self._tx.schema}.edi_partners"})
         taken = (await self._tx.connection.execute(_TAKEN, named)).scalar_one_or_none()
         if taken is not None:
             raise Conflict(f"the partner {taken} has this supplier", slug="supplier-taken")
@@ -136,9 +145,21 @@ class PostgresEdi:
         """The one of this control reference that is in force."""
         return await self._one(_BY_REFERENCE, partner_id=partner_id, direction=direction, reference=control_reference)
 
-    async def interchange(self, interchange_id: int) -> Interchange | None:
+    async def interchange(self, interchange_id: int, *, lock: bool = False) -> Interchange | None:
         """One of them."""
-        return await self._one(_INTERCHANGE, interchange_id=interchange_id)
+        return await self._one(_LOCKED if lock else _INTERCHANGE, interchange_id=interchange_id)
+
+    async def judge(self, interchange: Interchange, now: datetime) -> None:
+        """Replace what one that came in was found to be."""
+        values = {
+            "interchange_id": interchange.interchange_id,
+            "state": interchange.state,
+            "control_reference": interchange.control_reference,
+            "detail": interchange.detail,
+            "outcome": _encode(interchange.outcome).decode(),
+            "now": now,
+        }
+        await self._tx.connection.execute(_JUDGE, values)
 
     async def interchanges(
         self, partner_id: str, direction: str | None, state: str | None, after: int, limit: int

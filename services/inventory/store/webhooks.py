@@ -71,10 +71,13 @@ _NOTE = text(f"""
 """)  # noqa: S608  # our own columns
 _POSITION = text("SELECT coalesce(max(position), 0) FROM command_log WHERE position IS NOT NULL AND at < :at")
 _FORGET = text("""
-    DELETE FROM webhook_deliveries USING webhooks
-    WHERE webhooks.webhook_id = webhook_deliveries.webhook_id AND delivered_at < :moment
-      AND (position <= cursor OR webhook_deliveries.run < webhooks.run)
+    DELETE FROM webhook_deliveries WHERE (webhook_id, run, position) IN (
+        SELECT webhook_id, done.run, position FROM webhook_deliveries AS done JOIN webhooks USING (webhook_id)
+        WHERE delivered_at < :moment AND (position <= cursor OR done.run < webhooks.run)
+        ORDER BY delivered_at LIMIT :most FOR UPDATE OF done SKIP LOCKED)
 """)
+# Of two that subscribe at once under one name the second must find the first: only one secret is given out.
+_ALONE = text("SELECT pg_advisory_xact_lock(hashtext(:lock_name))")
 _WAITING = text("""
     SELECT 'webhooks' AS gauge, ARRAY[state] AS labels, count(*)::float8 AS value FROM webhooks GROUP BY state
     UNION ALL
@@ -98,6 +101,10 @@ class PostgresWebhooks:
         found = await self._tx.connection.execute(_LOCK if lock else _GET, {"webhook_id": webhook_id})
         row = found.one_or_none()
         return None if row is None else _registered(row)
+
+    async def alone(self, webhook_id: str) -> None:
+        """Wait for whoever else asked for the same."""
+        await self._tx.connection.execute(_ALONE, {"lock_name": f"{self._tx.schema}.webhooks:{webhook_id}"})
 
     async def put(self, registered: Registered) -> None:
         """Insert or replace; the lease stays."""
@@ -154,9 +161,9 @@ class PostgresWebhooks:
         """The last position that was written before `at`."""
         return int((await self._tx.connection.execute(_POSITION, {"at": at})).scalar_one())
 
-    async def forget_before(self, moment: datetime) -> int:
+    async def forget_before(self, moment: datetime, most: int) -> int:
         """Drop delivered entries older than that, but those that a cursor has still to pass."""
-        return (await self._tx.connection.execute(_FORGET, {"moment": moment})).rowcount
+        return (await self._tx.connection.execute(_FORGET, {"moment": moment, "most": most})).rowcount
 
     async def waiting(self) -> Mapping[str, Mapping[tuple[str, ...], float]]:
         """What metrics show."""

@@ -282,5 +282,6 @@ async def test_history_is_forgotten_after_its_time_and_no_other(database: Databa
         await service.review(4.2)
         kept = len(await log_of(service))
         async with service.parts.transactions.begin() as tx:
-            assert await store_of(tx).log.forget(at(4.2)) == 0
-            assert await store_of(tx).log.forget(at(4.3)) == kept
+            assert await store_of(tx).log.forget(at(4.2), 100) == 0
+            assert await store_of(tx).log.forget(at(4.3), 1) == 1
+            assert await store_of(tx).log.forget(at(4.3), 100) == kept - 1

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from libs.common.http.credentials import new_key, write_credentials
 from services.inventory.app import create_app
@@ -236,7 +237,14 @@ async def test_two_writers_at_once_write_each_order_once(database: Database, tmp
 
 @pytest.mark.parametrize(
     "change",
-    [{"time_zone": "Mars/Base"}, {"character_set": "UNOZ"}, {"format": "x12", "ours": {"id": "A" * 20}}, {"extra": 1}],
+    [
+        {"time_zone": "Mars/Base"},
+        {"character_set": "UNOZ"},
+        {"format": "x12", "ours": {"id": "A" * 20}},
+        {"format": "x12", "ours": {"id": "A*B"}},
+        {"format": "x12", "theirs": {"id": "AB", "qualifier": "LONG"}},
+        {"extra": 1},
+    ],
 )
 async def test_settings_that_fit_no_partner_are_refused(
     database: Database, tmp_path: Path, change: dict[str, Any]
@@ -281,3 +289,101 @@ async def test_an_answer_counts_for_the_version_that_the_partner_has(database: D
         await here.write()  # written, and not fetched
         await here.send(edifact(accepted(order_number_of(order.command_id))))
         assert await here.service.rows("SELECT version FROM acknowledgements") == [{"version": 1}]
+
+
+async def test_what_was_refused_for_our_settings_counts_once_they_are_right(database: Database, tmp_path: Path) -> None:
+    async with lab(database, tmp_path, {**MOLKEREI, "is_test": True}) as here:
+        order = (await decided(here))[0]
+        await here.write()
+        await here.fetch()
+        raw = edifact(accepted(order_number_of(order.command_id)))
+        refusals = [(await here.send(raw)).json() for _ in range(2)]
+        assert {(each["title"], each["interchange_id"]) for each in refusals} == {
+            ("edi-invalid", refusals[0]["interchange_id"])
+        }
+        await here.client.put("/v1/edi/partners/molkerei", json=MOLKEREI)
+        taken = (await here.send(raw)).json()
+        assert (taken["interchange_id"], taken["state"], taken["repeated"]) == (
+            refusals[0]["interchange_id"],
+            "taken",
+            False,
+        )
+        assert taken["documents"][0]["effects"] == ["applied"]
+        assert (await here.send(raw)).json()["repeated"] is True
+        assert (await here.commands())[order.command_id]["state"] == "acknowledged"
+        assert len(await here.service.rows("SELECT state FROM edi_interchanges WHERE direction = 'in'")) == 1
+
+
+@pytest.mark.parametrize("partner", [{**MOLKEREI, "character_set": "UNOA"}, MIDWEST])
+async def test_an_answer_whose_receipt_cannot_be_said_counts_all_the_same(
+    database: Database, tmp_path: Path, partner: dict[str, Any]
+) -> None:
+    async with lab(database, tmp_path, partner) as here:
+        if partner["format"] == "x12":  # a sign that the partner does not separate by, and we do
+            raw = x12("PR", ["855", "BAK*00*AK*PO1*20311207"]).replace(b"*P*>~", b"*P*:~").replace(b"*0001", b"*00>1")
+        else:
+            raw = edifact(accepted(), reference="small letters")
+        taken = await here.send(raw)
+        assert (taken.status_code, taken.json()["state"], taken.json()["receipt"]) == (200, "taken", None)
+        aside = await here.service.rows("SELECT kind, detail FROM edi_interchanges WHERE state = 'unsayable'")
+        assert [each["kind"] for each in aside] == ["receipt"]
+        assert (await here.send(raw)).json()["repeated"] is True
+
+
+async def test_one_despatch_advice_speaks_of_many_orders(database: Database, tmp_path: Path) -> None:
+    async with lab(database, tmp_path) as here:
+        first, second, *_ = await decided(here)
+        await here.write()
+        await here.fetch()
+        shipped = [
+            part
+            for number, order in enumerate((first, second), 1)
+            for part in (
+                f"LIN+{number}++{order.item_id}:IN",
+                "QTY+12:1:PCE",
+                f"RFF+ON:{order_number_of(order.command_id)}",
+            )
+        ]
+        taken = await here.send(edifact(["DESADV", "BGM+351+D1+9", "CPS+1", *shipped, "CNT+2:2"]))
+        assert taken.json()["documents"][0]["effects"] == ["applied", "applied"]
+        commands = await here.commands()
+        assert {commands[order.command_id]["state"] for order in (first, second)} == {"shipped"}
+
+
+async def test_more_than_anybody_orders_in_many_parts_is_a_fault(database: Database, tmp_path: Path) -> None:
+    async with lab(database, tmp_path) as here:
+        order = (await decided(here))[0]
+        await here.write()
+        await here.fetch()
+        *parts, end = despatched(order_number_of(order.command_id), "1000000000")
+        taken = await here.send(edifact([*parts, "LIN+1++milk:IN", "QTY+12:1:PCE", end]))
+        assert "more than anybody orders" in taken.json()["documents"][0]["fault"]
+
+
+async def test_two_partners_that_name_one_supplier_at_once_are_told_apart(database: Database, tmp_path: Path) -> None:
+    async with lab(database, tmp_path) as here:
+        for supplier in ("a", "b", "c"):
+            body = {**MOLKEREI, "supplier_id": supplier}
+            answers = await asyncio.gather(
+                *(here.client.put(f"/v1/edi/partners/{supplier}{number}", json=body) for number in range(4))
+            )
+            assert sorted(each.status_code for each in answers) == [200, 409, 409, 409]
+
+
+async def test_a_receipt_that_comes_before_the_gateway_says_fetched_stays_said(
+    database: Database, tmp_path: Path
+) -> None:
+    async with lab(database, tmp_path) as here:
+        await decided(here)
+        await here.write()
+        (waiting,) = await here.waiting()
+        async with here.service.parts.transactions.begin() as tx:
+            await tx.connection.execute(
+                text("UPDATE edi_interchanges SET state = 'acknowledged' WHERE interchange_id = :id"),
+                {"id": waiting["interchange_id"]},
+            )
+            fetched = asyncio.create_task(here.client.post(f"/v1/edi/interchanges/{waiting['interchange_id']}/fetched"))
+            await asyncio.wait([fetched], timeout=0.3)  # it has read what was there before, unless it waits
+        assert (await fetched).json()["state"] == "acknowledged"
+        rows = await here.service.rows("SELECT state FROM edi_interchanges WHERE direction = 'out'")
+        assert rows == [{"state": "acknowledged"}]

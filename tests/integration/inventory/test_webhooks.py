@@ -363,3 +363,38 @@ async def test_a_lease_outlasts_a_round_and_one_attempt_however_patient_it_is(
     async with running_inventory(database, webhook_timeout_seconds=seconds) as service:
         pace = deliverer_of(service.parts, WebhookKeys.of(KEY.encode())).pace
         assert pace.lease > pace.send_for + timedelta(seconds=seconds)
+
+
+async def test_of_two_that_subscribe_at_once_one_gets_the_secret(database: Database, tmp_path: Path) -> None:
+    async with lab(database, tmp_path) as here:
+        for number in range(5):
+            body = {"url": here.endpoint.url, "event_types": ALL}
+            answers = await asyncio.gather(*(here.client.put(f"/v1/webhooks/h{number}", json=body) for _ in range(4)))
+            assert sorted(each.status_code for each in answers) == [200, 200, 200, 201]
+            assert len([each for each in answers if each.json()["secret"]]) == 1
+
+
+async def test_old_deliveries_are_forgotten_piece_by_piece_but_those_that_a_cursor_has_still_to_pass(
+    database: Database, tmp_path: Path
+) -> None:
+    def refuses_first(call: Call) -> Answer:
+        return (503 if call.message_id == "c1:1" else 204), {}
+
+    async with lab(database, tmp_path, refuses_first) as here:
+        await here.subscribe("stuck")
+        await log(here.service, *(a_change(number, item_id=f"i{number}") for number in range(1, 5)))
+        assert await here.round() == 3
+        await here.subscribe("late")
+        await log(here.service, *(a_change(number, item_id=f"i{number}") for number in range(5, 8)))
+        await here.round()
+        found = await here.service.rows("SELECT count(*) FROM webhook_deliveries WHERE webhook_id = 'late'")
+        assert found == [{"count": 3}]
+        async with here.service.parts.transactions.begin() as tx:
+            hooks = storage_of(tx).webhooks
+            assert await hooks.forget_before(NOON, 10) == 0
+            month = NOON + timedelta(days=31)
+            assert [await hooks.forget_before(month, 2) for _ in range(3)] == [2, 1, 0]
+        left = await here.service.rows("SELECT webhook_id, position FROM webhook_deliveries ORDER BY 1, 2")
+        assert {row["webhook_id"] for row in left} == {"stuck"}, (
+            "nothing that was taken ahead of a cursor is sent again"
+        )

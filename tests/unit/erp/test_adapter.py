@@ -144,3 +144,13 @@ def test_events_of_other_kinds_change_nothing(tmp_path: Path) -> None:
     with closing(Ledger(tmp_path / "erp.db", WELL)) as ledger:
         assert not Adapter(ledger, Doors()).take("usual.inventory.command_escalated.v1", asked())
         assert ledger.state()["orders"] == []
+
+
+def test_goods_that_came_of_a_larger_version_count_towards_every_later_one() -> None:
+    with TemporaryDirectory() as folder, closing(Ledger(Path(folder) / "erp.db", WELL)) as ledger:
+        adapter = Adapter(ledger, Doors())
+        for version, quantity in ((1, "10"), (2, "6"), (3, "12")):
+            adapter.take(REORDER, asked("c1", version, quantity))
+            ledger.deliver("2031-03-09T12:00:00Z")
+        assert ledger.state()["moves"] == [["milk", "s1", "12"]]
+        assert [each["delivered"] for each in ledger.state()["orders"]] == ["12"]

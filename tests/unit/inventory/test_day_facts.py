@@ -105,6 +105,16 @@ def test_what_was_learned_sums_up_to_what_was_sold_however_late_it_came(per_day:
     assert taken == highest == learned
 
 
+def test_a_slip_that_is_voided_days_later_does_not_keep_a_shelf_from_learning() -> None:
+    """An item's number for its quantity, learned as much as it is believed, and taken back: from then on sales are sales."""
+    slip = 12_345_678
+    _, learned = facts(books(50, sold=40 + slip, learned=40), [Moved(9, sold=slip)])
+    found, learned = facts(books(50, sold=42, learned=int(learned[0]) // 1000), [Moved(9, sold=2 - slip)])
+    assert (found.sold[0], learned[0]) == (0.0, 42_000)
+    found, learned = facts(books(50, sold=45, learned=int(learned[0]) // 1000), [Moved(9, sold=3)])
+    assert (found.sold[0], learned[0]) == (3.0, 45_000)
+
+
 def test_a_new_shelf_learns_its_day_and_not_what_it_sold_before() -> None:
     found, learned = facts(books(50, sold=40), [Moved(9, sold=3)])
     assert (found.sold[0], learned[0]) == (3.0, 40_000)

@@ -67,7 +67,7 @@ NOON_THERE = datetime(2031, 12, 10, 11, tzinfo=UTC)
         (
             changed(),
             LineAnswer(
-                order_number="PO1", meaning=Meaning.AMENDED, line=1, item_id="milk", quantity=Decimal(18),
+                order_number="PO1", meaning=Meaning.AMENDED, line=1, item_id="milk", quantity=Decimal(18), unit="each",
                 expected_at=NOON_THERE, reason="edifact-3",
             ),
         ),
@@ -76,7 +76,7 @@ NOON_THERE = datetime(2031, 12, 10, 11, tzinfo=UTC)
         (
             despatched(),
             LineAnswer(
-                order_number="PO1", meaning=Meaning.SHIPPED, line=1, item_id="milk", quantity=Decimal(18),
+                order_number="PO1", meaning=Meaning.SHIPPED, line=1, item_id="milk", quantity=Decimal(18), unit="each",
                 expected_at=NOON_THERE,
             ),
         ),
@@ -97,14 +97,14 @@ NOON_IN_CHICAGO = datetime(2031, 12, 10, 18, tzinfo=UTC)
         (
             ["BAK*00*AC*PO1*20311207", "PO1*1*24*EA***IN*milk", "ACK*IQ*18*EA*067*20311210", "CTT*1"],
             LineAnswer(
-                order_number="PO1", meaning=Meaning.AMENDED, line=1, item_id="milk", quantity=Decimal(18),
+                order_number="PO1", meaning=Meaning.AMENDED, line=1, item_id="milk", quantity=Decimal(18), unit="each",
                 expected_at=NOON_IN_CHICAGO, reason="x12-IQ",
             ),
         ),
         (
             ["BAK*00*AC*PO1*20311207", "PO1*1*24*EA***IN*milk", "ACK*IA*18*EA*067*20311210", "ACK*IB*6*EA", "CTT*1"],
             LineAnswer(
-                order_number="PO1", meaning=Meaning.AMENDED, line=1, item_id="milk", quantity=Decimal(18),
+                order_number="PO1", meaning=Meaning.AMENDED, line=1, item_id="milk", quantity=Decimal(18), unit="each",
                 expected_at=NOON_IN_CHICAGO, reason="x12-IA-IB",
             ),
         ),

@@ -236,11 +236,37 @@ def test_packages_of_one_despatch_are_one_shipment() -> None:
         [shipped(4, meaning=Meaning.AMENDED), shipped(5, meaning=Meaning.AMENDED)],
         [shipped(None, meaning=Meaning.ACKNOWLEDGED), shipped(None, meaning=Meaning.REJECTED)],
         [shipped(None, meaning=Meaning.REJECTED), shipped(4)],
+        [shipped(4, unit="CT")],
+        [shipped(4, unit="kg", meaning=Meaning.AMENDED)],
+        [shipped(10**9), shipped(1)],
     ],
 )
 def test_what_does_not_fit_the_order_or_contradicts_itself_is_refused(answers: list[LineAnswer]) -> None:
     with pytest.raises(EdiInvalid):
         settled(answers, MILK)
+
+
+@pytest.mark.parametrize(("unit", "ours"), [("CT", "CT"), ("GRM", "GRM"), ("KGM", "kg"), ("C62", "each"), ("", None)])
+def test_a_quantity_is_in_the_unit_that_it_states(unit: str, ours: str | None) -> None:
+    message = [line.replace(":PCE", f":{unit}") for line in changed()]
+    (document,) = un.read_interchange(EDIFACT, edifact(message)).documents
+    assert [answer.unit for answer in document.answers] == [ours]
+
+
+def test_a_line_acknowledged_in_two_units_has_a_fault() -> None:
+    lines = ["855", "BAK*00*AC*PO1*20311207", "PO1*1*24*EA***IN*milk", "ACK*IQ*12*EA", "ACK*IQ*1*CA", "CTT*1"]
+    (document,) = ansi.read_interchange(X12, x12("PR", lines)).documents
+    assert document.fault == "ACK of one line in several units"
+
+
+@pytest.mark.parametrize("item_id", ["i" * 35, "i" * 48])
+def test_what_is_longer_than_its_place_is_not_written(item_id: str) -> None:
+    for write, partner in ((un.write_orders, EDIFACT), (ansi.write_orders, X12)):
+        most = 35 if partner is EDIFACT else 48
+        if len(item_id) <= most:
+            assert item_id.encode() in write(partner, ENVELOPE, [an_order(item_id=item_id)])
+        with pytest.raises(EdiUnsayable):
+            write(partner, ENVELOPE, [an_order(item_id="i" * (most + 1))])
 
 
 @pytest.mark.parametrize("changes", [{"theirs": Party("4000000000006", "14")}, {"ours": Party("1")}, {"is_test": True}])

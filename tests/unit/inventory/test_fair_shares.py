@@ -1,5 +1,6 @@
 """Laws of shares of a depot that has too little: no other split spares more, nothing is given that is not there."""
 
+import tracemalloc
 from itertools import product
 
 import numpy as np
@@ -78,3 +79,16 @@ def test_orders_ahead_are_those_of_stores_that_order_as_they_do(  # the figures 
     noise = 5 * (ordered.std() + 0.05) / np.sqrt(len(demand))
     assert abs(expected[0] - ordered.mean()) <= noise
     assert np.isclose(np.sqrt(variance[0]), ordered.std(), rtol=0.1, atol=0.1)
+
+
+def test_orders_ahead_of_fast_items_and_long_ways_take_no_room() -> None:
+    mean = np.full(1_000, 18_000.0)
+    tracemalloc.start()
+    expected, variance = orders_ahead(
+        Customers(position=mean, trigger=mean, aim=mean + 500, pack=12.0, mean=mean, variance=mean + 0.2 * mean * mean)
+    )
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 10_000_000
+    assert np.isfinite(variance).all()
+    assert np.allclose(expected, mean, rtol=0.05)

@@ -1,5 +1,6 @@
 """Classes of items: which holds, what its policy makes of a forecast, and what a buyer reads."""
 
+import tracemalloc
 from dataclasses import replace
 from typing import Any
 
@@ -150,6 +151,21 @@ def test_what_is_ordered_by_hand_is_neither_ordered_nor_moved_away() -> None:
     moves = [one.kind for one in reviewed(item, book()).commands]
     assert Kind.REROUTE in moves
     assert not reviewed(item, book({"policy": {"kind": "manual"}})).commands
+
+
+@pytest.mark.parametrize("mean", [480.0, 520.0, 2_000.0, 50_000.0])
+def test_a_fill_target_holds_for_what_sells_fast_and_takes_no_room(mean: float) -> None:
+    said = {"policy": {"kind": "s_S", "cover_days": 1.0}, "service": {"kind": "fill", "ratio": 0.999}}
+    tracemalloc.start()
+    trigger, _ = levels(said, shelf=needs(mean))
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    drawn = np.random.default_rng(1).negative_binomial(2 * mean, 1 / 1.5, 200_000)  # variance 1.5 times the mean
+    missed = np.maximum(drawn - trigger, 0).mean() / mean
+    one_less = np.maximum(drawn - trigger + 1, 0).mean() / mean
+    assert missed < 0.00105
+    assert one_less > 0.00095
+    assert most < 1_000_000
 
 
 def test_no_command_ever_fills_a_shelf_above_its_capacity() -> None:

@@ -1,5 +1,9 @@
 """Laws of the day's close: how items are batched, restarts and repeats change nothing."""
 
+from dataclasses import replace
+
+import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -37,3 +41,32 @@ def test_a_restart_in_mid_stream_changes_nothing() -> None:
     kept = through_bytes.last[SHELVES.item_ids[0]]
     assert closed.plans.trigger.tolist() == kept.plans.trigger.tolist()
     assert closed.plans.demand.week.tobytes() == kept.plans.demand.week.tobytes()
+
+
+@pytest.mark.parametrize("units", [1_000.0, 12_345_678.0, 1e9])
+@pytest.mark.parametrize("day", [0, 30, 55])
+def test_an_items_number_keyed_in_for_its_quantity_is_not_what_the_chain_knows_from_then_on(
+    units: float, day: int
+) -> None:
+    slipped, right = Kept(), Kept()
+    for one in DAYS:
+        sold = one.facts.sold.copy()
+        if one.facts.day == day:
+            sold[3] = units
+        slipped.close(SHELVES, replace(one, facts=replace(one.facts, sold=sold)))
+        right.close(SHELVES, one)
+    found, wanted = (kept.last[SHELVES.item_ids[0]].plans for kept in (slipped, right))
+    others = np.arange(len(SHELVES)) >= SHELVES.starts[1]
+    assert (found.trigger[others] <= 2 * wanted.trigger[others] + 5).all()
+    assert (found.trigger < 200).all()
+    assert np.isfinite(found.demand.week).all()
+
+
+def test_demand_that_grows_manyfold_is_believed_within_days() -> None:
+    kept = Kept()
+    for one in DAYS:
+        sold = np.full(len(SHELVES), 2.0 if one.facts.day < 35 else 3_000.0)
+        kept.close(SHELVES, replace(one, facts=replace(one.facts, sold=sold, emptied_by=np.zeros_like(sold))))
+        if one.facts.day == 41:
+            assert (kept.last[SHELVES.item_ids[0]].plans.demand.tomorrow > 300).all()
+    assert (kept.last[SHELVES.item_ids[0]].plans.demand.rate > 1_000).all()

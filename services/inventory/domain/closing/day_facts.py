@@ -4,7 +4,8 @@ Used by the day's close. The level of a shelf at any moment is what is on hand n
 which order counts, sales and deliveries came, nor what came after the day. Three rules:
 
 * Sold units count once, on the first day that is learned after they are known: what comes late is learned with the next close,
-  what comes back (returns, voids) is taken out of the next ones. So what was learned of a shelf always sums up to what it sold.
+  what comes back (returns, voids) is taken out of the next ones. So what was learned of a shelf always sums up to what it sold, but
+  for what nobody can believe of a day (learning/censoring.py), whether it was sold or comes back.
 * Whether the shelf was empty is judged once, at its day's close. A shelf that was never counted is taken as full; so is one whose book
   goes below nothing within the day: that proves the book wrong, not the shelf empty.
 * What leaves a shelf in one moment is one line.
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from services.inventory.domain.learning.censoring import ALWAYS_BELIEVED, BELIEVED_TIMES
 from services.inventory.domain.learning.facts import LINE_SIZES, BoolArray, DayFacts, FloatArray, IntArray
 
 LEAST_OPEN_RATIO = 0.05
@@ -79,7 +81,10 @@ def facts_of(day: int, begins_at: int, ends_at: int, books: ShelfBooks, moves: M
         emptied_by=_emptied_by(today, levels, trusted),
         line_sizes=_line_sizes(today, levels, trusted, books),
     )
-    return facts, np.maximum(sold_until, learned)
+    # More came back than any day would have been believed to sell: a slip is put right, and nobody bought less for it.
+    sold_today = _sums(today.row, np.maximum(today.sold_milli, 0), rows)
+    most = np.maximum(BELIEVED_TIMES * sold_today, ALWAYS_BELIEVED * _UNIT)
+    return facts, np.where(learned - sold_until > most, sold_until, np.maximum(sold_until, learned))
 
 
 def _sums(row: IntArray, values: IntArray, rows: int) -> IntArray:

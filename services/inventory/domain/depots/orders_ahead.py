@@ -41,21 +41,23 @@ def orders_ahead(customers: Customers) -> tuple[FloatArray, FloatArray]:
     at_once = np.where(short, np.ceil((customers.aim - customers.position) / pack - 1e-9) * pack, 0.0)
     room = np.maximum(customers.position + at_once - customers.trigger, 0.0)
     lot = np.maximum(np.ceil((customers.aim - customers.trigger + 1) / pack - 1e-9), 1.0) * pack
-    mean, variance = _in_lots(customers.mean, customers.variance, room, lot)
     large = customers.mean > GREATEST_EXACT_MEAN
-    if large.any():
-        mean = np.where(large, np.maximum(customers.mean - room + (lot - 1) / 2, 0.0), mean)
-        variance = np.where(large, customers.variance + lot * lot / _ROUNDING, variance)
+    mean = np.maximum(customers.mean - room + (lot - 1) / 2, 0.0)
+    variance = customers.variance + lot * lot / _ROUNDING
+    if not large.all():  # a table of what is large would be as wide as its demand strays
+        small = ~large
+        mean[small], variance[small] = _in_lots(
+            customers.mean[small], customers.variance[small], room[small], lot[small]
+        )
     return at_once + mean, variance
 
 
 def _in_lots(
     mean: FloatArray, variance: FloatArray, room: FloatArray, lot: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    exact = np.minimum(mean, GREATEST_EXACT_MEAN)
-    ends = np.ceil(exact + _TAIL * np.sqrt(np.maximum(variance, exact)) + 1)
+    ends = np.ceil(mean + _TAIL * np.sqrt(np.maximum(variance, mean)) + 1)
     greatest = int(ends.max(initial=1.0))
-    table = shortages(exact, variance, greatest + 1)
+    table = shortages(mean, variance, greatest + 1)
     above = table[:, :-1] - table[:, 1:]  # P(D > x)
     times = np.arange(max(int(np.ceil((greatest - room) / lot).max(initial=1.0)), 1))
     at: IntArray = np.floor(room[:, None] + times * lot[:, None] + 1e-9).astype(np.int64)

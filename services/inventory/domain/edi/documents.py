@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from libs.common.errors import InvalidInput
 
 _MOST_DECIMALS = 6
-_GREATEST_QUANTITY = Decimal(10**9)
+GREATEST_QUANTITY = Decimal(10**9)
 _FIRST_YEAR, _LAST_YEAR = 2000, 2100
 _ORDER_NUMBER_LENGTH = 20
 """X12 has room for 22 characters, EDIFACT for 35. A hundred bits: no two commands meet."""
@@ -130,6 +130,8 @@ class LineAnswer:
     line: int | None = None
     item_id: str | None = None
     quantity: Decimal | None = None
+    unit: str | None = None
+    """Of the quantity, as we call it, or the partner's code where we have no word for it; None: not stated."""
     expected_at: datetime | None = None
     reason: str | None = None
 
@@ -183,6 +185,12 @@ def order_number_of(command_id: str) -> str:
     return base64.b32encode(hashlib.sha256(command_id.encode()).digest()).decode()[:_ORDER_NUMBER_LENGTH]
 
 
+def fits(text: str, most: int, what: str) -> None:
+    """Raise EdiUnsayable for a text longer than its place: a strict reader would refuse all that stands beside it."""
+    if len(text) > most:
+        raise EdiUnsayable(f"{what} has at most {most} characters: {text[:60]!r}")
+
+
 def quantity_text(value: Decimal) -> str:
     """A number as both standards write it: no exponent, no zeros at the end.
 
@@ -200,7 +208,7 @@ def quantity_of(text: str, decimal_mark: str = ".") -> Decimal:
     _, _, decimals = plain.partition(".")
     if not (digits.isascii() and digits.isdigit() and len(digits) <= 15 and len(decimals) <= _MOST_DECIMALS):  # noqa: PLR2004 - the longest quantity of both standards
         raise EdiInvalid(f"not a quantity: {text[:20]!r}")
-    if (value := Decimal(plain)) > _GREATEST_QUANTITY:
+    if (value := Decimal(plain)) > GREATEST_QUANTITY:
         raise EdiInvalid(f"more than anybody orders: {text[:20]!r}")
     return value
 

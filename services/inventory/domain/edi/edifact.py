@@ -12,6 +12,7 @@ from services.inventory.domain.edi.documents import (
     Purpose,
     Receipt,
     Received,
+    fits,
     is_gln,
     is_gtin,
     quantity_text,
@@ -24,6 +25,7 @@ _PURPOSES = {Purpose.ORIGINAL: "9", Purpose.REPLACE: "5", Purpose.CANCEL: "1", P
 _UNITS = {"each": "PCE", "kg": "KGM", "l": "LTR", "m": "MTR"}
 _ACCEPTED, _REJECTED = "7", "4"
 _RECEIVED = "8"
+_LONGEST = 35  # of 7140 and 3039: item numbers and places
 _UNKNOWN_FAULT = "12"  # 0085: invalid value
 
 
@@ -91,6 +93,7 @@ def _orders(partner: Partner, reference: str, order: Order) -> Message:
 
 
 def _order_line(line: OrderLine) -> list[Segment]:
+    fits(line.item_id, _LONGEST, "an item number")
     amount = segment("QTY", ["21", quantity_text(line.quantity), _UNITS.get(line.unit, "PCE")])
     if is_gtin(line.item_id):
         return [segment("LIN", str(line.number), "", [line.item_id, "EN"]), amount]
@@ -99,6 +102,7 @@ def _order_line(line: OrderLine) -> list[Segment]:
 
 def _place(code: str) -> list[str]:
     """A GLN as such (agency 9), any other code as ours (92: assigned by the buyer)."""
+    fits(code, _LONGEST, "a place")
     return [code, "", "9" if is_gln(code) else "92"]
 
 

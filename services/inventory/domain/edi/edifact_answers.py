@@ -1,6 +1,7 @@
 """What an ORDRSP or a DESADV says of our orders, line by line; called by edifact.py."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, time
 from decimal import Decimal
 
@@ -33,6 +34,8 @@ _WHEN = ("69", "67", "17", "35", "2")
 DATE, TIME, _SECONDS = "102", "203", "204"
 """Forms of DTM."""
 _NOON = time(12)
+_UNITS = {"PCE": "each", "EA": "each", "C62": "each", "NAR": "each", "KGM": "kg", "LTR": "l", "MTR": "m", "": None}
+"""QTY 6411; what is not here is in a unit of its own."""
 
 
 def response(partner: Partner, mark: str, message: Message) -> Iterator[LineAnswer]:
@@ -67,7 +70,18 @@ def despatch(partner: Partner, mark: str, message: Message) -> Iterator[LineAnsw
         raise EdiInvalid("a despatch advice without lines")
     order_number, due = _order_number(head), _when(partner, head)
     for group in groups:
-        yield _line(_order_number(group) or order_number, group, Meaning.SHIPPED, _when(partner, group) or due, mark)
+        one = _line(_order_number(group) or order_number, group, Meaning.SHIPPED, _when(partner, group) or due, mark)
+        yield replace(one, line=_ordered_line(group, head))
+
+
+def _ordered_line(group: Sequence[Segment], head: Sequence[Segment]) -> int | None:
+    """Which line of its order is shipped: a despatch advice counts lines of its own, over all its orders.
+
+    So but for the first its number says nothing of the order, unless RFF+ON names the line too.
+    """
+    stated = next((line.at(0, 2) for line in (*group, *head) if line.tag == "RFF" and line.at(0) == "ON"), "")
+    number = whole_number(stated or group[0].at(0))
+    return number if stated or number == 1 else None
 
 
 def _line(
@@ -75,7 +89,7 @@ def _line(
 ) -> LineAnswer:
     if order_number is None:
         raise EdiInvalid("no RFF+ON says which order this answers")
-    quantity = _coming(group, meaning, mark)
+    quantity, unit = _coming(group, meaning, mark)
     if meaning is Meaning.AMENDED and quantity is None:
         raise EdiInvalid("an amended line says how much will come (QTY)")
     if meaning in {Meaning.AMENDED, Meaning.SHIPPED} and quantity == 0:
@@ -87,6 +101,7 @@ def _line(
         line=whole_number(number) or None,
         item_id=_item(group),
         quantity=None if meaning in {Meaning.REJECTED, Meaning.ACKNOWLEDGED} else quantity,
+        unit=None if meaning in {Meaning.REJECTED, Meaning.ACKNOWLEDGED} else unit,
         expected_at=None if meaning is Meaning.REJECTED else due,
         reason=_reason(meaning, group[0].at(1)),
     )
@@ -96,13 +111,17 @@ def _reason(meaning: Meaning, code: str) -> str | None:
     return f"edifact-{code or 'none'}" if meaning in {Meaning.REJECTED, Meaning.AMENDED} else None
 
 
-def _coming(group: Sequence[Segment], meaning: Meaning, mark: str) -> Decimal | None:
-    found = {line.at(0): line.at(0, 1) for line in group if line.tag == "QTY"}
+def _coming(group: Sequence[Segment], meaning: Meaning, mark: str) -> tuple[Decimal | None, str | None]:
+    """How much, and in which unit."""
+    found = {line.at(0): line for line in group if line.tag == "QTY"}
     wanted = ("12",) if meaning is Meaning.SHIPPED else _COMING
-    text = next((found[code] for code in wanted if code in found), None)
-    if text is None and meaning is Meaning.SHIPPED:
+    line = next((found[code] for code in wanted if code in found), None)
+    if line is None and meaning is Meaning.SHIPPED:
         raise EdiInvalid("a despatched line says how much (QTY+12)")
-    return None if text is None else quantity_of(text, mark)
+    if line is None:
+        return None, None
+    code = line.at(0, 2)
+    return quantity_of(line.at(0, 1), mark), _UNITS.get(code, code)
 
 
 def _item(group: Sequence[Segment]) -> str | None:

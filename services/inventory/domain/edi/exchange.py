@@ -7,6 +7,7 @@ from decimal import Decimal
 from services.inventory.domain.commands.command import Command
 from services.inventory.domain.edi import edifact, x12
 from services.inventory.domain.edi.documents import (
+    GREATEST_QUANTITY,
     EdiInvalid,
     Envelope,
     Format,
@@ -32,6 +33,7 @@ class OrderedItem:
 
     order_number: str
     item_id: str
+    unit: str = "each"
 
 
 def write_orders(partner: Partner, envelope: Envelope, orders: Sequence[Order]) -> bytes:
@@ -75,7 +77,7 @@ def order_of(command: Command, purpose: Purpose, unit: str) -> Order:
 
 
 def settled(answers: Sequence[LineAnswer], ordered: OrderedItem) -> LineAnswer:
-    """All that one document says of one order as one answer; raises EdiInvalid for lines that the order has not.
+    """All that one document says of one order as one answer; raises EdiInvalid for lines that the order has not, or another unit.
 
     What is shipped in several packages is one shipment; other repeats must say the same.
     """
@@ -84,9 +86,13 @@ def settled(answers: Sequence[LineAnswer], ordered: OrderedItem) -> LineAnswer:
             raise EdiInvalid(
                 f"order {ordered.order_number} has no such line: {answer.line}, {str(answer.item_id)[:35]!r}"
             )
+        if answer.quantity is not None and answer.unit not in {None, ordered.unit}:
+            raise EdiInvalid(f"order {ordered.order_number} is in {ordered.unit}, not {str(answer.unit)[:8]!r}")
     first = answers[0]
     if all(answer.meaning is Meaning.SHIPPED for answer in answers):
         total = sum((answer.quantity or Decimal(0) for answer in answers), Decimal(0))
+        if total > GREATEST_QUANTITY:
+            raise EdiInvalid(f"more than anybody orders: {total}")
         return replace(first, quantity=total)
     if any(replace(answer, line=first.line) != first for answer in answers[1:]):
         raise EdiInvalid(f"two answers to order {ordered.order_number} in one document")

@@ -12,6 +12,7 @@ from services.inventory.domain.edi.documents import (
     Purpose,
     Receipt,
     Received,
+    fits,
     is_gln,
     is_gtin,
     quantity_text,
@@ -23,6 +24,7 @@ from services.inventory.domain.edi.x12_syntax import Group, Header, Segment, Tra
 _PURPOSES = {Purpose.ORIGINAL: "00", Purpose.REPLACE: "05", Purpose.CANCEL: "01", Purpose.DUPLICATE: "07"}
 _UNITS = {"each": "EA", "kg": "KG", "l": "LT", "m": "MR"}
 _GTINS = {8: "EN", 12: "UP", 13: "EN", 14: "UK"}
+_LONGEST_ITEM, _LONGEST_PLACE = 48, 80  # elements 234 and 67
 _ORDER, _RECEIPT = "PO", "FA"
 _READ = {"855": response, "856": despatch}
 _ACCEPTED, _WITH_ERRORS, _PARTLY, _REJECTED = "A", "E", "P", "R"
@@ -92,6 +94,7 @@ def _header(partner: Partner, envelope: Envelope, kind: str) -> Header:
 def _order(partner: Partner, order: Order) -> list[Segment]:
     ordered, due = partner.local(order.ordered_at), partner.local(order.deliver_at)
     store = partner.store_codes.get(order.store_id, order.store_id)
+    fits(store, _LONGEST_PLACE, "a place")
     lines = [
         segment("BEG", _PURPOSES[order.purpose], "SA", order.order_number, "", f"{ordered:%Y%m%d}"),
         segment("CUR", "BY", partner.currency),
@@ -103,6 +106,7 @@ def _order(partner: Partner, order: Order) -> list[Segment]:
 
 
 def _line(line: OrderLine) -> Segment:
+    fits(line.item_id, _LONGEST_ITEM, "an item number")
     named = (_GTINS[len(line.item_id)], line.item_id) if is_gtin(line.item_id) else ("IN", line.item_id)
     amount = (quantity_text(line.quantity), _UNITS.get(line.unit, "EA"))
     return segment("PO1", str(line.number), *amount, "", "", *named)

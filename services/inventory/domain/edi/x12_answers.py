@@ -48,6 +48,8 @@ _WHEN = ("067", "017", "069", "002", "068")
 _NUMBERS = ("IN", "BP", "SK", "EN", "UP", "UK", "UI")
 """Qualifiers of item numbers, our own first."""
 _NOON = time(12)
+_UNITS = {"EA": "each", "PC": "each", "UN": "each", "KG": "kg", "LT": "l", "MR": "m", "": None}
+"""Element 355; what is not here is in a unit of its own."""
 
 
 def response(partner: Partner, transaction: Transaction) -> Iterator[LineAnswer]:
@@ -83,13 +85,14 @@ def despatch(partner: Partner, transaction: Transaction) -> Iterator[LineAnswer]
         if shipped is None or not order_number:
             raise EdiInvalid("an item without how much (SN1), or under no order (PRF)")
         found += 1
-        quantity = quantity_of(shipped.at(2))
+        quantity, number = quantity_of(shipped.at(2)), whole_number(shipped.at(1))
         yield LineAnswer(
             order_number=order_number,
             meaning=Meaning.SHIPPED if quantity else Meaning.REJECTED,
-            line=whole_number(shipped.at(1)) or None,
+            line=number if number == 1 else None,  # many count through the notice; an order of ours has one line
             item_id=_item(next((line for line in level if line.tag == "LIN"), None), 2),
             quantity=quantity or None,
+            unit=_UNITS.get(shipped.at(3), shipped.at(3)) if quantity else None,
             expected_at=due if quantity else None,
             reason=None if quantity else "x12-nothing-shipped",
         )
@@ -108,6 +111,7 @@ def _answer(
         line=whole_number(group[0].at(1)) or None,
         item_id=_item(group[0], 6),
         quantity=quantity if meaning is Meaning.AMENDED else None,
+        unit=_unit(said) if meaning is Meaning.AMENDED else None,
         expected_at=None if meaning is Meaning.REJECTED else _ack_date(partner, said) or _when(partner, group) or due,
         reason=_reason(meaning, codes),
     )
@@ -130,6 +134,15 @@ def _said(said: Sequence[Segment], whole: Meaning | None) -> tuple[Meaning, Deci
         return Meaning.ACKNOWLEDGED, None, codes
     quantity = sum((quantity_of(line.at(2)) for line in coming), Decimal(0))
     return (Meaning.AMENDED, quantity, codes) if quantity else (Meaning.REJECTED, None, codes)
+
+
+def _unit(said: Sequence[Segment]) -> str | None:
+    """The unit of what comes; raises EdiInvalid for several."""
+    codes = {line.at(3) for line in said if _LINES[line.at(1)] is not Meaning.REJECTED} - {""}
+    units = {_UNITS.get(code, code) for code in codes}
+    if len(units) > 1:
+        raise EdiInvalid("ACK of one line in several units")
+    return next(iter(units), None)
 
 
 def _ack_date(partner: Partner, said: Sequence[Segment]) -> datetime | None:

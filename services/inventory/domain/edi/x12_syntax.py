@@ -70,6 +70,12 @@ class Header:
     is_test: bool = False
 
 
+def is_name(party: Party) -> bool:
+    """Whether ISA has room for a party's id and qualifier, and neither has a delimiter in it."""
+    is_plain = all(" " <= each <= "~" and each not in (ELEMENT, COMPONENT, END) for each in party.id + party.qualifier)
+    return is_plain and len(party.id) <= _ISA_WIDTHS[5] and len(party.qualifier) <= _ISA_WIDTHS[4]
+
+
 def segment(tag: str, *elements: str) -> Segment:
     """A segment; what is empty at its end is left out.
 

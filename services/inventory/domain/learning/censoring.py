@@ -4,11 +4,26 @@ Symbols: q a line's size, j what it got, y units sold, a the share of the sellin
 demand = y + E(q - j | q >= j) + (1 - a) m. The sizes are the item's own, from lines that left something on the shelf.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from services.inventory.domain.learning.facts import LINE_SIZES, DayFacts, FloatArray, IntArray
 
+ALWAYS_BELIEVED, BELIEVED_TIMES, NEVER_BELIEVED = 100.0, 30.0, 1e6
+"""Units of a shelf and day: so many are believed of any, more up to so many times what was expected, and none beyond the last."""
+
 _LAST = LINE_SIZES - 1
+
+
+def believed(facts: DayFacts, expected: FloatArray) -> DayFacts:
+    """The day without what can only be a slip at a till, as an item's number keyed in for its quantity.
+
+    The chain learns from squares of what its shelves sell: one such line would be all that it knows for months. What was truly sold is
+    expected of the next day, and believed then.
+    """
+    most = np.minimum(np.maximum(BELIEVED_TIMES * expected, ALWAYS_BELIEVED), NEVER_BELIEVED)
+    return facts if (facts.sold <= most).all() else replace(facts, sold=np.minimum(facts.sold, most))
 
 
 def demand(facts: DayFacts, sizes: FloatArray, item_of: IntArray, mean: FloatArray) -> FloatArray:

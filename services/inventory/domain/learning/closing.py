@@ -105,6 +105,7 @@ def close_day(  # noqa: PLR0913  # all a day is made of
     lift = known.lifts_of(known.lift_table(states, pooled), shelves.item_of, told.promoted)
     used = known.uplift(pooled) * states.read("vouchers_due")[0]
     before = forecast.forecast(states, shelves, around, facts.day - 1, lift[None], used[None])
+    facts = censoring.believed(facts, before.tomorrow)
     seen = states.read("days_seen")[0]
     sizes = _SIZE_DECAY * states.read("line_sizes") + facts.line_sizes.T
     states.keep("line_sizes", sizes)

@@ -11,13 +11,21 @@ Symbols: D demand until the order after this one can arrive (mean m, variance v)
 Sources: Silver, Pyke, Thomas, Inventory and Production Management in Supply Chains, chapters 6 and 9 (fill rate as P2).
 """
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from services.inventory.domain.catalog import ItemFacts, ShelfFacts
-from services.inventory.domain.distribution import FloatArray, IntArray, quantile, shortages
+from services.inventory.domain.distribution import (
+    GREATEST_EXACT_MEAN,
+    FloatArray,
+    IntArray,
+    quantile,
+    shortage,
+    shortages,
+)
 from services.inventory.domain.policies.classes import (
     NO_CLASS,
     ItemClass,
@@ -156,11 +164,23 @@ def _served(service: ServiceTarget, needs: ShelfNeeds, order_units: FloatArray |
     """The least trigger that keeps the promise."""
     if service.kind == "cycle":
         return quantile(needs.mean, needs.variance, np.full(len(needs.mean), service.ratio))
-    greatest = int(np.ceil(needs.mean + _TAIL * np.sqrt(np.maximum(needs.variance, 1.0))).max(initial=1.0))
-    missed = shortages(needs.mean, needs.variance, greatest)
-    allowed = (1 - service.ratio) * np.maximum(order_units, needs.mean)
-    found: IntArray = (missed > allowed[:, None] + 1e-12).sum(axis=1)
-    return np.minimum(found, greatest)
+    allowed = (1 - service.ratio) * np.maximum(order_units, needs.mean) + 1e-12
+    ends = np.ceil(needs.mean + _TAIL * np.sqrt(np.maximum(needs.variance, 1.0))).astype(np.int64)
+    found: IntArray = np.zeros(len(ends), dtype=np.int64)
+    small = needs.mean <= GREATEST_EXACT_MEAN
+    greatest = int(ends[small].max(initial=1))
+    missed = shortages(needs.mean[small], needs.variance[small], greatest)
+    found[small] = np.minimum((missed > allowed[small, None]).sum(axis=1), greatest)
+    for row in np.flatnonzero(~small).tolist():  # a table of these would be as wide as their demand
+        found[row] = _least_stock(
+            float(needs.mean[row]), float(needs.variance[row]), float(allowed[row]), int(ends[row])
+        )
+    return found
+
+
+def _least_stock(mean: float, variance: float, allowed: float, most: int) -> int:
+    """The least stock above which no more than so much is expected to be asked for."""
+    return bisect_left(range(most), True, key=lambda stock: shortage(mean, variance, stock) <= allowed)  # noqa: FBT003
 
 
 def critical_ratio(policy: Newsvendor, facts: ItemFacts) -> float:

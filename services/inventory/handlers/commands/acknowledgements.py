@@ -49,6 +49,7 @@ async def settle(
     # Items before commands: a review locks in the same order.
     await store.stock.touch({one.body.item_id for one in known})
     commands = dict(await store.commands.lock([one.body.command_id for one in known]))
+    known = [one for one in known if one.body.command_id in commands]  # what is long over may be forgotten meanwhile
     new = await store.commands.remember(
         [(_answer(one, commands[one.body.command_id]), one.body.reason, one.answered_at) for one in known]
     )

@@ -71,8 +71,8 @@ class Approvals:
 
 async def _locked(store: InventoryStore, command_id: str) -> Command:
     """The command with its item's lock, in the order in which a review takes them."""
-    items = await store.commands.items_of([command_id])
-    if not items:
+    await store.stock.touch((await store.commands.items_of([command_id])).values())
+    found = await store.commands.lock([command_id])
+    if not found:
         raise NotFound("no such command", slug="unknown-command")
-    await store.stock.touch(items.values())
-    return (await store.commands.lock([command_id]))[command_id]
+    return found[command_id]

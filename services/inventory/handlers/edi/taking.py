@@ -14,6 +14,7 @@ from libs.common.persistence import Transactions
 from services.inventory.domain.edi.documents import (
     Document,
     EdiInvalid,
+    EdiUnsayable,
     Envelope,
     LineAnswer,
     Partner,
@@ -21,7 +22,7 @@ from services.inventory.domain.edi.documents import (
 )
 from services.inventory.domain.edi.exchange import OrderedItem, read_interchange, settled, write_receipt
 from services.inventory.handlers.commands.acknowledgements import Acknowledgement, acknowledge
-from services.inventory.handlers.edi.writing import EdiStorage, StorageOf
+from services.inventory.handlers.edi.writing import EdiStorage, StorageOf, put_aside
 from services.inventory.metrics import InventoryMetrics
 from services.inventory.ports.edi import Interchange, KnownPartner, WrittenOrder
 
@@ -45,14 +46,17 @@ class EdiDesk:
     clock: Clock
 
     async def take(self, partner_id: str, raw: bytes, by: str) -> Taken:
-        """Apply what came in, once, however often it comes. Raises NotFound, and EdiInvalid for what cannot be read: it is kept."""
+        """Apply what came in, once, however often it comes; what was refused is judged anew, our settings may have been wrong.
+
+        Raises NotFound, and EdiInvalid for what cannot be read: it is kept.
+        """
         async with self._storage() as storage:
             known = await storage.edi.partner(partner_id, lock=True)
             if known is None:
                 raise _unknown_partner()
             before = await storage.edi.seen(partner_id, raw)
-            if before is None:
-                taken = await self._new(storage, known, raw, by)
+            if before is None or before.state == "refused":
+                taken = await self._new(storage, known, raw, by, before)
             else:
                 taken = Taken(interchange=before, repeated=True)
         found = taken.interchange
@@ -99,7 +103,7 @@ class EdiDesk:
     async def fetched(self, interchange_id: int) -> Interchange:
         """Note that an interchange is on its way to its partner; the same again changes nothing. Raises NotFound."""
         async with self._storage() as storage:
-            found = await storage.edi.interchange(interchange_id)
+            found = await storage.edi.interchange(interchange_id, lock=True)
             if found is None or found.direction != "out":
                 raise NotFound("no such interchange to fetch", slug="unknown-interchange")
             if found.state == "waiting":
@@ -107,7 +111,10 @@ class EdiDesk:
                 return replace(found, state="fetched")
             return found
 
-    async def _new(self, storage: EdiStorage, known: KnownPartner, raw: bytes, by: str) -> Taken:
+    async def _new(
+        self, storage: EdiStorage, known: KnownPartner, raw: bytes, by: str, before: Interchange | None
+    ) -> Taken:
+        """`before`: these bytes as they were refused."""
         partner = known.partner
         kept = Interchange(
             partner_id=partner.partner_id, direction="in", kind="answers", state="taken", raw=raw, at=self.clock.now()
@@ -118,14 +125,12 @@ class EdiDesk:
                 raise EdiInvalid(f"another interchange had the control reference {received.control_reference!r}")  # noqa: TRY301 - one way of refusing
         except EdiInvalid as error:
             refused = replace(kept, state="refused", detail=error.detail)
-            return Taken(interchange=replace(refused, interchange_id=await storage.edi.add(refused)), repeated=False)
+            return Taken(interchange=await _kept(storage, refused, before), repeated=before is not None)
         judged, outcome = await self._apply(storage, partner, received, by)
         await self._hear(storage, partner, received)
         receipt = await self._receipt(storage, known, judged) if judged.wants_receipt else None
         kept = replace(kept, control_reference=received.control_reference, outcome=outcome)
-        return Taken(
-            interchange=replace(kept, interchange_id=await storage.edi.add(kept)), repeated=False, receipt=receipt
-        )
+        return Taken(interchange=await _kept(storage, kept, before), repeated=False, receipt=receipt)
 
     async def _apply(
         self, storage: EdiStorage, partner: Partner, received: Received, by: str
@@ -133,11 +138,12 @@ class EdiDesk:
         """Each document as a whole, or not at all; the interchange with the faults that were found, and what came of it."""
         numbers = {answer.order_number for document in received.documents for answer in document.answers}
         orders = _in_force(await storage.edi.orders(partner.partner_id, numbers))
+        units = await storage.edi.units([order.item_id for order in orders.values()])
         judged: list[Document] = []
         outcome: list[Mapping[str, Any]] = []
         for document in received.documents:
             try:
-                bodies = _bodies(document, orders)
+                bodies = _bodies(document, orders, units)
             except EdiInvalid as error:
                 judged.append(replace(document, fault=error.detail))
                 outcome.append(_said(judged[-1]))
@@ -158,9 +164,17 @@ class EdiDesk:
                 state = "acknowledged" if receipt.accepted else "rejected"
                 await storage.edi.move(ours.interchange_id, state, receipt.detail or ours.detail, self.clock.now())
 
-    async def _receipt(self, storage: EdiStorage, known: KnownPartner, judged: Received) -> int:
+    async def _receipt(self, storage: EdiStorage, known: KnownPartner, judged: Received) -> int | None:
+        """Ours for what came in; None where the partner's format cannot say it: that is no reason to lose an answer."""
         now, control = self.clock.now(), known.last_control + 1
-        raw = write_receipt(known.partner, Envelope(control_number=control, prepared_at=now), judged)
+        try:
+            raw = write_receipt(known.partner, Envelope(control_number=control, prepared_at=now), judged)
+        except EdiUnsayable as error:
+            await put_aside(
+                storage.edi, known.partner, "receipt", f"for {judged.control_reference}: {error.detail}", now
+            )
+            self.metrics.edi_interchanges.labels(known.partner.format.value, "unsayable").inc()
+            return None
         await storage.edi.advance(known.partner.partner_id, known.cursor, control)
         return await storage.edi.add(
             Interchange(
@@ -190,7 +204,7 @@ def _in_force(written: Sequence[WrittenOrder]) -> Mapping[str, WrittenOrder]:
     return found
 
 
-def _bodies(document: Document, orders: Mapping[str, WrittenOrder]) -> Sequence[Acknowledged]:
+def _bodies(document: Document, orders: Mapping[str, WrittenOrder], units: Mapping[str, str]) -> Sequence[Acknowledged]:
     """What a document says of our commands; raises EdiInvalid for one that is not understood, or of no order of ours."""
     if document.fault is not None:
         raise EdiInvalid(document.fault)
@@ -199,11 +213,21 @@ def _bodies(document: Document, orders: Mapping[str, WrittenOrder]) -> Sequence[
         by_order[answer.order_number].append(answer)
     if strange := sorted(by_order.keys() - orders.keys()):
         raise EdiInvalid(f"no such order of ours: {strange[0][:35]!r}")
-    return [_body(settled(answers, _item(orders[number])), orders[number]) for number, answers in by_order.items()]
+    return [
+        _body(settled(answers, _item(orders[number], units)), orders[number]) for number, answers in by_order.items()
+    ]
 
 
-def _item(order: WrittenOrder) -> OrderedItem:
-    return OrderedItem(order_number=order.order_number, item_id=order.item_id)
+def _item(order: WrittenOrder, units: Mapping[str, str]) -> OrderedItem:
+    return OrderedItem(order_number=order.order_number, item_id=order.item_id, unit=units.get(order.item_id, "each"))
+
+
+async def _kept(storage: EdiStorage, one: Interchange, before: Interchange | None) -> Interchange:
+    """The interchange under its id: of bytes that were refused before, theirs."""
+    if before is None:
+        return replace(one, interchange_id=await storage.edi.add(one))
+    await storage.edi.judge(judged := replace(one, interchange_id=before.interchange_id, at=before.at), one.at)
+    return judged
 
 
 def _body(answer: LineAnswer, order: WrittenOrder) -> Acknowledged:

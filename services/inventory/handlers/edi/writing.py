@@ -83,7 +83,9 @@ class OrderWriter:
             if order is None:
                 continue
             if fault := _fault(partner, envelope, order):
-                await self._put_aside(storage, partner, order, fault, now)
+                aside = f"order {order.order_number}, item {order.lines[0].item_id}: {fault}"
+                await put_aside(storage.edi, partner, "orders", aside, now)
+                self.metrics.edi_interchanges.labels(partner.format.value, "unsayable").inc()
                 continue
             orders.append(order)
             written.append(_written(entry, order))
@@ -106,21 +108,21 @@ class OrderWriter:
         self.metrics.edi_interchanges.labels(partner.format.value, "written").inc()
         return envelope.control_number
 
-    async def _put_aside(self, storage: EdiStorage, partner: Partner, order: Order, fault: str, now: datetime) -> None:
-        """An order that the partner's format cannot say holds up no other; somebody must look at it."""
-        _log.error("order %s for %s cannot be written: %s", order.order_number, partner.partner_id, fault)
-        self.metrics.edi_interchanges.labels(partner.format.value, "unsayable").inc()
-        await storage.edi.add(
-            Interchange(
-                partner_id=partner.partner_id,
-                direction="out",
-                kind="orders",
-                state="unsayable",
-                raw=b"",
-                at=now,
-                detail=f"order {order.order_number}, item {order.lines[0].item_id}: {fault}",
-            )
+
+async def put_aside(edi: EdiStore, partner: Partner, kind: str, detail: str, now: datetime) -> None:
+    """Keep that something cannot be said in the partner's format: it holds up nothing else, and somebody must look at it."""
+    _log.error("%s for %s cannot be written: %s", kind, partner.partner_id, detail)
+    await edi.add(
+        Interchange(
+            partner_id=partner.partner_id,
+            direction="out",
+            kind=kind,
+            state="unsayable",
+            raw=b"",
+            at=now,
+            detail=detail,
         )
+    )
 
 
 def _order(entry: LoggedChange, before: Mapping[str, int], units: Mapping[str, str]) -> Order | None:

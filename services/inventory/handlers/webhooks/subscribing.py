@@ -45,6 +45,7 @@ class WebhookDesk:
         self.poster.check(wanted.url)
         keys = self._keys()
         async with self._storage() as storage:
+            await storage.webhooks.alone(webhook_id)
             known = await storage.webhooks.get(webhook_id, lock=True)
             if known is None:
                 made = await self._made(storage, webhook_id, wanted, by)

@@ -69,7 +69,10 @@ _PAGE = text(f"""
 """)  # noqa: S608  # our own columns
 _HISTORY = text(f"SELECT {_READ} FROM command_log WHERE command_id = :command_id ORDER BY log_id")  # noqa: S608  # our own columns
 UNNUMBERED = text("SELECT EXISTS (SELECT FROM command_log WHERE position IS NULL)")
-_FORGET = text("DELETE FROM command_log WHERE position IS NOT NULL AND at < :before")
+_FORGET = text("""
+    DELETE FROM command_log WHERE log_id IN (
+        SELECT log_id FROM command_log WHERE position IS NOT NULL AND at < :before ORDER BY at LIMIT :most)
+""")
 
 
 class PostgresCommandLog:
@@ -115,9 +118,9 @@ class PostgresCommandLog:
         """All that happened to one command, in order."""
         return [_entry(row) for row in await self._tx.connection.execute(_HISTORY, {"command_id": command_id})]
 
-    async def forget(self, before: datetime) -> int:
-        """Remove entries that are older."""
-        return int((await self._tx.connection.execute(_FORGET, {"before": before})).rowcount)
+    async def forget(self, before: datetime, most: int) -> int:
+        """Remove entries that are older, the oldest first."""
+        return int((await self._tx.connection.execute(_FORGET, {"before": before, "most": most})).rowcount)
 
 
 def _row(change: Change) -> list[Any]:
