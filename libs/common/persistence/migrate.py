@@ -99,10 +99,12 @@ async def is_current(engine: AsyncEngine, package: str, schema: str) -> bool:
 
 
 async def _enter(connection: AsyncConnection, schema: str) -> None:
-    """Serialise with other migrators and work inside the schema."""
+    """Serialise with other migrators, however long one of them builds an index, and work inside the schema."""
+    await connection.execute(text("SET LOCAL lock_timeout = 0"))
     await connection.execute(
         text("SELECT pg_advisory_xact_lock(hashtext('migrate'), hashtext(:schema))"), {"schema": schema}
     )
+    await connection.execute(text("SET LOCAL lock_timeout TO DEFAULT"))
     await connection.execute(text(f'SET LOCAL search_path TO "{schema}"'))
 
 

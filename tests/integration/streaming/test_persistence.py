@@ -266,6 +266,19 @@ async def test_migrations_run_once_however_many_start(database: Database) -> Non
     await engine.dispose()
 
 
+async def test_migrations_wait_for_those_of_another_for_as_long_as_these_take(database: Database) -> None:
+    limits = Timeouts(statement_ms=20_000, lock_ms=100, idle_in_transaction_ms=20_000)
+    engine = make_engine(database.url(SCHEMA), schema=SCHEMA, application_name="laws", timeouts=limits)
+    async with engine.connect() as another:
+        await another.execute(
+            text("SELECT pg_advisory_xact_lock(hashtext('migrate'), hashtext(:schema))"), {"schema": SCHEMA}
+        )
+        waiting = asyncio.create_task(run_migrations(engine, MIGRATIONS, SCHEMA))
+        await asyncio.wait({waiting}, timeout=0.5)
+    assert len(await waiting) == 3
+    await engine.dispose()
+
+
 async def test_an_applied_file_that_was_edited_is_an_error(transactions: Transactions) -> None:
     async with transactions.begin() as tx:
         await tx.connection.execute(text("UPDATE migrations SET checksum = 'edited' WHERE name = '0001_pre_ledger'"))
