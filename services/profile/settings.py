@@ -23,7 +23,7 @@ class Settings(ServiceSettings):
     fold_processes: Annotated[int, Field(ge=0, le=16)] = 0
     """Processes that fold beside the worker, where there are cores to spare; with none the worker folds by itself."""
     receipts_kept_days: Annotated[int, Field(ge=1)] = 400
-    """How long a return or a void finds its receipt."""
+    """How long a return or a void finds its receipt, and waits for one that is not known yet."""
     segment_batch_customers: Annotated[int, Field(ge=1, le=5_000)] = 200
     """How many customers are looked at in one round after a change of a segment's rule."""
     learning_interval_seconds: Positive = 12 * 3_600.0

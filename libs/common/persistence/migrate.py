@@ -13,8 +13,8 @@ _TABLE = """
         name text PRIMARY KEY, checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now()
     )
 """
-_SHARED = ("libs.common.persistence", "shared.sql")
-_SHARED_NAME = "0000_pre_shared"
+_SHARED_PACKAGE = "libs.common.persistence"
+_SHARED = {"0000_pre_shared": "shared.sql", "0000_pre_shared_inbox": "shared_inbox.sql"}
 
 
 class MigrationConflict(Exception):
@@ -36,13 +36,16 @@ class Migration:
 
 def migrations_of(package: str) -> Sequence[Migration]:
     """The shared tables, then the `.sql` files in `package` (for example `services.offers.migrations`) by name."""
-    shared = Migration(_SHARED_NAME, files(_SHARED[0]).joinpath(_SHARED[1]).read_text(encoding="utf-8"))
+    shared = [
+        Migration(name, files(_SHARED_PACKAGE).joinpath(file).read_text(encoding="utf-8"))
+        for name, file in _SHARED.items()
+    ]
     own = [
         Migration(entry.name.removesuffix(".sql"), entry.read_text(encoding="utf-8"))
         for entry in files(package).iterdir()
         if entry.name.endswith(".sql")
     ]
-    return [shared, *sorted(own, key=lambda migration: migration.name)]
+    return [*shared, *sorted(own, key=lambda migration: migration.name)]
 
 
 async def run_migrations(
@@ -96,10 +99,12 @@ async def is_current(engine: AsyncEngine, package: str, schema: str) -> bool:
 
 
 async def _enter(connection: AsyncConnection, schema: str) -> None:
-    """Serialise with other migrators and work inside the schema."""
+    """Serialise with other migrators, however long one of them builds an index, and work inside the schema."""
+    await connection.execute(text("SET LOCAL lock_timeout = 0"))
     await connection.execute(
         text("SELECT pg_advisory_xact_lock(hashtext('migrate'), hashtext(:schema))"), {"schema": schema}
     )
+    await connection.execute(text("SET LOCAL lock_timeout TO DEFAULT"))
     await connection.execute(text(f'SET LOCAL search_path TO "{schema}"'))
 
 

@@ -11,6 +11,7 @@ from libs.common.persistence.relay import RelayLoop, RelayRuntime, allow_waiting
 from libs.common.persistence.transaction import Transaction
 
 BUCKETS = 16
+_MOST_HELD = 4_000
 
 _APPEND = text("""
     INSERT INTO outbox (bucket, topic, key, headers, value)
@@ -28,7 +29,9 @@ _CLAIM = text("""
 """)
 _ROWS = text("""
     SELECT id, bucket, topic, key, headers, value FROM outbox
-    WHERE bucket = ANY(CAST(:buckets AS smallint[])) ORDER BY id LIMIT :batch_rows
+    WHERE bucket = ANY(CAST(:buckets AS smallint[]))
+      AND (topic, coalesce(key, '')) NOT IN (SELECT * FROM unnest(CAST(:held_topics AS text[]), CAST(:held_keys AS bytea[])))
+    ORDER BY id LIMIT :batch_rows
 """)
 _DELETE = text("DELETE FROM outbox WHERE id = ANY(CAST(:ids AS bigint[]))")
 _ANY = text("SELECT EXISTS (SELECT 1 FROM outbox)")
@@ -80,6 +83,9 @@ class OutboxRelay:
     def __init__(self, runtime: RelayRuntime) -> None:
         self._runtime = runtime
         self._resting: dict[int, tuple[int, float]] = {}  # bucket -> (failures in a row, not before)
+        self._held: dict[
+            int, set[tuple[str, bytes]]
+        ] = {}  # by bucket: (topic, key) of what failed since something of it left
         self._measured_at: float | None = None
         self._loop = RelayLoop(
             self.run_once,
@@ -125,11 +131,30 @@ class OutboxRelay:
         buckets = list(claimed.scalars())
         if not buckets:
             return ()
-        rows = await tx.connection.execute(_ROWS, {"buckets": buckets, "batch_rows": self._runtime.batch_rows})
-        return rows.all()
+        held = [name for bucket in buckets for name in self._held.get(bucket, ())]
+        parameters = {"buckets": buckets, "batch_rows": self._runtime.batch_rows}
+        topics, keys = [topic for topic, _ in held], [key for _, key in held]
+        rows = (await tx.connection.execute(_ROWS, {**parameters, "held_topics": topics, "held_keys": keys})).all()
+        if len(rows) < self._runtime.batch_rows:
+            for bucket in set(buckets) - {row.bucket for row in rows}:
+                self._held.pop(bucket, None)  # nothing is behind them: their turn again
+        return rows
+
+    def _hold(self, rows: Sequence[Any], outcomes: Sequence[Any]) -> None:
+        """Pass over the keys that failed, until something of their bucket has left: thousands of them must not stand before all others.
+
+        The rows of a key are passed over together, so their order stays.
+        """
+        left = {row.bucket for row, failure in zip(rows, outcomes, strict=True) if failure is None}
+        for bucket in {row.bucket for row in rows}:
+            held = self._held.setdefault(bucket, set())
+            held |= {(row.topic, row.key or b"") for row in rows if row.bucket == bucket}
+            if bucket in left or len(held) > _MOST_HELD:
+                del self._held[bucket]
 
     def _note(self, rows: Sequence[Any], outcomes: Sequence[Any]) -> None:
         """Let a bucket with a failure rest, so that one bad partition does not fill every batch."""
+        self._hold(rows, outcomes)
         failed: dict[int, str] = {}
         for row, failure in zip(rows, outcomes, strict=True):
             if failure is not None:

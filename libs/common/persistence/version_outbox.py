@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy import ColumnElement, Table, Update, bindparam, func, select, text, tuple_, update
@@ -11,12 +12,15 @@ from libs.common.persistence.relay import RelayLoop, RelayRuntime, allow_waiting
 from libs.common.persistence.transaction import Transaction
 
 _LOCK = text("SELECT pg_try_advisory_xact_lock(hashtext(:lock_name), 0)")
-_SAME_LOG = text("SELECT incarnation = :incarnation FROM version_relays WHERE relay = :relay")
+_LOG = text("SELECT incarnation, since FROM version_relays WHERE relay = :relay")
 _NEW_LOG = text("""
     INSERT INTO version_relays (relay, incarnation) VALUES (:relay, :incarnation)
     ON CONFLICT (relay) DO UPDATE SET incarnation = excluded.incarnation, since = now()
 """)
 _COUNTED_ROWS = 100_000
+_TURNING_TO = "turning to "
+BATCHES_UNMARKED = 20
+"""Together, when the broker's log is another one: no statement is about a whole table."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +69,10 @@ class VersionRelay:
         self._versioned = versioned
         self._incarnation = incarnation
         self._after: tuple[Any, ...] | None = None
+        self._unmarked: tuple[object, tuple[Any, ...] | None] = (
+            None,
+            None,
+        )  # since when a turn is under way, and up to which key
         self._measured_at: float | None = None
         self._caught_up_at = runtime.clock.monotonic_seconds()
         self._failures = 0
@@ -103,7 +111,8 @@ class VersionRelay:
             if not (await tx.connection.execute(_LOCK, lock)).scalar_one():
                 self._measured_at = self._runtime.clock.monotonic_seconds()  # another one works and measures
                 return 0
-            await self._follow_log(tx, incarnation)
+            if not await self._follows_log(tx, incarnation):
+                return 0
             await self._rewind(tx)
             await self._measure(tx)
             rows = await self._claim(tx)
@@ -138,17 +147,36 @@ class VersionRelay:
                 self._update_one({self._versioned.published: 0}), [self._key_parameters(key) for key in self._doubtful]
             )
 
-    async def _follow_log(self, tx: Transaction, incarnation: str) -> None:
-        """Begin anew when the broker's log is another one than we published to."""
-        names = {"relay": self._versioned.name, "incarnation": incarnation}
-        same = (await tx.connection.execute(_SAME_LOG, names)).scalar_one_or_none()
-        if same:
-            return
-        published = self._versioned.table.c[self._versioned.published]
-        await tx.connection.execute(update(self._versioned.table).where(published > 0).values({published: 0}))
-        await tx.connection.execute(_NEW_LOG, names)
-        if same is False:
-            self._runtime.metrics.republished.labels(self._versioned.name).inc()
+    async def _follows_log(self, tx: Transaction, incarnation: str) -> bool:
+        """Whether the broker's log is the one that the rows are marked for; of another one it unmarks so many of them, and nothing is sent."""
+        relay = self._versioned.name
+        known = (await tx.connection.execute(_LOG, {"relay": relay})).one_or_none()
+        if known is not None and known.incarnation == incarnation:
+            return True
+        turning = f"{_TURNING_TO}{incarnation}"
+        if known is None or known.incarnation != turning:
+            if known is not None:
+                tx.on_commit(self._runtime.metrics.republished.labels(relay).inc)
+            await tx.connection.execute(_NEW_LOG, {"relay": relay, "incarnation": turning})
+            known = (await tx.connection.execute(_LOG, {"relay": relay})).one()
+        began, after = self._unmarked
+        if not await self._unmark(tx, known.since, after if began == known.since else None):
+            return False
+        await tx.connection.execute(_NEW_LOG, {"relay": relay, "incarnation": incarnation})
+        return True
+
+    async def _unmark(self, tx: Transaction, turning_since: object, after: tuple[Any, ...] | None) -> bool:
+        """Mark the rows after this key as unpublished, so many of them; whether those were the last."""
+        key, published = tuple_(*self._key), self._versioned.table.c[self._versioned.published]
+        behind = [] if after is None else [key > tuple_(*after)]
+        most = BATCHES_UNMARKED * self._runtime.batch_rows
+        rows = (await tx.connection.execute(select(*self._key).where(*behind).order_by(*self._key).limit(most))).all()
+        if rows:
+            until = tuple(rows[-1])
+            unmarked = update(self._versioned.table).where(*behind, key <= tuple_(*until), published > 0)
+            await tx.connection.execute(unmarked.values({published: 0}))
+            tx.on_commit(partial(setattr, self, "_unmarked", (turning_since, until)))
+        return len(rows) < most
 
     async def _claim(self, tx: Transaction) -> Sequence[Any]:
         """The next rows in key order, going round, so that rows that change all the time starve no others."""

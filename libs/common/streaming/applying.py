@@ -192,6 +192,5 @@ class Applier:
         group, topic = self._subscription.group, partition.topic
         metrics.records.labels(group, topic).inc(len(records))
         metrics.bytes.labels(group, topic).inc(sum([record.size_bytes for record in records]))
-        metrics.progress_timestamp.labels(group, topic, str(partition.partition)).set(clock.now().timestamp())
         for letter in letters:
             metrics.dead_letters.labels(group, topic, letter.reason).inc()

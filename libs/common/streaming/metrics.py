@@ -28,7 +28,9 @@ class StreamMetrics:
             "stage_seconds_total", "Where the time of batches goes, waiting included.", ["group", "topic", "stage"]
         )
         self.progress_timestamp = gauge(
-            "offset_progress_timestamp_seconds", "When the offset last moved (Unix time).", _PARTITION
+            "offset_progress_timestamp_seconds",
+            "When the offset was last seen to move, or nothing waited (Unix time).",
+            _PARTITION,
         )
         self.lag_records = gauge("lag_records", "Records in the log above the stored offset.", _PARTITION)
         self.lag_seconds = gauge(

@@ -19,6 +19,7 @@ class _Seen:
     next_offset: int
     steps: int
     stalled_seconds: float = 0.0
+    stands: bool = False
 
 
 @dataclass(slots=True)
@@ -49,13 +50,17 @@ class Progress:
                 before is not None and (before.next_offset, before.steps) == (next_offset, taken) and end > next_offset
             )
             stalled = before.stalled_seconds + step if stands and before is not None else 0.0
-            self._seen[partition] = _Seen(next_offset, taken, stalled)
+            self._seen[partition] = _Seen(next_offset, taken, stalled, stands)
 
     def excuse(self, now_seconds: float) -> None:
         """A dependency is away: no standstill is ours."""
         self._looked_at = now_seconds
         for seen in self._seen.values():
             seen.stalled_seconds = 0.0
+
+    def stands(self, partition: TopicPartition) -> bool:
+        """Whether it has lag and had not moved when it was looked at last."""
+        return partition in self._seen and self._seen[partition].stands
 
     @property
     def stalled(self) -> list[TopicPartition]:
@@ -119,14 +124,19 @@ class Watchdog:
         newest_applied_ms: Callable[[TopicPartition], int | None],
     ) -> None:
         now_ms = self._runtime.clock.now().timestamp() * 1000
-        for gone in self._reported - positions.keys():  # somebody else's lag now
-            self._runtime.metrics.lag_records.remove(self._group, gone.topic, str(gone.partition))
-            self._runtime.metrics.lag_seconds.remove(self._group, gone.topic, str(gone.partition))
+        metrics = self._runtime.metrics
+        for gone in (
+            self._reported - positions.keys()
+        ):  # somebody else's now: of the same partition the worst figure counts
+            for figure in (metrics.lag_records, metrics.lag_seconds, metrics.progress_timestamp):
+                figure.remove(self._group, gone.topic, str(gone.partition))
         self._reported = frozenset(positions)
         for partition, (next_offset, end) in positions.items():
             labels = (self._group, partition.topic, str(partition.partition))
             lag = max(0, end - next_offset)
             applied_ms = newest_applied_ms(partition)
             age = max(0.0, (now_ms - applied_ms) / 1000) if lag and applied_ms is not None else 0.0
-            self._runtime.metrics.lag_records.labels(*labels).set(lag)
-            self._runtime.metrics.lag_seconds.labels(*labels).set(age)
+            metrics.lag_records.labels(*labels).set(lag)
+            metrics.lag_seconds.labels(*labels).set(age)
+            if not self._progress.stands(partition):
+                metrics.progress_timestamp.labels(*labels).set(now_ms / 1000)

@@ -25,6 +25,7 @@ from services.profile.store.checkpoint_file import CheckpointReader
 from services.profile.store.checkpoints import restore_checkpoint
 from services.profile.store.namespaces import (
     Difference,
+    Oldest,
     at_rest,
     begin,
     begun_from,
@@ -33,10 +34,12 @@ from services.profile.store.namespaces import (
     erasures_of,
     is_swept,
     keep_fingerprints,
+    oldest_of,
 )
 
 FIRST_DIFFERENCES = 10
 _ROUNDS = 5
+_PRUNED_TOGETHER = 200_000
 _SWEEP_LOOKS, _SWEEP_LOOK_SECONDS = 30, 0.5
 _FROM_THE_BEGINNING = ""
 _log = structlog.get_logger(__name__)
@@ -50,6 +53,7 @@ class Frozen:
     digest: StateDigest
     erased: Sequence[tuple[Person, Erasure]]
     erasure_ids: frozenset[str]
+    oldest: Oldest
     with_views: bool
 
 
@@ -101,6 +105,7 @@ class Rebuild:
             frozen = await self._freeze()
             await self._forget(frozen.erased)
             await self._player.play(frozen.ends)
+            await self._prune(frozen.oldest)
             if await self._forget(await self._erased_now()) <= frozen.erasure_ids:
                 break
             _log.info("somebody was forgotten meanwhile: looking again")
@@ -170,6 +175,7 @@ class Rebuild:
                 digest=await keep_fingerprints(live, here, "live", views=with_views),
                 erased=await erasures_of(live),
                 erasure_ids=await erasure_ids(live),
+                oldest=await oldest_of(live),
                 with_views=with_views,
             )
         _log.info("the live state is known", digest=frozen.digest.whole, records=sum(frozen.ends.values()))
@@ -191,6 +197,16 @@ class Rebuild:
                 swept = await sweep(PostgresProfileStore(tx))
         async with parts.transactions.begin() as tx:
             return await erasure_ids(tx)
+
+    async def _prune(self, oldest: Oldest) -> None:
+        """What the live profile has forgotten as too old since the checkpoint is no difference."""
+        gone = _PRUNED_TOGETHER
+        while oldest.receipt is not None and gone >= _PRUNED_TOGETHER:
+            async with self._rebuilt.transactions.begin() as tx:
+                gone = await PostgresProfileStore(tx).receipts.prune(oldest.receipt, _PRUNED_TOGETHER)
+        if oldest.erasure is not None:
+            async with self._rebuilt.transactions.begin() as tx:
+                await PostgresProfileStore(tx).privacy.forget_before(oldest.erasure)
 
     async def _compare(self, frozen: Frozen) -> Comparison:
         # A return for a forgotten person's receipt waits for ever where that receipt never was.

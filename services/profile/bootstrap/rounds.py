@@ -93,24 +93,26 @@ def measure_round(parts: Parts) -> Round:
 
 
 def sweep_round(parts: Parts) -> Round:
-    """Finishes profile's part of erasures, one a transaction, and drops suppressions that nothing can need any more."""
+    """Finishes profile's part of erasures, one a transaction."""
 
     async def swept() -> int:
         async with parts.transactions.begin() as tx:
-            store = PostgresProfileStore(tx)
-            finished = await sweep(store)
-            if not finished and not parts.settings.play_mode:
-                await store.privacy.forget_before(parts.clock.now() - SUPPRESSION_RETENTION)
-        return finished
+            return await sweep(PostgresProfileStore(tx))
 
     return swept
 
 
 def prune_round(parts: Parts, together: int = _PRUNED_TOGETHER) -> Round:
-    """Forgets receipts, and the purchases behind them, that no return can ask for any more: so many a transaction, and all of them."""
+    """Forgets receipts, and the purchases behind them, that no return can ask for any more: so many a transaction, and all of them.
+
+    So it does with returns that no sale can come for, and with suppressions that nothing can need.
+    """
     kept = timedelta(days=parts.settings.receipts_kept_days)
 
     async def prune() -> int:
+        if not parts.settings.play_mode:
+            async with parts.transactions.begin() as tx:
+                await PostgresProfileStore(tx).privacy.forget_before(parts.clock.now() - SUPPRESSION_RETENTION)
         gone = together
         while gone >= together:
             async with parts.transactions.begin() as tx:

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
+from itertools import chain
 
 from libs.common.clock import Clock
 from libs.common.contracts import Event, new_event
@@ -16,7 +18,7 @@ from services.profile.handlers.learning import unlearn
 from services.profile.handlers.memberships import settle_memberships
 from services.profile.handlers.persons import find_persons
 from services.profile.handlers.privacy_shapes import ErasureState, ErasureView, RemovedView
-from services.profile.handlers.snapshots import SOURCE, identifier_of, tombstone
+from services.profile.handlers.snapshots import SOURCE, identifier_of, known_of, tombstone
 from services.profile.ports import ProfileStore
 from services.profile.ports.privacy import Asker, Erasure, Person, ServiceReceipt
 
@@ -74,7 +76,7 @@ class Erasing:
 
     async def _erased(self, store: ProfileStore, person: Person, asker: Asker | None) -> ErasureView:
         now = self._clock.now()
-        newest_at = await store.privacy.newest_event_at(person.customer_id) if self._play_mode else None
+        newest_at = await _newest_event_at(store, person.customer_id) if self._play_mode else None
         erasure = Erasure(
             erasure_id=random_id(),
             customer_id=person.customer_id,
@@ -85,6 +87,13 @@ class Erasing:
         await _forget(store, person, erasure)
         await store.privacy.tell(_request(person, erasure))
         return _view(erasure, ())
+
+
+async def _newest_event_at(store: ProfileStore, customer_id: str) -> datetime | None:
+    """Of what is known of a customer, folded or not; None where no profile is."""
+    rows = (await store.customers.facets([customer_id])).get(customer_id, ())
+    words = await store.customers.consents([row.identifier for row in rows])
+    return known_of(rows, chain.from_iterable(words.values())).as_of if rows else None
 
 
 async def catch_up(store: ProfileStore, asked: Sequence[Event], clock: Clock) -> int:

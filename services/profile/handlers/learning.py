@@ -93,10 +93,10 @@ async def learn(store: ProfileStore, remembered: Memory | None, step: Step) -> t
     memory = replace(memory, trained_until=step.until)
     if not taken:
         return memory, 0
-    examples = await memory.shoppers.matured(store, since, int(step.until.timestamp()))
-    for stretch in stretches(examples, EXAMPLES_TOGETHER):
-        memory.returns.learn(stretch)
-        await store.learning.say_at_work()
+    async for examples in memory.shoppers.matured(store, since, int(step.until.timestamp())):
+        for stretch in stretches(examples, EXAMPLES_TOGETHER):
+            memory.returns.learn(stretch)
+            await store.learning.say_at_work()
     memory = replace(
         memory,
         number=memory.number + 1,

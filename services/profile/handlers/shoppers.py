@@ -1,8 +1,9 @@
 """What the learner remembers of customers: loaded when they shop, stored when it changed, and never more of it in memory than allowed."""
 
-from collections import OrderedDict
-from collections.abc import Collection, Mapping, Sequence
+from collections import OrderedDict, deque
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from itertools import compress
+from operator import attrgetter
 from zlib import decompress
 
 import msgspec
@@ -24,6 +25,8 @@ EARLIER_RETURNS = "return-chance"
 """What earlier releases remembered of customers: one value for all of them."""
 AT_ONCE = 500
 """Customers a page, where all of those are asked for who have something due."""
+SECONDS_AT_ONCE = 600
+"""Of event time: what a large chain has due in half a day would take a gigabyte of memory."""
 
 
 class Shoppers:
@@ -52,20 +55,37 @@ class Shoppers:
         if len(self._known) > self._kept:
             await self._store(store, since)
 
-    async def matured(self, store: ProfileStore, since: int, until: int) -> Sequence[Example]:
-        """Store what has changed, and return the examples that are due from `since` on, before `until`."""
+    async def matured(self, store: ProfileStore, since: int, until: int) -> AsyncIterator[Sequence[Example]]:
+        """Store what has changed; then the examples that are due from `since` on, before `until`: in the order of time, some minutes at once."""
         await self._store(store, since)
-        examples, self._matured = self._matured, []
+        settled = deque(sorted(self._matured, key=attrgetter("due_at_seconds")))
+        self._matured = []
         after: Due = (-1, "")
-        while page := await store.learning.due_customers(until, after, AT_ONCE):
-            after = page[-1]
-            missing = await store.learning.customers([name for _, name in page if name not in self._known])
-            due: dict[str, int | None] = {}
-            for _, identifier in page:
-                shopper = self._known.get(identifier) or Shopper.decode(missing[identifier])
-                examples.extend(due_examples(identifier, shopper.waiting, since, until))
-                due[identifier] = next_due_at(shopper.waiting, until)
-            await store.learning.set_due(due)
+        while True:
+            moments = [due for due, _ in await store.learning.due_customers(until, after, 1)]
+            moments += [settled[0].due_at_seconds] if settled else []
+            if not moments:
+                return
+            end = min((max(since, min(moments)) // SECONDS_AT_ONCE + 1) * SECONDS_AT_ONCE, until)
+            examples: list[Example] = []
+            while settled and settled[0].due_at_seconds < end:
+                examples.append(settled.popleft())
+            while page := await store.learning.due_customers(end, after, AT_ONCE):
+                after = page[-1]
+                examples += await self._due(store, page, since, end)
+            yield examples
+            since = end
+
+    async def _due(self, store: ProfileStore, page: Sequence[Due], since: int, until: int) -> Sequence[Example]:
+        """The examples of these, who wait from then on for what is due later."""
+        missing = await store.learning.customers([name for _, name in page if name not in self._known])
+        examples: list[Example] = []
+        due: dict[str, int | None] = {}
+        for _, identifier in page:
+            shopper = self._known.get(identifier) or Shopper.decode(missing[identifier])
+            examples.extend(due_examples(identifier, shopper.waiting, since, until))
+            due[identifier] = next_due_at(shopper.waiting, until)
+        await store.learning.set_due(due)
         return examples
 
     async def _load(self, store: ProfileStore, population: PopulationLearner, baskets: Sequence[QueuedBasket]) -> None:

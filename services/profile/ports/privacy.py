@@ -112,10 +112,6 @@ class PrivacyStore(Protocol):
         """Who an id stands for now."""
         ...
 
-    async def newest_event_at(self, customer_id: str) -> datetime | None:
-        """The newest event time that the person's view shows."""
-        ...
-
     async def erase(self, person: Person, erasure: Erasure) -> Mapping[str, int]:
         """Note the erasure, suppress the identifiers, delete what hangs on them, and replace views by tombstones: their versions."""
         ...
@@ -165,7 +161,7 @@ class PrivacyStore(Protocol):
         ...
 
     async def open_erasures(self, services: int) -> OpenErasures:
-        """Erasures with fewer answers than there are services."""
+        """Erasures with fewer answers than there are services; the others are not looked at again."""
         ...
 
     async def forget_before(self, before: datetime) -> None:

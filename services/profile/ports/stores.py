@@ -105,7 +105,7 @@ class ReceiptStore(Protocol):
         ...
 
     async def prune(self, before: date, limit: int) -> int:
-        """Forget receipts, and purchases that are worked in, of days before this one; returns how many: from `limit` on ask again."""
+        """Forget receipts, what waits for them, and purchases that are worked in, of days before this one; how many: from `limit` on ask again."""
         ...
 
 

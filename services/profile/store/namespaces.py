@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any, Literal
 
 from sqlalchemy import text
@@ -54,6 +55,10 @@ _ERASURES = text("""
     FROM erasures JOIN suppressions USING (erasure_id)
     GROUP BY erasures.erasure_id ORDER BY requested_at, erasure_id
 """)
+_OLDEST = text("""
+    SELECT (SELECT min(written_on) FROM receipts) AS receipt,
+           least((SELECT min(erased_at) FROM suppressions), (SELECT min(erased_at) FROM erasures)) AS erasure
+""")
 _ERASURE_IDS = text("SELECT erasure_id FROM erasures")
 
 
@@ -66,6 +71,19 @@ class Difference:
     customer_id: str | None
     in_live: bool
     in_rebuilt: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Oldest:
+    """Of when the oldest is of what a schema forgets in time; None where it holds none."""
+
+    receipt: date | None
+    erasure: datetime | None
+
+
+async def oldest_of(tx: Transaction) -> Oldest:
+    """What is older was forgotten here, if it ever was."""
+    return Oldest(*(await tx.connection.execute(_OLDEST)).one())
 
 
 async def begun_from(tx: Transaction) -> str | None:

@@ -35,7 +35,6 @@ _PERSON = text("""
     WHERE customer_id = (SELECT customer_id FROM facets WHERE own_customer_id = :customer_id)
     ORDER BY identifier
 """)
-_NEWEST = text("SELECT body FROM customers WHERE customer_id = :customer_id AND body IS NOT NULL")
 _NOTE = text("""
     INSERT INTO erasures (erasure_id, customer_id, erased_at, requested_at, requested_by, requested_roles, removed, deltas_below)
     VALUES (:erasure_id, :customer_id, :erased_at, :requested_at, :requested_by, :requested_roles, CAST(:removed AS jsonb),
@@ -74,13 +73,17 @@ _KEEP_WORDS = text("""
     VALUES (:identifier, :purpose, :channel, :granted, :basis, :evidence, :occurred_at, :event_id)
     ON CONFLICT DO NOTHING
 """)
-_WORDS = text("""
-    SELECT * FROM consent_words WHERE identifier = ANY(CAST(:identifiers AS text[])) ORDER BY occurred_at, event_id
+_WORDS = text(
+    "SELECT * FROM consent_words WHERE identifier = ANY(CAST(:identifiers AS text[])) ORDER BY occurred_at, event_id"
+)
+# Not by those who answer: of two at once neither would see the other's answer.
+_CLOSE = text("""
+    UPDATE erasures SET answered = true WHERE NOT answered
+      AND :services <= (SELECT count(*) FROM erasure_receipts AS told WHERE told.erasure_id = erasures.erasure_id)
 """)
 _OPEN = text("""
     SELECT count(*) AS count, coalesce(extract(epoch FROM clock_timestamp() - min(requested_at)), 0)::float8 AS oldest
-    FROM erasures
-    WHERE (SELECT count(*) FROM erasure_receipts WHERE erasure_receipts.erasure_id = erasures.erasure_id) < :services
+    FROM erasures WHERE NOT answered
 """)
 _FORGET = (
     text("DELETE FROM suppressions WHERE erased_at < :before"),
@@ -122,11 +125,6 @@ class PostgresPrivacy:
         return Person(
             customer_id=rows[0].customer_id, identifiers={row.identifier: row.own_customer_id for row in rows}
         )
-
-    async def newest_event_at(self, customer_id: str) -> datetime | None:
-        """As the port promises."""
-        body = (await self._connection.execute(_NEWEST, {"customer_id": customer_id})).scalar_one_or_none()
-        return None if body is None else datetime.fromisoformat(json.loads(body)["as_of"])
 
     async def erase(self, person: Person, erasure: Erasure) -> Mapping[str, int]:
         """As the port promises."""
@@ -224,8 +222,9 @@ class PostgresPrivacy:
 
     async def open_erasures(self, services: int) -> OpenErasures:
         """As the port promises."""
-        row = (await self._connection.execute(_OPEN, {"services": services})).one()
-        return OpenErasures(count=int(row[0]), oldest_age_seconds=row.oldest)
+        await self._connection.execute(_CLOSE, {"services": services})
+        count, oldest = (await self._connection.execute(_OPEN)).one()
+        return OpenErasures(count=count, oldest_age_seconds=oldest)
 
     async def forget_before(self, before: datetime) -> None:
         """As the port promises."""

@@ -25,6 +25,7 @@ _REGISTER = text("""
              AS new (key, sold, delta_id, position)
         ON CONFLICT (receipt_key) DO UPDATE
         SET sold = receipts.sold OR excluded.sold,
+            written_on = CASE WHEN receipts.sold THEN receipts.written_on ELSE current_date END,
             delta_id = CASE WHEN receipts.sold THEN receipts.delta_id ELSE excluded.delta_id END,
             position = CASE WHEN receipts.sold THEN receipts.position ELSE excluded.position END
         RETURNING receipt_key, xmax <> 0 AS told_before
@@ -57,16 +58,19 @@ _PARK = text("""
 _UNPARK = text("DELETE FROM parked WHERE receipt_id = ANY(CAST(:receipt_ids AS text[])) RETURNING event_id, body")
 # A large chain's day is millions of rows, and more than a statement of a worker usually may take.
 _PRUNE_PATIENCE = text("SET LOCAL statement_timeout = '10min'")
+# Of a row that somebody waits for the day moves with each who begins to: it outlives what is parked for it.
+_PRUNE_PARKED = text("DELETE FROM parked WHERE parked_at < CAST(:before AS date)")
 _PRUNE_RECEIPTS = text("""
-    DELETE FROM receipts WHERE ctid = ANY(ARRAY(
-        SELECT ctid FROM receipts WHERE written_on < :before AND sold LIMIT :most
-    ))
+    DELETE FROM receipts
+    WHERE ctid = ANY(ARRAY(SELECT ctid FROM receipts WHERE written_on < :before LIMIT :most)) AND written_on < :before
 """)
+# Ids of deltas grow with time: the first ones are the oldest, and where the first is not old none is.
 _PRUNE_DELTAS = text("""
     DELETE FROM facet_deltas WHERE ctid = ANY(ARRAY(
-        SELECT ctid FROM facet_deltas WHERE written_on < :before
-           AND NOT EXISTS (SELECT FROM dirty_customers WHERE dirty_customers.delta_id = facet_deltas.delta_id)
-        LIMIT :most
+        SELECT ctid FROM (SELECT ctid, delta_id, written_on FROM facet_deltas ORDER BY delta_id LIMIT :most) AS first
+        WHERE written_on < :before
+          AND NOT EXISTS (SELECT FROM dirty_customers WHERE dirty_customers.delta_id = first.delta_id)
+          AND (SELECT written_on FROM facet_deltas ORDER BY delta_id LIMIT 1) < :before
     ))
 """)
 
@@ -146,11 +150,12 @@ class PostgresReceipts:
         return [_taken_back(row.body) for row in sorted(rows.all(), key=lambda row: str(row.event_id))]
 
     async def prune(self, before: date, limit: int) -> int:
-        """As the port promises; what is still awaited stays. Purchases go when all receipts that may name them are gone."""
+        """As the port promises. Purchases go when all receipts that may name them are gone."""
         await self._connection.execute(_PRUNE_PATIENCE)
         wanted = {"before": before, "most": limit}
         gone = (await self._connection.execute(_PRUNE_RECEIPTS, wanted)).rowcount
         if gone < limit:
+            await self._connection.execute(_PRUNE_PARKED, {"before": before})
             gone += (await self._connection.execute(_PRUNE_DELTAS, wanted)).rowcount
         return gone
 

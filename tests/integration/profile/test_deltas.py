@@ -72,8 +72,47 @@ async def test_receipts_and_their_purchases_go_after_their_time_and_not_before_t
         await profile.fold_all()
         async with profile.parts.transactions.begin() as tx:
             await PostgresProfileStore(tx).receipts.prune(today, 10)
-        assert await profile.rows("SELECT * FROM facet_deltas") == []
-        assert [row["sold"] for row in await profile.rows("SELECT * FROM receipts")] == [False]
+        for table in ("facet_deltas", "receipts", "parked"):
+            assert await profile.rows(f"SELECT * FROM {table}") == [], "nor is a return kept that no sale can come for"  # noqa: S608 - our own tables
+
+
+async def test_a_return_that_waits_finds_its_sale_however_long_others_have_waited_for_the_same_one(
+    database: Database,
+) -> None:
+    async with running_profile(database) as profile:
+        await profile.take([a_return("b1", "r1")])
+        await profile.rows("UPDATE receipts SET written_on = written_on - 500 RETURNING 1")
+        await profile.rows("UPDATE parked SET parked_at = parked_at - interval '500 days' RETURNING 1")
+        await profile.take([a_return("b2", "r1")])
+        assert await prune_round(profile.parts)() == 0
+        await profile.take([a_sale("r1", card(1))])
+        [facet] = await profile.facets()
+        assert (facet["receipts_count"], facet["returns_count"]) == (1, 2)
+        assert await prune_round(profile.parts)() == 0
+        assert [row["sold"] for row in await profile.rows("SELECT * FROM receipts")] == [True]
+
+
+async def test_old_receipts_are_found_without_a_look_at_the_new_ones_that_took_the_place_of_older_ones(
+    database: Database,
+) -> None:
+    many = """INSERT INTO receipts (receipt_key, sold, written_on)
+              SELECT gen_random_uuid(), true, current_date - CAST(:days AS integer) FROM generate_series(1, 20000) RETURNING 1"""
+    async with running_profile(database) as profile:
+        await profile.rows(many, days=500)
+        assert await prune_round(profile.parts)() == 0
+        await vacuumed(profile, "receipts")
+        await profile.rows(many, days=0)
+        await vacuumed(profile, "receipts")
+        [row] = await profile.rows(
+            "EXPLAIN (ANALYZE, BUFFERS, FORMAT json) SELECT ctid FROM receipts WHERE written_on < current_date - 400"
+        )
+        assert row["QUERY PLAN"][0]["Plan"]["Shared Hit Blocks"] < 10
+
+
+async def vacuumed(profile: RunningProfile, table: str) -> None:
+    autocommitting = profile.parts.engine.execution_options(isolation_level="AUTOCOMMIT")
+    async with autocommitting.connect() as connection:
+        await connection.exec_driver_sql(f"VACUUM ANALYZE {table}")
 
 
 async def test_however_many_receipts_have_had_their_time_a_round_forgets_all_of_them_a_few_a_transaction(

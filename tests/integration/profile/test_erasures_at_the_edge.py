@@ -1,13 +1,16 @@
 """Erasures where something else is near: returns before the sweep, clocks that are ahead, a topic that keeps longer, a learner at work."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 
 from libs.common.clock import FixedClock
 from libs.common.contracts import Event, new_event
 from libs.common.contracts.topics import SUPPRESSION_RETENTION
-from services.profile.handlers.erasing import catch_up, sweep
+from services.profile.bootstrap.rounds import prune_round, sweep_round
+from services.profile.handlers.erasing import ANSWERING, Erasing, catch_up, sweep
 from services.profile.handlers.intake import own_customer_id
+from services.profile.ports.privacy import OpenErasures, ServiceReceipt
 from services.profile.store import PostgresProfileStore
 from tests.integration.profile.test_erasures import ONE, OTHER, erasing_of, requests
 from tests.support.postgres import Database
@@ -58,6 +61,19 @@ async def test_what_waits_to_be_learned_goes_too_however_far_ahead_its_clock_was
         assert [row["event_id"].rpartition("#")[2] for row in waiting] == ["sale-after", "sale-others"]
 
 
+async def test_in_a_play_an_erasure_holds_for_what_is_not_folded_yet(database: Database) -> None:
+    async with running_profile(database) as profile:
+        await profile.take([*a_catalogue(), a_sale("r1", ONE, day=1)])
+        await profile.fold_all()
+        await profile.take([a_sale("r2", ONE, day=5)])
+        erasing = Erasing(profile.parts.transactions, PostgresProfileStore, FixedClock(at(900)), play_mode=True)
+        assert (await erasing.erase(own_customer_id(ONE.key))).erased_at == at(5)
+        assert await swept(profile) == 1
+        assert await profile.rows("SELECT * FROM learning_queue") == []
+        await profile.take([a_sale("r3", ONE, day=4.9), a_sale("r4", ONE, day=6)])
+        assert [facet["receipts_count"] for facet in await profile.facets()] == [1]
+
+
 async def test_an_erasure_that_the_topic_keeps_longer_than_the_tables_is_not_done_a_second_time(
     database: Database,
 ) -> None:
@@ -73,6 +89,46 @@ async def test_an_erasure_that_the_topic_keeps_longer_than_the_tables_is_not_don
         async with profile.parts.transactions.begin() as tx:
             assert await catch_up(PostgresProfileStore(tx), asked, now) == 0
         assert await profile.facets() == known != []
+
+
+async def test_erasures_that_everybody_has_answered_are_not_counted_again(database: Database) -> None:
+    async with running_profile(database) as profile:
+        first, second = [await erasing_of(profile, 10).erase_with(who.key) for who in (ONE, OTHER)]
+        await answer(profile, first.erasure_id, ANSWERING[1:])
+        await answer(profile, second.erasure_id, ANSWERING)
+        assert (await open_ones(profile)).count == 1
+        [row] = await profile.rows("SELECT erasure_id FROM erasures WHERE answered")
+        assert row["erasure_id"] == second.erasure_id
+        await answer(profile, first.erasure_id, ANSWERING[:1])
+        assert await open_ones(profile) == OpenErasures(count=0, oldest_age_seconds=0.0)
+
+
+async def test_what_is_older_than_any_late_event_is_forgotten_once_an_hour(database: Database) -> None:
+    async with running_profile(database, play_mode=False) as profile:
+        await erasing_of(profile, 10).erase_with(ONE.key)
+        assert await swept(profile) == 1
+        await profile.rows(
+            "UPDATE erasures SET erased_at = '2020-01-01Z', requested_at = '2020-01-01Z' RETURNING erasure_id"
+        )
+        assert await sweep_round(profile.parts)() == 0
+        assert len(await profile.rows("SELECT * FROM erasures")) == 1, "not twice a second"
+        assert await prune_round(profile.parts)() == 0
+        assert await profile.rows("SELECT * FROM erasures") == []
+
+
+async def open_ones(profile: RunningProfile) -> OpenErasures:
+    async with profile.parts.transactions.begin() as tx:
+        return await PostgresProfileStore(tx).privacy.open_erasures(len(ANSWERING))
+
+
+async def answer(profile: RunningProfile, erasure_id: str, services: Sequence[str]) -> None:
+    async with profile.parts.transactions.begin() as tx:
+        await PostgresProfileStore(tx).privacy.answered(
+            [
+                ServiceReceipt(erasure_id=erasure_id, service=service, removed={}, answered_at=at(11))
+                for service in services
+            ]
+        )
 
 
 async def test_a_sweep_and_a_learner_at_work_wait_for_each_other_one_way_only(database: Database) -> None:

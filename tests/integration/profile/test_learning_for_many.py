@@ -1,6 +1,7 @@
 """The learner of a large chain: however many have something to be learned, no statement is about all, and none is long in coming."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from libs.common.persistence import Transaction
@@ -8,7 +9,7 @@ from libs.ranking.state import DAY_SECONDS
 from services.profile.domain.return_chance import Waiting
 from services.profile.domain.shopper import Shopper
 from services.profile.handlers.learning import EXAMPLES_TOGETHER, Step, learn
-from services.profile.handlers.shoppers import AT_ONCE
+from services.profile.handlers.shoppers import AT_ONCE, SECONDS_AT_ONCE, Shoppers
 from services.profile.ports import Due, LearnerCustomer
 from services.profile.store import PostgresProfileStore
 from services.profile.store.learning import PostgresLearning
@@ -53,10 +54,23 @@ async def test_those_who_have_something_due_are_read_and_moved_on_a_page_at_a_ti
             _, learned = await learn(store, None, Step(at(1), 500, 4_000, 10_000))
         assert learned == 1
         assert max(watched.read) == max(watched.moved) == AT_ONCE
-        assert sum(watched.moved) == CUSTOMERS, "everybody, and nobody twice"
+        assert sum(watched.moved) == CUSTOMERS * PROBES_DUE, "everybody, and nobody twice for the same minutes"
         assert watched.at_work >= CUSTOMERS * PROBES_DUE / EXAMPLES_TOGETHER > 1
         due = await profile.rows("SELECT DISTINCT due_at_seconds FROM learner_customers WHERE identifier LIKE 'app:%'")
         assert due == [{"due_at_seconds": None}], "of a trip so long ago everything is learned"
+
+
+async def test_memory_holds_what_is_due_within_minutes_and_all_of_it_comes_in_the_order_of_time(
+    database: Database,
+) -> None:
+    async with running_profile(database) as profile:
+        await keep_waiting(profile)
+        async with profile.parts.transactions.begin() as tx:
+            found = [some async for some in Shoppers(10).matured(PostgresProfileStore(tx), 0, int(at(1).timestamp()))]
+        moments = [sorted(example.due_at_seconds for example in some) for some in found]
+        assert sum(map(len, found)) == CUSTOMERS * PROBES_DUE
+        assert all(some[-1] // SECONDS_AT_ONCE == some[0] // SECONDS_AT_ONCE for some in moments)
+        assert all(earlier[-1] < later[0] for earlier, later in pairwise(moments))
 
 
 async def keep_waiting(profile: RunningProfile) -> None:

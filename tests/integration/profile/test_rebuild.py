@@ -12,6 +12,7 @@ import pytest
 
 from libs.common.errors import Conflict, InvalidInput
 from services.profile.bootstrap.rebuilding import Comparison
+from services.profile.bootstrap.rounds import prune_round
 from services.profile.handlers.erasing import sweep
 from services.profile.handlers.intake import own_customer_id
 from services.profile.rebuild import judgement
@@ -20,7 +21,7 @@ from services.profile.store import PostgresProfileStore
 from services.profile.store.checkpoint_file import CheckpointReader
 from tests.support.brokers import EMBEDDED, Broker, running_broker
 from tests.support.postgres import Database
-from tests.support.profile_events import a_catalogue, a_link, a_sale, card, visitor
+from tests.support.profile_events import a_catalogue, a_link, a_return, a_sale, card, visitor
 from tests.support.profile_live import ASKER, LiveProfile, a_crowd, halves, live_profile, rebuilt
 from tests.support.profile_running import running_profile
 
@@ -92,6 +93,36 @@ async def test_what_was_altered_by_hand_in_the_live_profile_is_found_named_and_m
         await live.at_rest()
         comparison = await live.rebuild("again", tmp_path / "checkpoint")
         assert comparison.equal, verdict(comparison)
+
+
+async def test_what_the_live_profile_has_forgotten_since_the_checkpoint_as_too_old_is_no_difference(
+    database: Database, embedded: Broker, tmp_path: Path
+) -> None:
+    async with live_profile(database, embedded) as live:
+        await live.send([*a_catalogue(), *(a_sale(f"r{number}", card(number)) for number in range(20))])
+        await live.send([a_return("b1", "never sold"), a_return("b2", "not sold yet")])
+        await live.at_rest()
+        await live.erase(own_customer_id(GONE.key))
+        await live.erase(own_customer_id(card(4).key))
+        await live.at_rest()
+        await live.rows("UPDATE receipts SET written_on = written_on - 500 WHERE receipt_key::text < '8'")
+        await live.rows("UPDATE parked SET parked_at = parked_at - interval '500 days' WHERE receipt_id = 'never sold'")
+        await live.rows("UPDATE suppressions SET erased_at = '2020-01-01Z' WHERE identifier = $1", GONE.key)
+        await live.rows(
+            """UPDATE erasures SET erased_at = '2020-01-01Z', requested_at = '2020-01-01Z'
+               WHERE erasure_id IN (SELECT erasure_id FROM suppressions WHERE identifier = $1)""",
+            GONE.key,
+        )
+        header = await live.checkpoint(tmp_path / "checkpoint")
+        assert await prune_round(live.parts)() == 0
+        await live.send([a_sale("since", card(5), day=1)])
+        await live.at_rest()
+        comparison = await live.rebuild("since", tmp_path / "checkpoint")
+        assert comparison.equal, verdict(comparison)
+        assert {table.name: table.rows_count for table in header.tables}["suppressions"] == 2
+        for table in ("receipts", "parked", "suppressions"):
+            (left,) = await live.rows(f"SELECT count(*) FROM {table}", schema="profile_rebuild_since")  # noqa: S608 - our own
+            assert [left] == await live.rows(f"SELECT count(*) FROM {table}"), table  # noqa: S608 - our own
 
 
 def mending(schema: str, identifiers: Sequence[str]) -> str:

@@ -59,6 +59,40 @@ async def drained(ledger: Ledger) -> bool:
         return await unsent(tx) == 0
 
 
+async def test_thousands_of_rows_of_a_partition_without_a_leader_do_not_stand_before_all_others(ledger: Ledger) -> None:
+    assert ledger.memory is not None
+
+    class Leaderless(MemorySender):
+        """What has an empty value goes nowhere."""
+
+        led = False
+
+        async def send_many(self, messages: Sequence[Message]) -> Sequence[UsualError | None]:
+            known = [message for message in messages if self.led or message.value]
+            assert set(await super().send_many(known)) <= {None}
+            return [None if self.led or message.value else SendUnknown("no leader") for message in messages]
+
+    def messages(count: int, value: bytes) -> list[OutboxMessage]:
+        return [
+            OutboxMessage(topic=ledger.output.name, key=b"%d %b" % (number, value), headers=(), value=value)
+            for number in range(count)
+        ]
+
+    for some in (messages(400, b""), messages(400, b""), messages(20, b"led")):
+        async with ledger.transactions.begin() as tx:
+            await append(tx, some)
+    leaderless = Leaderless(ledger.memory)
+    async with running(OutboxRelay(ledger.relays(leaderless, batch_rows=10))):
+        await until(lambda: left(ledger, 800))
+        leaderless.led = True
+        await until(lambda: left(ledger, 0))
+
+
+async def left(ledger: Ledger, rows: int) -> bool:
+    async with ledger.transactions.begin() as tx:
+        return await unsent(tx) == rows
+
+
 async def test_each_effect_leaves_exactly_one_event(broker: Broker, database: Database) -> None:
     async with open_ledger(broker, database.url("inventory")) as ledger:
         await ledger.publish(movement(number) for number in range(1_000))

@@ -228,14 +228,54 @@ async def test_ids_are_forgotten_after_their_window(transactions: Transactions) 
         assert await prune_inbox(tx, before=datetime.now(UTC) + timedelta(days=1), most=9) == 1  # noqa: TID251  # the server's clock is real
 
 
+async def test_old_ids_are_found_without_a_look_at_the_new_ones_that_took_the_place_of_older_ones(
+    transactions: Transactions,
+) -> None:
+    vacuum = transactions.engine.execution_options(isolation_level="AUTOCOMMIT")
+    for days in (50, 0):
+        async with transactions.begin() as tx:
+            await prune_inbox(tx, before=datetime.now(UTC) - timedelta(days=35), most=100_000)  # noqa: TID251  # the server's clock is real
+        async with vacuum.connect() as connection:
+            await connection.execute(text("VACUUM ANALYZE inbox"))
+            await connection.execute(
+                text("""INSERT INTO inbox SELECT gen_random_uuid(), now() - make_interval(days => :days)
+                        FROM generate_series(1, 20000)"""),
+                {"days": days},
+            )
+            await connection.execute(text("VACUUM ANALYZE inbox"))
+    async with transactions.begin() as tx:
+        explained = await tx.connection.execute(
+            text("""EXPLAIN (ANALYZE, BUFFERS, FORMAT json)
+                    SELECT ctid FROM inbox WHERE seen_at < now() - make_interval(days => 35)""")
+        )
+        assert explained.scalar_one()[0]["Plan"]["Shared Hit Blocks"] < 10
+
+
 async def test_migrations_run_once_however_many_start(database: Database) -> None:
     engine = make_engine(
         database.url(SCHEMA), schema=SCHEMA, application_name="laws", timeouts=Timeouts.migrate(), pool_size=4
     )
     assert not await is_current(engine, MIGRATIONS, SCHEMA)
     done = await asyncio.gather(*(run_migrations(engine, MIGRATIONS, SCHEMA) for _ in range(3)))
-    assert sorted(name for names in done for name in names) == ["0000_pre_shared", "0001_pre_ledger"]
+    assert sorted(name for names in done for name in names) == [
+        "0000_pre_shared",
+        "0000_pre_shared_inbox",
+        "0001_pre_ledger",
+    ]
     assert await is_current(engine, MIGRATIONS, SCHEMA)
+    await engine.dispose()
+
+
+async def test_migrations_wait_for_those_of_another_for_as_long_as_these_take(database: Database) -> None:
+    limits = Timeouts(statement_ms=20_000, lock_ms=100, idle_in_transaction_ms=20_000)
+    engine = make_engine(database.url(SCHEMA), schema=SCHEMA, application_name="laws", timeouts=limits)
+    async with engine.connect() as another:
+        await another.execute(
+            text("SELECT pg_advisory_xact_lock(hashtext('migrate'), hashtext(:schema))"), {"schema": SCHEMA}
+        )
+        waiting = asyncio.create_task(run_migrations(engine, MIGRATIONS, SCHEMA))
+        await asyncio.wait({waiting}, timeout=0.5)
+    assert len(await waiting) == 3
     await engine.dispose()
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import BigInteger, Column, MetaData, Table, Text, text
 
 from libs.common.errors import RetryableError, UsualError
 from libs.common.persistence import Message, OutboxMessage, VersionedTable, VersionRelay, unpublished_rows
+from libs.common.persistence.version_outbox import BATCHES_UNMARKED
 from libs.common.streaming import SendUnknown
 from libs.common.streaming.memory import MemorySender
 from tests.integration.streaming.harness import SCHEMA, Ledger, memory_ledger, open_ledger, running, until
@@ -128,6 +129,34 @@ async def test_a_new_log_gets_every_state_again(ledger: Ledger) -> None:
         ledger.memory.replace("memory-2")
         await until(lambda: len(shown(ledger)) == 20)
     assert ledger.metric("outbox_republished_total") == 1
+
+
+async def test_a_new_log_gets_every_state_again_though_no_statement_is_about_all_and_relays_come_and_go(
+    ledger: Ledger,
+) -> None:
+    many = 2 * BATCHES_UNMARKED + 5
+    for number in range(many):
+        await change(ledger, f"item-{number}", number)
+    assert ledger.memory is not None
+    first, second = relay(ledger, batch_rows=1), relay(ledger, batch_rows=1)
+    async with running(first):
+        await until(lambda: caught_up(ledger))
+    for log in ("memory-2", "memory-3"):
+        ledger.memory.replace(log)
+        assert [await first.run_once(), await second.run_once()] == [0, 0]
+        assert await unpublished(ledger) == BATCHES_UNMARKED, "each goes through all by itself"
+    assert await first.run_once() == 0
+    assert await unpublished(ledger) == 2 * BATCHES_UNMARKED
+    assert shown(ledger) == {}
+    async with running(relay(ledger, batch_rows=1)):
+        await until(lambda: caught_up(ledger))
+    assert len(shown(ledger)) == many
+    assert all(len(states) == 1 for states in shown(ledger).values())
+
+
+async def unpublished(ledger: Ledger) -> int:
+    async with ledger.transactions.begin() as tx:
+        return await unpublished_rows(tx, versioned(ledger))
 
 
 async def test_a_send_without_acknowledgement_leaves_its_row_unpublished(ledger: Ledger) -> None:
