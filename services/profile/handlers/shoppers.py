@@ -26,7 +26,7 @@ EARLIER_RETURNS = "return-chance"
 AT_ONCE = 500
 """Customers a page, where all of those are asked for who have something due."""
 SECONDS_AT_ONCE = 600
-"""Of event time: what a large chain has due in half a day would take a gigabyte of memory."""
+"""Of event time, where more than a page is due: half a day of a large chain would take a gigabyte of memory."""
 
 
 class Shoppers:
@@ -56,23 +56,23 @@ class Shoppers:
             await self._store(store, since)
 
     async def matured(self, store: ProfileStore, since: int, until: int) -> AsyncIterator[Sequence[Example]]:
-        """Store what has changed; then the examples that are due from `since` on, before `until`: in the order of time, some minutes at once."""
+        """Store what has changed; then the examples that are due from `since` on, before `until`: in the order of time, some minutes or a page at once."""
         await self._store(store, since)
         settled = deque(sorted(self._matured, key=attrgetter("due_at_seconds")))
         self._matured = []
         after: Due = (-1, "")
-        while True:
-            moments = [due for due, _ in await store.learning.due_customers(until, after, 1)]
-            moments += [settled[0].due_at_seconds] if settled else []
-            if not moments:
-                return
-            end = min((max(since, min(moments)) // SECONDS_AT_ONCE + 1) * SECONDS_AT_ONCE, until)
+        while (page := await store.learning.due_customers(until, after, AT_ONCE)) or settled:
+            end = until
+            if len(page) == AT_ONCE:
+                first = min(page[0][0], settled[0].due_at_seconds) if settled else page[0][0]
+                end = min(max(_minutes_of(page[-1][0]), _minutes_of(max(since, first)) + SECONDS_AT_ONCE), until)
             examples: list[Example] = []
             while settled and settled[0].due_at_seconds < end:
                 examples.append(settled.popleft())
-            while page := await store.learning.due_customers(end, after, AT_ONCE):
+            while page := [one for one in page if one[0] < end]:
                 after = page[-1]
                 examples += await self._due(store, page, since, end)
+                page = await store.learning.due_customers(end, after, AT_ONCE)
             yield examples
             since = end
 
@@ -131,6 +131,10 @@ class Shoppers:
         if done:
             self._matured.extend(due_examples(identifier, done, since, newest))
             shopper.waiting = [one for one in shopper.waiting if one.last_due_at() >= newest]
+
+
+def _minutes_of(at_seconds: int) -> int:
+    return at_seconds // SECONDS_AT_ONCE * SECONDS_AT_ONCE
 
 
 async def take_over_earlier(store: ProfileStore) -> None:
