@@ -83,9 +83,8 @@ class OutboxRelay:
     def __init__(self, runtime: RelayRuntime) -> None:
         self._runtime = runtime
         self._resting: dict[int, tuple[int, float]] = {}  # bucket -> (failures in a row, not before)
-        self._held: dict[
-            int, set[tuple[str, bytes]]
-        ] = {}  # by bucket: (topic, key) of what failed since something of it left
+        # By bucket: (topic, key) of what failed since something of it left.
+        self._held: dict[int, set[tuple[str, bytes]]] = {}
         self._measured_at: float | None = None
         self._loop = RelayLoop(
             self.run_once,

@@ -69,10 +69,8 @@ class VersionRelay:
         self._versioned = versioned
         self._incarnation = incarnation
         self._after: tuple[Any, ...] | None = None
-        self._unmarked: tuple[object, tuple[Any, ...] | None] = (
-            None,
-            None,
-        )  # since when a turn is under way, and up to which key
+        # Since when a turn to another log is under way, and up to which key.
+        self._unmarked: tuple[object, tuple[Any, ...] | None] = (None, None)
         self._measured_at: float | None = None
         self._caught_up_at = runtime.clock.monotonic_seconds()
         self._failures = 0

@@ -125,9 +125,8 @@ class Watchdog:
     ) -> None:
         now_ms = self._runtime.clock.now().timestamp() * 1000
         metrics = self._runtime.metrics
-        for gone in (
-            self._reported - positions.keys()
-        ):  # somebody else's now: of the same partition the worst figure counts
+        # Somebody else's now: of the same partition the worst figure counts.
+        for gone in self._reported - positions.keys():
             for figure in (metrics.lag_records, metrics.lag_seconds, metrics.progress_timestamp):
                 figure.remove(self._group, gone.topic, str(gone.partition))
         self._reported = frozenset(positions)

@@ -73,14 +73,27 @@ async def test_memory_holds_what_is_due_within_minutes_and_all_of_it_comes_in_th
         assert all(earlier[-1] < later[0] for earlier, later in pairwise(moments))
 
 
-async def keep_waiting(profile: RunningProfile) -> None:
-    """Many whose every example became due at the same two or three moments, a year ago."""
+async def test_where_little_is_due_a_page_is_learned_at_once_however_many_minutes_it_spans(database: Database) -> None:
+    async with running_profile(database) as profile:
+        await keep_waiting(profile, apart_seconds=60)
+        async with profile.parts.transactions.begin() as tx:
+            found = [some async for some in Shoppers(10).matured(PostgresProfileStore(tx), 0, int(at(1).timestamp()))]
+        moments = [sorted(example.due_at_seconds for example in some) for some in found]
+        assert sum(map(len, found)) == CUSTOMERS * PROBES_DUE
+        assert all(earlier[-1] < later[0] for earlier, later in pairwise(moments))
+        assert max(len({moment // SECONDS_AT_ONCE for moment in some}) for some in moments) > AT_ONCE / 20
+        assert len(found) < 2 * CUSTOMERS * PROBES_DUE / AT_ONCE
+
+
+async def keep_waiting(profile: RunningProfile, *, apart_seconds: int = 0) -> None:
+    """Many whose every example became due a year ago: at the same two or three moments, or each some time after the one before."""
     a_year_ago = int(at(0).timestamp()) - 365 * DAY_SECONDS
     rows: list[Any] = []
     for number in range(CUSTOMERS):
         shopper = Shopper()
-        shopper.waiting = [Waiting(a_year_ago + number % 3, 3, 7.0, 5_000, 1.0, 1.0)]
-        due = a_year_ago + number % 3 + 14 * DAY_SECONDS
+        trip_at = a_year_ago + (number * apart_seconds or number % 3)
+        shopper.waiting = [Waiting(trip_at, 3, 7.0, 5_000, 1.0, 1.0)]
+        due = trip_at + 14 * DAY_SECONDS
         rows.append(LearnerCustomer(identifier=f"app:{number}", due_at_seconds=due, state=shopper.encode()))
     async with profile.parts.transactions.begin() as tx:
         await PostgresProfileStore(tx).learning.keep_customers(rows)
